@@ -1,0 +1,2 @@
+arch-src := boot.S boot.c console.c power.c
+arch-test-src :=

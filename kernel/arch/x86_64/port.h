@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/arch/x86_64/port.h - types and inline functions that the core sees.
+ *
+ * Address map (4-level paging):
+ *   0xffff800000000000  direct map of physical memory
+ *   0xffffea0000000000  frame table
+ *   0xfffffe0000000000  device windows
+ *   0xffffff0000000000  per-CPU windows: guard, stacks with guards between them
+ *   0xffffffff80000000  kernel image
+ */
+#pragma once
+#include <core/types.h>
+
+#define ARCH_DIRECT_MAP  0xffff800000000000ull
+#define ARCH_FRAME_TABLE 0xffffea0000000000ull
+#define ARCH_DEVICE_MAP  0xfffffe0000000000ull
+#define ARCH_CPU_MAP     0xffffff0000000000ull
+#define ARCH_KERNEL      0xffffffff80000000ull
+
+struct cpu;
+
+struct arch_cpu {
+	uint32_t apic_id;
+};
+
+/* GS base holds the address of this CPU's struct cpu, whose first member is
+ * that address. */
+static inline struct cpu *arch_this_cpu(void)
+{
+	struct cpu *c;
+
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+static inline void arch_cpu_relax(void)
+{
+	__asm__ volatile("pause" ::: "memory");
+}
+
+static inline void *arch_phys_to_virt(paddr_t pa)
+{
+	return (void *)(uintptr_t)(pa + ARCH_DIRECT_MAP);
+}
+
+static inline paddr_t arch_virt_to_phys(const void *va)
+{
+	return (uintptr_t)va - ARCH_DIRECT_MAP;
+}
+
+static inline uint64_t arch_cycles(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}

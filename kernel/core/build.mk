@@ -1,0 +1,1 @@
+core-src := format.c log.c main.c panic.c

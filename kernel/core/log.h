@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/core/log.h - the kernel's log: levelled, timed, kept in a ring.
+ *
+ * Life    static; usable from the first C instruction, before any allocator,
+ *         time source or per-CPU data (such lines carry time 0 and CPU 0).
+ * Owns    a ring of LOG_RING_BYTES; the oldest lines fall out.
+ * Locks   one lock of rank LOCK_LOG, the innermost of all; usable with any
+ *         other lock held and from exception handlers.
+ * Blocks  never; a line goes to the early console before the call returns.
+ *
+ * One format, on the console and in the ring:
+ *     [    0.012345] cpu0 info  boot: 127 MiB of memory in 3 ranges
+ */
+#pragma once
+#include <core/types.h>
+
+#define LOG_RING_BYTES 65536
+#define LOG_LINE_MAX   256 /* longer lines are cut and end with "..." */
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Writes one line (no newline in `fmt`). `area` is a short lower-case noun. */
+void log_write(enum log_level level, const char *area, const char *fmt, ...) PRINTF(3, 4);
+
+#define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
+#define log_warn(area, ...)  log_write(LOG_WARN, area, __VA_ARGS__)
+#define log_info(area, ...)  log_write(LOG_INFO, area, __VA_ARGS__)
+#define log_debug(area, ...) log_write(LOG_DEBUG, area, __VA_ARGS__)
+
+/* Prints `fmt` on the console and into the ring without the prefix; for the
+ * greeting and for multi-line reports. A newline is added. */
+void log_raw(const char *fmt, ...) PRINTF(1, 2);
+
+/* Lines less urgent than `level` are dropped from now on. */
+void log_set_level(enum log_level level);
+
+/* Copies up to `size` bytes of the ring, beginning at byte number `*pos` of
+ * everything ever logged, and moves `*pos` behind them. Returns the number of
+ * bytes copied. A position that has fallen out of the ring moves to the oldest
+ * byte that is left; the caller sees the gap in `*pos`. */
+size_t log_read(uint64_t *pos, char *buf, size_t size);
+
+/* After a fault inside the logger: give up its lock so that the report that
+ * follows can be printed. Only panic() calls it. */
+void log_break_lock(void);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/core/tlb.h - TLB shootdown: when a translation is gone on every CPU.
+ *
+ * A CPU that took access away from a page writes a request into its own slot,
+ * marks it in the mailbox of every CPU that may have the translation cached,
+ * sends them an IPI, and waits for the last answer. It holds no lock then, and
+ * serves its own mailbox while it waits; so does everyone who spins for a lock.
+ * A frame is freed only after tlb_flush has returned.
+ *
+ * A request names a tag (the address space whose translations go, TLB_KERNEL
+ * for the kernel's own) and up to TLB_RANGES ranges; more become a flush of the
+ * whole tag.
+ */
+#pragma once
+#include <core/types.h>
+#include <stdatomic.h>
+
+#define TLB_RANGES 8
+#define TLB_KERNEL 0u /* tag of the kernel's own translations */
+
+struct tlb_range {
+	vaddr_t base;
+	size_t size; /* bytes */
+};
+
+struct tlb_batch {
+	uint32_t tag;
+	uint32_t count; /* ranges used; over TLB_RANGES: the whole tag */
+	struct tlb_range range[TLB_RANGES];
+};
+
+/* One CPU's part, in struct cpu. */
+struct tlb_cpu {
+	_Atomic uint64_t inbox;   /* bit n: CPU n has a request for me */
+	_Atomic uint64_t waiting; /* bit n: CPU n has not answered my request */
+	struct tlb_batch request; /* mine; constant while waiting is not zero */
+	uint64_t served;          /* requests of others that I have served */
+	uint64_t sent;            /* requests of mine */
+};
+
+void tlb_batch_init(struct tlb_batch *b, uint32_t tag);
+void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size);
+
+/* Flushes the batch here and on the CPUs of `where` (bits of CPUs that are not
+ * up are ignored), and returns when every one of them has answered. Holds no
+ * lock. An empty batch costs nothing. */
+void tlb_flush(const struct tlb_batch *b, uint64_t where);
+
+/* Answers what others have asked of this CPU. Called by the IPI handler and by
+ * every loop that waits with interrupts off. */
+void tlb_serve(void);
