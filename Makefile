@@ -18,4 +18,5 @@ all: image
 
 include mk/toolchain.mk
 include mk/kernel.mk
+include mk/host.mk
 include mk/run.mk
