@@ -16,11 +16,24 @@ kernel-cc = $(CC-kernel) $(KERNEL_CFLAGS) $(1) $(call includes,$(ARCH))
 $(eval $(call compile-rules,$(B)/release,$(call kernel-cc,)))
 $(eval $(call compile-rules,$(B)/debug,$(call kernel-cc,-DDEBUG)))
 
+# $(call kernel-link,<output>,<objects>), $(call kernel-symbols,<image>,<source>)
+kernel-link = $(LD-kernel) $(KERNEL_LDFLAGS) -T $(kernel-ld) -o $(1) $(2)
+kernel-symbols = $(NM-kernel) $(1) | python3 tools/symbols.py > $(2)
+
+# An image is linked twice: with an empty table of symbols, then with the table
+# made from the first. The table lies behind the text and so does not move it;
+# that the second image has the same symbols is checked all the same.
 # $(call kernel-image,<image>,<objects>)
 define kernel-image
-$(1): $(2) $(kernel-ld) $(kernel-lists)
+$(1): $(2) $(kernel-ld) $(kernel-lists) tools/symbols.py
 	$$(call say,LD $$@)
-	$$(Q)$(LD-kernel) $(KERNEL_LDFLAGS) -T $(kernel-ld) -o $$@ $$(filter %.o,$$^)
+	$$(Q)python3 tools/symbols.py </dev/null >$$@.0.S
+	$$(Q)$(CC-kernel) -c -o $$@.0.o $$@.0.S
+	$$(Q)$$(call kernel-link,$$@.0,$$(filter %.o,$$^) $$@.0.o)
+	$$(Q)$$(call kernel-symbols,$$@.0,$$@.1.S)
+	$$(Q)$(CC-kernel) -c -o $$@.1.o $$@.1.S
+	$$(Q)$$(call kernel-link,$$@,$$(filter %.o,$$^) $$@.1.o)
+	$$(Q)$$(call kernel-symbols,$$@,$$@.2.S) && cmp $$@.1.S $$@.2.S
 
 -include $(2:.o=.d)
 endef
