@@ -42,6 +42,7 @@ include mk/kernel.mk
 include mk/host.mk
 include mk/run.mk
 include mk/test.mk
+include mk/lint.mk
 
 clean:
 	@rm -rf build
