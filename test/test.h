@@ -34,6 +34,7 @@ struct test_case {
 		return;                                                                            \
 	} while (0)
 
+/* What CHECK and SKIP call; the first report of a case counts. */
 void test_fail(const char *file, int line, const char *what);
 void test_skip(const char *reason);
 
