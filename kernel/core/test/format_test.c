@@ -44,26 +44,24 @@ TEST(format_cuts_and_tells_full_length)
 	CHECK(strcmp(buf, "abc") == 0);
 }
 
-/* The formats below are made while the test runs, or wrong on purpose. */
+/* The formats below are made while the test runs. */
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-#pragma GCC diagnostic ignored "-Wformat"
-#pragma GCC diagnostic ignored "-Wformat-extra-args"
 
 TEST(format_copies_what_it_does_not_know)
 {
-	static const char *const strange[] = { "%q", "%-5q|", "100%", "a%", "%l", "%08.3lk%%" };
+	static const char *const strange[] = { "%q", "%-5q|", "100%", "a%", "%l", "%08.3lk" };
 	char buf[64];
 
-	for (size_t i = 0; i + 1 < sizeof(strange) / sizeof(strange[0]); i++)
-		CHECK(gives(strange[i], format(buf, sizeof(buf), strange[i]), buf));
-	CHECK(gives("%08.3lk%", format(buf, sizeof(buf), "%08.3lk%%"), buf));
+	for (size_t i = 0; i < ARRAY_LEN(strange); i++)
+		CHECK(gives(strange[i], format(buf, sizeof(buf), strange[i], 0), buf));
 }
 
 TEST(format_bounds_absurd_widths)
 {
+	const char *volatile absurd = "%99999999999999999999d";
 	char buf[8];
 
-	CHECK(format(buf, sizeof(buf), "%99999999999999999999d", 1) == 4096);
+	CHECK(format(buf, sizeof(buf), absurd, 1) == 4096);
 	CHECK(strcmp(buf, "       ") == 0);
 }
 
