@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-# The node image, and QEMU.
+# The node image, and QEMU. BOOT=direct starts the kernel itself, BOOT=uefi the
+# node image under UEFI firmware. CMDLINE holds boot options (direct only).
+
+BOOT    ?= direct
+CMDLINE ?=
 
 $(B)/boot.cpio: Makefile
 	@mkdir -p $(B)/archive
@@ -8,10 +12,15 @@ $(B)/boot.cpio: Makefile
 
 image: $(B)/release/kernel.elf $(B)/debug/kernel.elf $(B)/boot.cpio
 
-QEMU := qemu-system-x86_64 -M q35 -cpu max -display none -no-reboot -nodefaults \
-	-serial stdio -device pvpanic -action panic=exit-failure
+machine := --smp $(SMP) --mem $(MEM) --extra '$(QEMU_EXTRA)'
+boot-direct = --kernel $(B)/$(1)/kernel.elf --archive $(B)/boot.cpio --append '$(CMDLINE)'
+boot-uefi = --esp $(B)/esp
 
 run: image
-	@$(QEMU) -smp $(SMP) -m $(MEM) -kernel $(B)/release/kernel.elf -initrd $(B)/boot.cpio $(QEMU_EXTRA)
+	@python3 tools/qemu_run.py --boot $(machine) $(call boot-$(BOOT),release)
 
-.PHONY: all image run
+# GDB_EXTRA: more arguments for gdb, such as -ex 'break kernel_main'.
+debug: image
+	@python3 tools/debug.py $(machine) $(call boot-direct,debug) -- $(GDB_EXTRA)
+
+.PHONY: image run debug
