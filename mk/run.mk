@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: MIT
-# The node image, and QEMU.
+# make run: BOOT=direct hands the kernel to QEMU, BOOT=uefi boots the node image.
 
-$(B)/boot.cpio: Makefile
-	@mkdir -p $(B)/archive
-	@echo "ThemeliOS $(VERSION)" > $(B)/archive/version
-	@cd $(B)/archive && find . -type f | sort | cpio --quiet -o -H newc > ../boot.cpio
+BOOT ?= direct
+boot-direct := --kernel $(B)/release/kernel.elf --archive $(B)/boot.cpio --append '$(CMDLINE)'
+boot-uefi := --esp $(B)/esp
 
-image: $(B)/release/kernel.elf $(B)/debug/kernel.elf $(B)/boot.cpio
-
-run: image
+run: image $(if $(filter uefi,$(BOOT)),$(B)/esp/EFI/BOOT/BOOTX64.EFI)
 	@python3 tools/qemu_run.py --boot --smp $(SMP) --mem $(MEM) --extra '$(QEMU_EXTRA)' \
-		--kernel $(B)/release/kernel.elf --archive $(B)/boot.cpio
+		$(boot-$(BOOT))
 
-.PHONY: all image run
+.PHONY: run
