@@ -50,12 +50,12 @@ $(B)/themelios.efi: $(uefi-objects) boot/uefi/build.mk
 
 -include $(uefi-objects:.o=.d)
 
-image: $(B)/release/kernel.elf $(B)/debug/kernel.elf $(B)/boot.cpio $(B)/themelios.efi
-
 # A directory that QEMU shows to the firmware as a disk; the name is the one that
 # firmware starts from a disk without boot entries (UEFI 2.10, 3.5.1.1).
 $(B)/esp/EFI/BOOT/BOOTX64.EFI: $(B)/themelios.efi
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
+
+image: $(B)/release/kernel.elf $(B)/debug/kernel.elf $(B)/boot.cpio $(B)/esp/EFI/BOOT/BOOTX64.EFI
 
 .PHONY: image

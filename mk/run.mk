@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
-# make run: BOOT=direct hands the kernel to QEMU, BOOT=uefi boots the node image.
+# QEMU. BOOT=direct starts the kernel itself, BOOT=uefi the node image under UEFI
+# firmware. CMDLINE (mk/image.mk) holds boot options for both.
 
 BOOT ?= direct
-boot-direct := --kernel $(B)/release/kernel.elf --archive $(B)/boot.cpio --append '$(CMDLINE)'
-boot-uefi := --esp $(B)/esp
 
-run: image $(if $(filter uefi,$(BOOT)),$(B)/esp/EFI/BOOT/BOOTX64.EFI)
-	@python3 tools/qemu_run.py --boot --smp $(SMP) --mem $(MEM) --extra '$(QEMU_EXTRA)' \
-		$(boot-$(BOOT))
+machine := --smp $(SMP) --mem $(MEM) --extra '$(QEMU_EXTRA)'
+boot-direct = --kernel $(B)/$(1)/kernel.elf --archive $(B)/boot.cpio --append '$(CMDLINE)'
+boot-uefi = --esp $(B)/esp
 
-.PHONY: run
+run: image
+	@python3 tools/qemu_run.py --boot $(machine) $(call boot-$(BOOT),release)
+
+# GDB_EXTRA: more arguments for gdb, such as -ex 'break kernel_main'.
+debug: image
+	@python3 tools/debug.py $(machine) $(call boot-direct,debug) -- $(GDB_EXTRA)
+
+.PHONY: run debug

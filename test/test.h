@@ -44,3 +44,7 @@ uint64_t test_rounds(uint64_t usual);
 
 /* Where such a loop starts its pseudo-random numbers; the long runs try more. */
 uint64_t test_seed(void);
+
+/* In a benchmark: one figure, as the line "bench <name> <value> <unit>". It
+ * counts only if the case that tells it passes, so each checks what it did. */
+void bench_report(const char *name, uint64_t value, const char *unit);

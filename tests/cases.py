@@ -16,6 +16,9 @@ import os
 import sys
 import traceback
 
+# Where the build of the machine under test is.
+BUILD = os.environ.get("BUILD", "build/x86_64")
+
 _cases = []
 
 

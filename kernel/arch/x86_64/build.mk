@@ -1,2 +1,3 @@
 arch-src := boot.S boot.c console.c power.c
 arch-test-src :=
+arch-bench-src :=
