@@ -147,9 +147,19 @@ void cap_unbind(struct cap_slot *binding);
 struct object *cap_binding_lock(struct cap_slot *binding) UNCHECKED_LOCKS;
 
 /* Supplied by the owners (thread.c, timer_object.c, irq.c, dma.c, memory.c): lets go
- * of what `binding` stood for. Called with the tree lock of the bound object held and
- * nothing else; the token is cleared already. */
-void cap_cut(struct cap_slot *binding);
+ * of what `binding` stood for. The tree lock of the bound object is held and nothing
+ * else; it may be let go and taken again meanwhile. False: not all is gone yet, come
+ * back after a preemption point. True: the caller takes the binding out of the tree. */
+bool cap_cut(struct cap_slot *binding) MUST_CHECK;
+
+/* Nodes of kind CAP_MAPPING (aspace.c), tree lock held. May `n` have children now?
+ * ST_REVOKED: it or an ancestor is being revoked; ST_NO_SLOTS: it is too deep. */
+status_t cap_node_may_derive(const struct cap_node *n) MUST_CHECK;
+
+/* Makes `n`, whose kind and owner are set, a child of `parent` (NULL: of `o` itself);
+ * and takes it out again when it has no children. */
+void cap_node_link(struct object *o, struct cap_node *parent, struct cap_node *n) REQUIRES(o->tree);
+void cap_node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree);
 
 /* The long operations work in pieces: ST_LATER asks to be called again with the
  * same arguments after a preemption point. */

@@ -9,6 +9,7 @@
 #pragma once
 #include <arch/arch.h>
 #include <core/lock_order.h>
+#include <core/pagetable.h>
 #include <core/tlb.h>
 #include <core/types.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct cpu {
 	uint32_t id;           /* dense, 0 is the boot CPU */
 	bool idle;             /* in the idle loop, outside the kernel */
 	struct arch_cpu arch;  /* the port's part */
+	struct pagetable_cpu tables; /* the user's page tables that are active */
 	struct tlb_cpu tlb;    /* shootdown mailbox, see tlb.h */
 	struct frame_cache *frames; /* see frame.c */
 	struct timer_queue *timers; /* see timer.c */

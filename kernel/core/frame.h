@@ -13,6 +13,7 @@
  */
 #pragma once
 #include <core/types.h>
+#include <stdatomic.h>
 
 #define FRAME_SHIFT     12
 #define FRAME_SIZE      (1ul << FRAME_SHIFT)
@@ -35,10 +36,8 @@ struct frame {
 		struct {
 			uint32_t next, prev; /* frame numbers of the free list */
 		} free;
-		struct {
-			uint32_t slots;       /* memory-object slots that name it */
-			uint32_t payer_slots; /* of these, its payer's */
-		} used;
+		_Atomic uint64_t uses; /* memory-object slots that name it; in the upper half
+		                        * those of its payer among them: see memory.c */
 	};
 	uint32_t payer;   /* object id of the quota that pays; 0: the kernel */
 	uint8_t state;    /* enum frame_state */
