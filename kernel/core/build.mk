@@ -1,8 +1,8 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := format.c log.c main.c panic.c
+core-src := archive.c boot.c format.c log.c main.c panic.c
 core-freestanding-src :=
 
 # Unit tests, and those that only ThreadSanitizer is to run.
-core-test-src := test/format_test.c
+core-test-src := test/archive_test.c test/boot_test.c test/format_test.c
 core-tsan-test-src :=
