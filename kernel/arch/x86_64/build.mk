@@ -1,3 +1,3 @@
-arch-src := boot.S boot.c console.c power.c
-arch-test-src :=
+arch-src := boot.S boot.c console.c power.c string.S
+arch-test-src := test/string_test.c
 arch-bench-src :=
