@@ -9,7 +9,6 @@
 #include <test/runner.h>
 #include <test/test.h>
 
-#pragma weak boot_option
 #define NAME_MAX 64
 
 static char prefix[NAME_MAX];
@@ -28,7 +27,7 @@ static uint64_t number_from(const char *option, uint64_t otherwise)
 	char text[24];
 	uint64_t n = 0;
 
-	if (boot_option == NULL || !boot_option(option, text, sizeof(text)))
+	if (!boot_option(option, text, sizeof(text)))
 		return otherwise;
 	for (const char *t = text; *t >= '0' && *t <= '9'; t++)
 		n = n * 10 + (uint64_t)(*t - '0');
@@ -49,13 +48,12 @@ void kernel_test_main(void)
 {
 	char crash[NAME_MAX];
 
-	if (boot_option != NULL && boot_option("test.crash", crash, sizeof(crash))) {
+	if (boot_option("test.crash", crash, sizeof(crash))) {
 		if (test_crash != NULL)
 			test_crash(crash);
 		log_raw("no crash: %s", crash);
 		arch_power_off(true);
 	}
-	if (boot_option != NULL)
-		boot_option("test", prefix, sizeof(prefix));
+	boot_option("test", prefix, sizeof(prefix));
 	arch_power_off(!test_run(is_wanted));
 }
