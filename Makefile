@@ -39,6 +39,7 @@ endif
 
 include mk/toolchain.mk
 include mk/kernel.mk
+include mk/image.mk
 include mk/host.mk
 include mk/run.mk
 include mk/test.mk
@@ -52,8 +53,8 @@ help:
 .PHONY: all clean help
 
 #: make            the node image, in build/ARCH/
-#: make run        boots it in QEMU, serial line on the terminal; the exit status is
-#:                 the guest's verdict
+#: make run        boots the kernel in QEMU, serial line on the terminal; the exit
+#:                 status is the guest's verdict; BOOT=uefi boots the node image
 #: make test       all tests; the last line is "N passed, N failed, N skipped"
 #: make lint       warnings of two compilers as errors, style, layers, budgets
 #: make bench      lines "name value unit", with the aim where there is one
@@ -64,7 +65,8 @@ help:
 #: make clean      removes build/
 #:
 #: ARCH=x86_64     the machine; SMP=2 CPUs and MEM=256M for run and debug
-#: QEMU_EXTRA=     more arguments for QEMU in run and debug
+#: QEMU_EXTRA=     more arguments for QEMU in run and debug; CMDLINE= boot options,
+#:                 built into the node image
 #: V=1             shows the commands
 #:
 #: Missing packages are listed, then installed with apt-get (sudo if not root).
