@@ -70,6 +70,7 @@ static __attribute__((noinline)) void function_with_a_name(void)
 {
 	caller = NULL;
 	arch_backtrace(take_caller, 1);
+	__asm__ volatile(""); /* so that the call above is not the last thing, and made a jump */
 }
 
 TEST(symbol_names_the_caller_in_a_backtrace)
