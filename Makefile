@@ -12,7 +12,7 @@ B := build/$(ARCH)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 
 all: image
 
@@ -28,6 +28,7 @@ needs-clean := none
 needs-run := build run
 needs-debug := build run debug
 needs-lint := build lint
+needs-format := lint
 needs-fresh := fresh
 $(foreach g,test soak bench mutants,$(eval needs-$(g) := build test))
 needs := $(sort $(foreach g,$(or $(MAKECMDGOALS),all),$(or $(needs-$(g)),build)))
@@ -57,6 +58,7 @@ help:
 #:                 status is the guest's verdict; BOOT=uefi boots the node image
 #: make test       all tests; the last line is "N passed, N failed, N skipped"
 #: make lint       warnings of two compilers as errors, style, layers, budgets
+#: make format     lays out all C files with clang-format
 #: make bench      lines "name value unit", with the aim where there is one
 #: make debug      QEMU stopped at its first instruction, gdb attached, debug kernel
 #: make soak       the tests with more rounds, more seeds
