@@ -1,3 +1,4 @@
-arch-src := boot.S boot.c console.c power.c
-arch-test-src :=
+arch-src := boot.S boot.c console.c cpu.c exception.c feature.c mmu.c power.c probe.S trap.S trap.c
+arch-test-src := test/cpu_test.c test/crash.c test/mmu_test.c test/probe.S test/probe_test.c test/trap_test.c \
+	test/user_page.c
 arch-bench-src :=
