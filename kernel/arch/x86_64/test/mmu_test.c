@@ -3,6 +3,7 @@
 #include "../boot.h"
 #include "../cpu.h"
 #include "../feature.h"
+#include "../probe.h"
 #include "../regs.h"
 #include "probe.h"
 #include <arch/arch.h>
