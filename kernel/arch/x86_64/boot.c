@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot.h"
-#include "regs.h"
+#include "cpu.h"
 #include <abi/boot.h>
 #include <core/boot.h>
-#include <core/cpu.h>
 #include <core/panic.h>
 
 /* Xen's public start_info structure and its memory map (xen/include/public/
@@ -35,8 +34,7 @@ static struct boot_info info;
 
 static void early_init(void)
 {
-	cpu_boot.self = &cpu_boot;
-	wrmsr(MSR_GS_BASE, (uintptr_t)&cpu_boot);
+	cpu_init_early();
 	arch_console_init();
 }
 
