@@ -144,8 +144,9 @@ boot_kernel_pd:
 	.skip 4096
 boot_pd:
 	.skip 4 * 4096
-	.globl boot_stack
-boot_stack:
-	.skip 16384
-	.globl boot_stack_top
+	/* struct cpu_stacks: a guard page, the stack, then those of the exceptions. */
+	.globl cpu_boot_stacks
+cpu_boot_stacks:
+	.skip 4096 + 16384
 boot_stack_top:
+	.skip 3 * (4096 + 8192) + 4096

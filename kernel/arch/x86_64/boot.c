@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot.h"
-#include "regs.h"
+#include "cpu.h"
 #include <abi/boot.h>
 #include <core/boot.h>
-#include <core/cpu.h>
 #include <core/panic.h>
 
 /* Xen's public start_info structure and its memory map (xen/include/public/
@@ -35,8 +34,7 @@ static struct boot_info info;
 
 static void early_init(void)
 {
-	cpu_boot.self = &cpu_boot;
-	wrmsr(MSR_GS_BASE, (uintptr_t)&cpu_boot);
+	cpu_init_early();
 	arch_console_init();
 }
 
@@ -79,10 +77,10 @@ void pvh_main(uint32_t start_info)
 		boot_refuse("PVH start info has no memory map");
 	if (si->memory_map_count > BOOT_RANGES)
 		boot_refuse("PVH memory map has %u entries, at most %u are supported",
-		            si->memory_map_count, BOOT_RANGES);
+			    si->memory_map_count, BOOT_RANGES);
 
-	const struct pvh_range *map = low_phys(
-	        si->memory_map, si->memory_map_count * sizeof(*map), "PVH memory map");
+	const struct pvh_range *map =
+		low_phys(si->memory_map, si->memory_map_count * sizeof(*map), "PVH memory map");
 	for (uint32_t i = 0; i < si->memory_map_count; i++) {
 		info.range[i].base = map[i].base;
 		info.range[i].size = map[i].size;

@@ -5,8 +5,10 @@
 
 extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[];
 extern char data_start[], data_end[], kernel_end[];
-extern char boot_stack[], boot_stack_top[];
 extern uint64_t boot_start_tsc;
+
+/* Data that is written before arch_mmu_init and read-only from then on. */
+#define LATE_CONST __attribute__((section(".late_const")))
 
 #define BOOT_KERNEL_PHYS 0x200000u /* KERNEL_PHYS of kernel.ld */
 
