@@ -20,3 +20,4 @@ include mk/toolchain.mk
 include mk/kernel.mk
 include mk/host.mk
 include mk/run.mk
+include mk/test.mk

@@ -17,5 +17,6 @@ void kernel_main(const struct boot_info *info)
 	if (info->archive_size == 0)
 		boot_refuse("no boot archive was given");
 	kernel_test_main();
+	log_info("power", "off");
 	arch_power_off(false);
 }
