@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-# The kernel: the same sources twice, release and debug (DEBUG_ASSERT on), and
-# the debug objects once more with the guest tests linked in.
+# The kernel: the same sources twice, release and debug (DEBUG_ASSERT on); the
+# debug objects once more with the guest tests linked in, the release objects
+# once more with the benchmarks.
 
 include kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk
 
 kernel-src := $(core-src:%=kernel/core/%) $(dev-src:%=kernel/dev/%) \
 	$(arch-src:%=kernel/arch/$(ARCH)/%)
 kernel-test-src := test/runner.c test/guest.c $(arch-test-src:%=kernel/arch/$(ARCH)/%)
+kernel-bench-src := test/runner.c test/guest.c $(arch-bench-src:%=kernel/arch/$(ARCH)/%)
 kernel-ld := kernel/arch/$(ARCH)/kernel.ld
 kernel-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk
 
@@ -43,3 +45,5 @@ $(eval $(call kernel-image,$(B)/release/kernel.elf,$(call objects,release,$(kern
 $(eval $(call kernel-image,$(B)/debug/kernel.elf,$(call objects,debug,$(kernel-src))))
 $(eval $(call kernel-image,$(B)/debug/kernel-test.elf,\
 	$(call objects,debug,$(kernel-src) $(kernel-test-src))))
+$(eval $(call kernel-image,$(B)/release/kernel-bench.elf,\
+	$(call objects,release,$(kernel-src) $(kernel-bench-src))))

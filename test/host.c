@@ -42,6 +42,14 @@ uint64_t test_seed(void)
 	return number_from("TEST_SEED", 1);
 }
 
+/* ThreadSanitizer calls this after each report: the case that runs has failed. */
+void __tsan_on_report(const void *report);
+void __tsan_on_report(const void *report)
+{
+	(void)report;
+	test_fail("ThreadSanitizer", 0, "see its report above");
+}
+
 int main(int argc, char **argv)
 {
 	(void)argc;

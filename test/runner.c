@@ -32,6 +32,11 @@ void test_skip(const char *reason)
 	report.what = reason;
 }
 
+void bench_report(const char *name, uint64_t value, const char *unit)
+{
+	log_raw("bench %s %lu %s", name, value, unit);
+}
+
 static void run_case(const struct test_case *c, struct test_totals *totals)
 {
 	atomic_store(&report.failed, false);

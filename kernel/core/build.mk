@@ -1,8 +1,9 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := format.c log.c main.c panic.c scale.c timer.c
+core-src := blake2s.c chacha20.c format.c log.c main.c panic.c random.c scale.c symbol.c timer.c
 core-freestanding-src :=
 
 # Unit tests, and those that only ThreadSanitizer is to run.
-core-test-src := test/format_test.c test/scale_test.c
+core-test-src := test/blake2s_test.c test/chacha20_test.c test/child.c test/format_test.c \
+	test/log_test.c test/panic_test.c test/random_test.c test/scale_test.c test/symbol_test.c
 core-tsan-test-src :=

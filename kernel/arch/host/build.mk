@@ -1,2 +1,2 @@
-arch-src := cpu.c console.c power.c
+arch-src := cpu.c console.c power.c random.c
 arch-test-src :=

@@ -3,6 +3,7 @@
 #include <core/cpu.h>
 
 _Thread_local struct cpu *host_this_cpu;
+_Atomic uint64_t host_cycles_step, host_cycles;
 
 __attribute__((constructor)) static void host_boot_cpu(void)
 {
