@@ -3,7 +3,6 @@
 #include <arch/arch.h>
 #include <regs.h>
 
-#define MSR_APIC_BASE    0x1bu
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC       0x800u /* register at offset r of the page: MSR_X2APIC + r / 16 */
 

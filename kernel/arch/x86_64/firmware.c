@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "firmware.h"
-#include "boot.h"
 #include "mmu.h"
 #include "regs.h"
 #include <arch/arch.h>
@@ -10,7 +9,7 @@
 
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ul
 
-LATE_CONST struct acpi_info firmware;
+struct acpi_info firmware;
 
 /* Tables outside the direct map are seen through windows. These are never taken
  * back, so a table that was mapped once is found again. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "power.h"
-#include "boot.h"
 #include "regs.h"
 #include <arch/arch.h>
 #include <core/log.h>
@@ -31,8 +30,8 @@ struct byte_register {
 	volatile uint8_t *memory;
 };
 
-static LATE_CONST struct acpi_power power;
-static LATE_CONST struct byte_register reset, sleep_control;
+static struct acpi_power power;
+static struct byte_register reset, sleep_control;
 
 static bool is_port(const struct acpi_register *r)
 {

@@ -34,6 +34,7 @@
 #define XCR0_AVX    (1ul << 2)
 #define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
 
+#define MSR_APIC_BASE         0x1bu
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_PAT               0x277u
 #define MSR_EFER              0xc0000080u

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "smp.h"
-#include "boot.h"
 #include "cpu.h"
 #include "firmware.h"
 #include "irq.h"
@@ -49,7 +48,7 @@ struct cpu *ap_cpu;
 enum ap_progress { AP_STARTED, AP_ALIVE, AP_MAY_TEST, AP_TESTED, AP_MAY_RUN, AP_RUNS };
 static _Atomic uint32_t progress;
 
-static LATE_CONST paddr_t trampoline;
+static paddr_t trampoline;
 
 /* Tables that map the trampoline at its own address beside the kernel. */
 enum { START_TABLES = 4 };
@@ -253,7 +252,7 @@ static void on_stop(struct trap_frame *f)
 /* By NMI: a CPU that has to be stopped may well spin with interrupts off. */
 void arch_cpus_stop(void)
 {
-	uint32_t nobody = 0, self = arch_this_cpu()->id;
+	uint32_t nobody = 0, count = 0, self = arch_this_cpu()->id;
 	cpumask_t others = cpu_online_mask() & ~(1ull << self);
 
 	if (!atomic_compare_exchange_strong(&stopper, &nobody, self + 1)) {
@@ -262,10 +261,10 @@ void arch_cpus_stop(void)
 		rest(); /* somebody else was first, whose NMI finds us here */
 	}
 	trap_set_handler(TRAP_NMI, on_stop);
-	for (cpumask_t left = others; left != 0; left &= left - 1)
+	for (cpumask_t left = others; left != 0; left &= left - 1, count++)
 		lapic_send_nmi(cpu_by_id[__builtin_ctzll(left)]->arch.apic_id);
 	for (uint32_t n = 0; n < STOP_LIMIT; n++) {
-		if (atomic_load(&stopped) >= (uint32_t)__builtin_popcountll(others))
+		if (atomic_load(&stopped) == count)
 			return;
 		arch_cpu_relax();
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "time.h"
-#include "boot.h"
 #include "feature.h"
 #include "firmware.h"
 #include "regs.h"
@@ -47,7 +46,7 @@
 
 #define WARP_ROUNDS 500
 
-static LATE_CONST struct {
+static struct {
 	uint64_t tsc_base, tsc_hz;
 	uint64_t lapic_hz;
 	struct scale tsc_to_ns, ns_to_tsc, ns_to_lapic;
