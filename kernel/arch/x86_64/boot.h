@@ -6,6 +6,7 @@
 extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[];
 extern char data_start[], data_end[], kernel_end[];
 extern uint64_t boot_start_tsc;
+extern uint64_t boot_pml4[];
 
 /* Data that is written before arch_mmu_init and read-only from then on. */
 #define LATE_CONST __attribute__((section(".late_const")))

@@ -1,3 +1,4 @@
-arch-src := boot.S boot.c console.c cpu.c exception.c power.c trap.S trap.c
-arch-test-src := test/trap_test.c
+arch-src := boot.S boot.c console.c cpu.c exception.c feature.c mmu.c power.c probe.S trap.S trap.c
+arch-test-src := test/cpu_test.c test/mmu_test.c test/probe.S test/probe_test.c test/trap_test.c \
+	test/user_page.c
 arch-bench-src :=

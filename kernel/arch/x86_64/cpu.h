@@ -8,6 +8,7 @@
  * Locks   none: a CPU sets up itself, cpu_create runs on the boot CPU.
  */
 #pragma once
+#include "regs.h"
 #include <core/cpu.h>
 #include <core/types.h>
 
@@ -49,8 +50,16 @@ extern struct cpu_stacks cpu_boot_stacks;
 void cpu_init_early(void);
 
 /* Sets up the CPU that it runs on as `c`: descriptor tables, GS, the registers
- * of the protections, vector state. The boot CPU's features were checked. */
+ * of the protections, vector state. Panics if it lacks what the boot CPU has. */
 void cpu_init(struct cpu *c);
+
+/* What cpu_init writes to CR0 and CR4. */
+#define CPU_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
+uint64_t cpu_cr4(void);
+
+/* Size of a thread's vector state: the area that XSAVE writes for the states
+ * that are on, or that of FXSAVE on a CPU without XSAVE. */
+uint32_t cpu_vector_size(void);
 
 /* Makes the structure and the stacks of another CPU, ready for cpu_init on it.
  * NULL when memory is short; nothing is changed then. */
@@ -64,3 +73,7 @@ bool cpu_find_stack(const struct cpu *c, vaddr_t address, vaddr_t *base, vaddr_t
 
 /* Names the stack whose lower guard page `address` lies in; NULL if in none. */
 const char *cpu_find_guard(const struct cpu *c, vaddr_t address);
+
+/* Where the compiler's code goes when a function is to return and the canary in
+ * its frame is not the CPU's any more. */
+NORETURN void __stack_chk_fail(void);

@@ -18,6 +18,7 @@
 #define ARCH_KERNEL      0xffffffff80000000ull
 
 struct cpu;
+struct trap_frame;
 
 /* The processor's task state segment (Intel SDM volume 3, figure 8-11): which
  * stack an entry begins on. */
@@ -36,8 +37,9 @@ struct arch_tss {
 struct arch_cpu {
 	uint64_t canary; /* first: the compiler was told its place, see cpu.c */
 	uint32_t apic_id;
-	uint32_t reports; /* exception reports begun and never ended, see trap.c */
-	vaddr_t stacks;   /* its struct cpu_stacks, see cpu.h */
+	uint32_t reserved;
+	vaddr_t stacks;                  /* its struct cpu_stacks, see cpu.h */
+	const struct trap_frame *report; /* the exception that is being reported */
 	uint64_t gdt[ARCH_GDT_ENTRIES];
 	struct arch_tss tss;
 };

@@ -25,6 +25,7 @@
 	 * 14 #PF, 17 #AC, 21 #CP, 29 #VC and 30 #SX. */
 	.balign 16
 	.globl trap_stubs
+	.type trap_stubs, @function
 trap_stubs:
 	.set .Lvector, 0
 	.rept 256
@@ -42,8 +43,7 @@ trap_stubs:
 	.set .Lvector, .Lvector + 1
 	.endr
 	.balign 16
-	.globl trap_stubs_end
-trap_stubs_end:
+	.size trap_stubs, . - trap_stubs
 
 	.macro SAVE_REGISTERS
 	pushq %rax
@@ -105,14 +105,17 @@ trap_stubs_end:
 	.endm
 
 	.globl trap_common
+	.type trap_common, @function
 trap_common:
 	SAVE_REGISTERS
 	CLOSE_USER_ACCESS
 	CALL_DISPATCH
 	RESTORE_REGISTERS
 	iretq
+	.size trap_common, . - trap_common
 
 	.globl trap_paranoid
+	.type trap_paranoid, @function
 trap_paranoid:
 	SAVE_REGISTERS
 	CLOSE_USER_ACCESS
@@ -130,3 +133,4 @@ trap_paranoid:
 	wrmsr
 	RESTORE_REGISTERS
 	iretq
+	.size trap_paranoid, . - trap_paranoid

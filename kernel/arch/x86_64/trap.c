@@ -5,8 +5,10 @@
 #include "exception.h"
 #include "probe.h"
 #include "regs.h"
+#include <arch/arch.h>
 #include <core/assert.h>
 #include <core/log.h>
+#include <core/symbol.h>
 
 /* A gate of the interrupt descriptor table (Intel SDM volume 3, figure 6-8). */
 struct gate {
@@ -22,7 +24,10 @@ struct gate {
 #define GATE_INTERRUPT 0x8e /* present, for the kernel, interrupts go off */
 #define STUB_SIZE      16   /* see trap.S */
 
-extern char trap_stubs[], trap_stubs_end[];
+#define CALL_SIZE   5 /* of a direct call: the opcode and a distance of 32 bits */
+#define CALL_OPCODE 0xe8
+
+extern char trap_stubs[]; /* trap.S */
 
 static LATE_CONST ALIGNED(16) struct gate idt[TRAP_VECTORS];
 static trap_fn *handlers[TRAP_VECTORS];
@@ -90,10 +95,14 @@ static void interrupt(struct trap_frame *f)
 
 static bool fix_up(struct trap_frame *f)
 {
-	if (f->vector != TRAP_PAGE && f->vector != TRAP_PROTECTION && f->vector != TRAP_STACK)
+	uint64_t address = UINT64_MAX - 1;
+
+	if (f->vector == TRAP_PAGE)
+		address = read_cr2();
+	else if (f->vector != TRAP_PROTECTION && f->vector != TRAP_STACK)
 		return false;
 	for (const struct fixup *x = fixup_start; x != fixup_end; x++) {
-		if (x->rip == f->rip) {
+		if (x->rip == f->rip && address < x->end) {
 			f->rip = x->resume;
 			return true;
 		}
@@ -109,4 +118,87 @@ void trap_dispatch(struct trap_frame *f)
 		handlers[TRAP_NMI](f);
 	else if (!fix_up(f))
 		exception_report(f);
+}
+
+/* Reads a word of one of this CPU's stacks. */
+static bool stack_read(vaddr_t at, uint64_t *out)
+{
+	vaddr_t base, top;
+
+	return at % sizeof(*out) == 0 && cpu_find_stack(arch_this_cpu(), at, &base, &top) &&
+	       arch_probe_read((const void *)at, out);
+}
+
+/* True if the frame at `next` can be the caller's of the one at `frame`: further
+ * up on the same stack, or on another one. */
+static bool is_caller_frame(vaddr_t frame, vaddr_t next)
+{
+	vaddr_t base, top;
+
+	if (!cpu_find_stack(arch_this_cpu(), frame, &base, &top))
+		return false;
+	return next > frame || next < base;
+}
+
+/* Each function's frame begins with its caller's frame pointer and the address
+ * that it returns to. */
+static void walk(vaddr_t frame, void (*visit)(vaddr_t pc), unsigned max)
+{
+	uint64_t next, pc;
+
+	for (unsigned n = 0; n < max; n++) {
+		if (!stack_read(frame, &next) || !stack_read(frame + sizeof(next), &pc) || pc == 0)
+			return;
+		visit(pc);
+		if (!is_caller_frame(frame, next))
+			return;
+		frame = next;
+	}
+}
+
+static bool in_text(vaddr_t va)
+{
+	return va >= (uintptr_t)text_start && va < (uintptr_t)text_end;
+}
+
+/* True if `pc` lies behind a direct call of the function that begins at `entry`. */
+static bool follows_call(vaddr_t pc, vaddr_t entry)
+{
+	const uint8_t *end = (const uint8_t *)pc;
+
+	if (!in_text(pc - CALL_SIZE) || !in_text(pc) || end[-CALL_SIZE] != CALL_OPCODE)
+		return false;
+	const uint32_t distance = (uint32_t)end[-4] | (uint32_t)end[-3] << 8 |
+				  (uint32_t)end[-2] << 16 | (uint32_t)end[-1] << 24;
+	return pc + (uint64_t)(int64_t)(int32_t)distance == entry;
+}
+
+/* The caller of the interrupted code where its frame does not tell: there is no
+ * code, so a bad pointer was called; or the function works without a frame, or was
+ * just entered. Then the address that it returns to is on top of the stack. */
+static bool find_frameless(const struct trap_frame *f, uint64_t *caller)
+{
+	size_t offset;
+
+	if (!stack_read(f->rsp, caller))
+		return false;
+	if (!in_text(f->rip))
+		return true;
+	return symbol_find(f->rip, &offset) != NULL && follows_call(*caller, f->rip - offset);
+}
+
+void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max)
+{
+	const struct trap_frame *f = arch_this_cpu()->arch.report;
+	uint64_t caller;
+
+	if (f == NULL) {
+		walk((uintptr_t)__builtin_frame_address(0), visit, max);
+		return;
+	}
+	if (max > 0 && find_frameless(f, &caller)) {
+		visit(caller);
+		max--;
+	}
+	walk(f->rbp, visit, max);
 }
