@@ -12,7 +12,7 @@ B := build/$(ARCH)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 
 all: image
 
@@ -28,6 +28,7 @@ needs-clean := none
 needs-run := build run
 needs-debug := build run debug
 needs-lint := build lint
+needs-format := lint
 needs-fresh := fresh
 $(foreach g,test soak bench mutants,$(eval needs-$(g) := build test))
 needs := $(sort $(foreach g,$(or $(MAKECMDGOALS),all),$(or $(needs-$(g)),build)))
@@ -39,6 +40,7 @@ endif
 
 include mk/toolchain.mk
 include mk/kernel.mk
+include mk/image.mk
 include mk/host.mk
 include mk/run.mk
 include mk/test.mk
@@ -52,10 +54,11 @@ help:
 .PHONY: all clean help
 
 #: make            the node image, in build/ARCH/
-#: make run        boots it in QEMU, serial line on the terminal; the exit status is
-#:                 the guest's verdict
+#: make run        boots the kernel in QEMU, serial line on the terminal; the exit
+#:                 status is the guest's verdict; BOOT=uefi boots the node image
 #: make test       all tests; the last line is "N passed, N failed, N skipped"
 #: make lint       warnings of two compilers as errors, style, layers, budgets
+#: make format     lays out all C files with clang-format
 #: make bench      lines "name value unit", with the aim where there is one
 #: make debug      QEMU stopped at its first instruction, gdb attached, debug kernel
 #: make soak       the tests with more rounds, more seeds
@@ -64,7 +67,8 @@ help:
 #: make clean      removes build/
 #:
 #: ARCH=x86_64     the machine; SMP=2 CPUs and MEM=256M for run and debug
-#: QEMU_EXTRA=     more arguments for QEMU in run and debug
+#: QEMU_EXTRA=     more arguments for QEMU in run and debug; CMDLINE= boot options,
+#:                 built into the node image
 #: V=1             shows the commands
 #:
 #: Missing packages are listed, then installed with apt-get (sudo if not root).

@@ -5,9 +5,11 @@
 CC-x86_64 := x86_64-linux-gnu-gcc
 LD-x86_64 := x86_64-linux-gnu-ld
 NM-x86_64 := x86_64-linux-gnu-nm
+OBJCOPY-x86_64 := x86_64-linux-gnu-objcopy
 CC-kernel := $(CC-$(ARCH))
 LD-kernel := $(LD-$(ARCH))
 NM-kernel := $(NM-$(ARCH))
+OBJCOPY-kernel := $(OBJCOPY-$(ARCH))
 CC-host   := gcc
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \

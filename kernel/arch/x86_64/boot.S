@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* Entry from a PVH loader (QEMU -kernel, Firecracker, Cloud Hypervisor) and from
- * our UEFI stub.
+ * our UEFI stub. Both meet in 32-bit protected mode with paging off, build
+ * tables that map the first 4 GiB at 0 and at the direct map and the image at
+ * KERNEL_VIRT, and go on in long mode.
  *
- * PVH: 32-bit protected mode, paging off, EBX = physical address of the
- * start-info structure (Xen's "x86/HVM direct boot ABI"). We build tables that
- * map the first 4 GiB at 0 and at the direct map, and the image at KERNEL_VIRT,
- * and go on in long mode.
+ * pvh_entry: 32-bit protected mode, paging off, EBX = physical address of the
+ * start-info structure (Xen's "x86/HVM direct boot ABI"). The image lies where
+ * it was linked for.
  *
- * UEFI: the stub has built the same mappings and jumps to uefi_entry in long
- * mode with RDI = physical address of struct boot_info.
+ * uefi_entry: the ELF entry point, 64-bit mode on the firmware's tables, at its
+ * physical address; RDI = physical address of struct boot_info. The image lies
+ * at any 2 MiB boundary below 4 GiB. Long mode is left once because that is the
+ * one way to get rid of everything that the firmware may have turned on, such
+ * as 5-level paging.
+ *
+ * Until paging is on, EBP = the image's distance from where it was linked for,
+ * EBX = what the loader left, ESI = 0 for PVH, 1 for UEFI.
  */
 #define CR0_PE      0x00000001
 #define CR0_WP      0x00010000
@@ -20,9 +27,15 @@
 #define PTE_PRESENT 1
 #define PTE_WRITE   2
 #define PTE_LARGE   0x80
+#define LARGE_PAGE  0x200000
+
+#define SELECTOR_CODE64 0x08
+#define SELECTOR_CODE32 0x10
+#define SELECTOR_DATA   0x18
 
 #define KERNEL_PHYS 0x200000
 #define PHYS(sym)   ((sym) - (0xffffffff80000000 - KERNEL_PHYS))
+#define HERE(sym)   PHYS(sym)(%ebp)
 
 	/* Xen ELF note, type 18 (XEN_ELFNOTE_PHYS32_ENTRY). */
 	.section .note.pvh, "a", @note
@@ -37,23 +50,64 @@
 pvh_entry:
 	cli
 	cld
+	xorl %ebp, %ebp
+	xorl %esi, %esi
 	rdtsc
-	movl %eax, PHYS(boot_start_tsc)
-	movl %edx, PHYS(boot_start_tsc) + 4
+	movl %eax, HERE(boot_start_tsc)
+	movl %edx, HERE(boot_start_tsc + 4)
+	leal HERE(boot_stack_top), %esp
+	leal HERE(boot_gdt), %eax
+	pushl %eax
+	pushw $(boot_gdt_end - boot_gdt - 1)
+	lgdt (%esp)
+	jmp paging_on
+
+	.code64
+	.globl uefi_entry
+uefi_entry:
+	cli
+	cld
+	movl %edi, %ebx
+	movl $1, %esi
+	leaq uefi_entry(%rip), %rbp
+	subq $PHYS(uefi_entry), %rbp
+	leaq PHYS(boot_stack_top)(%rbp), %rsp
+	leaq PHYS(boot_gdt)(%rbp), %rax
+	pushq %rax
+	pushw $(boot_gdt_end - boot_gdt - 1)
+	lgdt (%rsp)
+	leaq PHYS(paging_off)(%rbp), %rax
+	pushq $SELECTOR_CODE32
+	pushq %rax
+	lretq
+
+	.code32
+paging_off:
+	movl $SELECTOR_DATA, %eax
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %ss
+	movl %cr0, %eax
+	andl $~CR0_PG, %eax
+	movl %eax, %cr0
+
+paging_on:
+	leal KERNEL_PHYS(%ebp), %eax
+	movl %eax, HERE(boot_kernel_base)
 
 	/* Four page directories map 4 GiB in 2 MiB pages. */
-	movl $PHYS(boot_pd), %edi
+	leal HERE(boot_pd), %edi
 	movl $(PTE_PRESENT | PTE_WRITE | PTE_LARGE), %eax
 	movl $2048, %ecx
 1:	movl %eax, (%edi)
 	movl $0, 4(%edi)
-	addl $0x200000, %eax
+	addl $LARGE_PAGE, %eax
 	addl $8, %edi
 	decl %ecx
 	jnz 1b
 
-	movl $PHYS(boot_pdpt), %edi
-	movl $(PHYS(boot_pd) + PTE_PRESENT + PTE_WRITE), %eax
+	leal HERE(boot_pdpt), %edi
+	leal HERE(boot_pd + PTE_PRESENT + PTE_WRITE), %eax
 	movl $4, %ecx
 2:	movl %eax, (%edi)
 	addl $0x1000, %eax
@@ -61,24 +115,26 @@ pvh_entry:
 	decl %ecx
 	jnz 2b
 
-	/* The image: 1 GiB from KERNEL_PHYS up, in 2 MiB pages. */
-	movl $PHYS(boot_kernel_pd), %edi
-	movl $(KERNEL_PHYS + PTE_PRESENT + PTE_WRITE + PTE_LARGE), %eax
+	/* The image: 32 MiB from its first byte (kernel.ld has the same limit). */
+	leal HERE(boot_kernel_pd), %edi
+	leal KERNEL_PHYS + PTE_PRESENT + PTE_WRITE + PTE_LARGE(%ebp), %eax
 	movl $16, %ecx
 3:	movl %eax, (%edi)
-	addl $0x200000, %eax
+	addl $LARGE_PAGE, %eax
 	addl $8, %edi
 	decl %ecx
 	jnz 3b
-	movl $(PHYS(boot_kernel_pd) + PTE_PRESENT + PTE_WRITE), PHYS(boot_kernel_pdpt) + 510 * 8
-	movl $(PHYS(boot_pdpt) + PTE_PRESENT + PTE_WRITE), PHYS(boot_pml4)
-	movl $(PHYS(boot_pdpt) + PTE_PRESENT + PTE_WRITE), PHYS(boot_pml4) + 256 * 8
-	movl $(PHYS(boot_kernel_pdpt) + PTE_PRESENT + PTE_WRITE), PHYS(boot_pml4) + 511 * 8
+	leal HERE(boot_kernel_pd + PTE_PRESENT + PTE_WRITE), %eax
+	movl %eax, HERE(boot_kernel_pdpt + 510 * 8)
+	leal HERE(boot_pdpt + PTE_PRESENT + PTE_WRITE), %eax
+	movl %eax, HERE(boot_pml4)
+	movl %eax, HERE(boot_pml4 + 256 * 8)
+	leal HERE(boot_kernel_pdpt + PTE_PRESENT + PTE_WRITE), %eax
+	movl %eax, HERE(boot_pml4 + 511 * 8)
 
-	movl %cr4, %eax
-	orl $CR4_PAE, %eax
+	movl $CR4_PAE, %eax
 	movl %eax, %cr4
-	movl $PHYS(boot_pml4), %eax
+	leal HERE(boot_pml4), %eax
 	movl %eax, %cr3
 	movl $MSR_EFER, %ecx
 	rdmsr
@@ -87,8 +143,10 @@ pvh_entry:
 	movl %cr0, %eax
 	orl $(CR0_PG | CR0_WP | CR0_PE), %eax
 	movl %eax, %cr0
-	lgdt PHYS(boot_gdt_pointer)
-	ljmp $8, $PHYS(long_mode)
+	leal HERE(long_mode), %eax
+	pushl $SELECTOR_CODE64
+	pushl %eax
+	lret
 
 	.code64
 long_mode:
@@ -98,37 +156,35 @@ long_mode:
 	movl %eax, %ss
 	movl %eax, %fs
 	movl %eax, %gs
-	movl %ebx, %edi
-	movabsq $pvh_high, %rax
+	movabsq $image_high, %rax
 	jmp *%rax
-pvh_high:
+image_high:
 	leaq boot_stack_top(%rip), %rsp
 	xorl %ebp, %ebp
+	movl %ebx, %edi
+	testl %esi, %esi
+	jnz 4f
 	call pvh_main
 	ud2
-
-	.globl uefi_entry
-uefi_entry:
-	cli
-	cld
-	leaq boot_stack_top(%rip), %rsp
-	xorl %ebp, %ebp
-	call uefi_main
+4:	call uefi_main
 	ud2
 
 	.section .rodata
 	.balign 8
 boot_gdt:
 	.quad 0
-	.quad 0x00af9b000000ffff /* 64-bit code */
-boot_gdt_pointer:
-	.word boot_gdt_pointer - boot_gdt - 1
-	.long PHYS(boot_gdt)
+	.quad 0x00af9b000000ffff /* SELECTOR_CODE64 */
+	.quad 0x00cf9b000000ffff /* SELECTOR_CODE32 */
+	.quad 0x00cf93000000ffff /* SELECTOR_DATA */
+boot_gdt_end:
 
 	.data
 	.balign 8
 	.globl boot_start_tsc
 boot_start_tsc:
+	.quad 0
+	.globl boot_kernel_base
+boot_kernel_base:
 	.quad 0
 
 	.section .bss.page_aligned, "aw", @nobits
