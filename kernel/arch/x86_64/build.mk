@@ -1,5 +1,5 @@
 arch-src := ap.S boot.S boot.c console.c cpu.c exception.c feature.c firmware.c irq.c mmu.c power.c \
-	probe.S smp.c time.c trap.S trap.c
-arch-test-src := test/cpu_test.c test/crash.c test/mmu_test.c test/probe.S test/probe_test.c \
-	test/trap_test.c test/user_page.c
+	probe.S random.c smp.c time.c trap.S trap.c
+arch-test-src := test/cpu_test.c test/crash.c test/log_test.c test/mmu_test.c test/probe.S \
+	test/probe_test.c test/random_test.c test/trap_test.c test/user_page.c
 arch-bench-src :=
