@@ -18,8 +18,10 @@ enum lock_rank {
 	LOCK_TIMER,     /* one CPU's deadline queue */
 	LOCK_QUOTA,     /* quota */
 	LOCK_SLAB,      /* slab cache */
+	LOCK_GRACE,     /* the count of grace periods */
 	LOCK_KERNEL_MAP, /* the kernel's own page tables */
 	LOCK_FRAME,     /* buddy allocator of one zone */
 	LOCK_RANDOM,    /* entropy pool */
 	LOCK_LOG,       /* log ring; may be taken with anything held */
+	LOCK_RANKS,
 };
