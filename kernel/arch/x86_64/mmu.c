@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/boot.h>
@@ -359,6 +360,7 @@ void arch_mmu_init(void)
 	for (unsigned i = 0; i < ARRAY_LEN(windows); i++)
 		root_entry_make(windows[i]);
 	write_cr3(root);
+	smp_reserve();
 
 	/* Nothing refers to the boot tables any more; they map all of memory
 	 * writable and executable, so they are made useless. */
