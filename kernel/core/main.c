@@ -33,6 +33,7 @@ void kernel_main(const struct boot_info *info)
 	arch_stack_guard_init();
 	arch_interrupts_init();
 	timer_cpu_init();
+	cpu_set_online(&cpu_boot);
 	arch_cpus_start();
 	frame_free_loader();
 	log_idle();
