@@ -18,4 +18,6 @@ all: image
 
 include mk/toolchain.mk
 include mk/kernel.mk
+include mk/host.mk
 include mk/run.mk
+include mk/test.mk

@@ -1,43 +1,44 @@
 # SPDX-License-Identifier: MIT
 # The kernel: the same sources twice, release and debug (DEBUG_ASSERT on), and
-# the debug one once more with the guest tests linked in.
+# the debug objects once more with the guest tests linked in.
 
 include kernel/core/build.mk kernel/arch/$(ARCH)/build.mk
 
 kernel-src := $(core-src:%=kernel/core/%) $(arch-src:%=kernel/arch/$(ARCH)/%)
-kernel-test-src := $(arch-test-src:%=kernel/arch/$(ARCH)/%)
+kernel-test-src := test/runner.c test/guest.c $(arch-test-src:%=kernel/arch/$(ARCH)/%)
 kernel-ld := kernel/arch/$(ARCH)/kernel.ld
+kernel-lists := kernel/core/build.mk kernel/arch/$(ARCH)/build.mk
 
-FLAGS-release :=
-FLAGS-debug := -DDEBUG
+# $(call objects,<variant>,<sources>)
+objects = $(2:%=$(B)/$(1)/%.o)
 
-# $(1) variant, $(2) sources
-objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
+kernel-cc = $(CC-kernel) $(KERNEL_CFLAGS) $(1) $(call includes,$(ARCH))
+$(eval $(call compile-rules,$(B)/release,$(call kernel-cc,)))
+$(eval $(call compile-rules,$(B)/debug,$(call kernel-cc,-DDEBUG)))
 
-define kernel-variant
-$(B)/$(1)/%.c.o: %.c | $(B)/gen/core/version.h
-	@mkdir -p $$(@D)
-	@echo '  CC $$@'; $$(CC-kernel) $$(KERNEL_CFLAGS) $$(FLAGS-$(1)) $$(KERNEL_INCLUDES) -MMD -MP -c $$< -o $$@
+# $(call kernel-link,<output>,<objects>), $(call kernel-symbols,<image>,<source>)
+kernel-link = $(LD-kernel) $(KERNEL_LDFLAGS) -T $(kernel-ld) -o $(1) $(2)
+kernel-symbols = $(NM-kernel) $(1) | python3 tools/symbols.py > $(2)
 
-$(B)/$(1)/%.S.o: %.S
-	@mkdir -p $$(@D)
-	@echo '  CC $$@'; $$(CC-kernel) $$(KERNEL_CFLAGS) $$(FLAGS-$(1)) $$(KERNEL_INCLUDES) -MMD -MP -c $$< -o $$@
+# An image is linked twice: with an empty table of symbols, then with the table
+# made from the first. The table lies behind the text and so does not move it;
+# that the second image has the same symbols is checked all the same.
+# $(call kernel-image,<image>,<objects>)
+define kernel-image
+$(1): $(2) $(kernel-ld) $(kernel-lists) tools/symbols.py
+	$$(call say,LD $$@)
+	$$(Q)python3 tools/symbols.py </dev/null >$$@.0.S
+	$$(Q)$(CC-kernel) -c -o $$@.0.o $$@.0.S
+	$$(Q)$$(call kernel-link,$$@.0,$$(filter %.o,$$^) $$@.0.o)
+	$$(Q)$$(call kernel-symbols,$$@.0,$$@.1.S)
+	$$(Q)$(CC-kernel) -c -o $$@.1.o $$@.1.S
+	$$(Q)$$(call kernel-link,$$@,$$(filter %.o,$$^) $$@.1.o)
+	$$(Q)$$(call kernel-symbols,$$@,$$@.2.S) && cmp $$@.1.S $$@.2.S
 
-$(B)/$(1)/kernel.elf: $(call objects,$(1),$(kernel-src)) $(kernel-ld)
-	@echo '  LD $$@'; $$(LD-kernel) -nostdlib -z noexecstack -z max-page-size=4096 -T $(kernel-ld) -o $$@ $$(filter %.o,$$^)
-
--include $(patsubst %.o,%.d,$(call objects,$(1),$(kernel-src)))
+-include $(2:.o=.d)
 endef
 
-$(foreach v,release debug,$(eval $(call kernel-variant,$(v))))
-
-# Rewritten only when the version or the commit changes.
-COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
-$(B)/gen/core/version.h: FORCE
-	@mkdir -p $(@D)
-	@printf '%s\n' '/* generated */' '#define VERSION "$(VERSION)"' \
-		'#define VERSION_COMMIT "$(COMMIT)"' >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-
-FORCE:
-.PHONY: FORCE
+$(eval $(call kernel-image,$(B)/release/kernel.elf,$(call objects,release,$(kernel-src))))
+$(eval $(call kernel-image,$(B)/debug/kernel.elf,$(call objects,debug,$(kernel-src))))
+$(eval $(call kernel-image,$(B)/debug/kernel-test.elf,\
+	$(call objects,debug,$(kernel-src) $(kernel-test-src))))

@@ -8,10 +8,8 @@ $(B)/boot.cpio: Makefile
 
 image: $(B)/release/kernel.elf $(B)/debug/kernel.elf $(B)/boot.cpio
 
-QEMU := qemu-system-x86_64 -M q35 -cpu max -display none -no-reboot -nodefaults \
-	-serial stdio -device pvpanic -action panic=exit-failure
-
 run: image
-	@$(QEMU) -smp $(SMP) -m $(MEM) -kernel $(B)/release/kernel.elf -initrd $(B)/boot.cpio $(QEMU_EXTRA)
+	@python3 tools/qemu_run.py --boot --smp $(SMP) --mem $(MEM) --extra '$(QEMU_EXTRA)' \
+		--kernel $(B)/release/kernel.elf --archive $(B)/boot.cpio
 
 .PHONY: all image run

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-# Compilers and flags. GCC builds the kernel; Clang checks it (make lint) and
-# builds the UEFI stub, which is a PE file.
+# Compilers, flags, and how one object is compiled. GCC builds the kernel;
+# Clang checks it (make lint) and builds the UEFI stub, which is a PE file.
 
 CC-x86_64 := x86_64-linux-gnu-gcc
 LD-x86_64 := x86_64-linux-gnu-ld
+NM-x86_64 := x86_64-linux-gnu-nm
 CC-kernel := $(CC-$(ARCH))
 LD-kernel := $(LD-$(ARCH))
+NM-kernel := $(NM-$(ARCH))
+CC-host   := gcc
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
 	-Wold-style-definition -Wshadow -Wundef -Wpointer-arith -Wcast-qual \
@@ -19,4 +22,38 @@ KERNEL_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-common -fno-strict-aliasi
 	-fwrapv -fno-delete-null-pointer-checks -fno-pic -fno-pie -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -fno-stack-protector -ftrivial-auto-var-init=zero \
 	$(ARCHFLAGS-$(ARCH)) $(WARNINGS-kernel)
-KERNEL_INCLUDES := -I. -Ikernel -Ikernel/arch/$(ARCH) -I$(B)/gen
+KERNEL_LDFLAGS := -nostdlib -z noexecstack -z max-page-size=4096
+
+# $(call includes,<port>)
+includes = -I. -Ikernel -Ikernel/arch/$(1) -Ibuild/gen
+
+# Commands are quiet and named by one line each; V=1 shows them.
+Q := $(if $(V),,@)
+say = @echo '  $(1)'
+
+# Every object is made again when the flags may have changed.
+rule-files := Makefile $(wildcard mk/*.mk)
+
+# $(call compile-rules,<directory of the objects>,<compiler and flags>)
+define compile-rules
+$(1)/%.c.o: %.c $(rule-files) | build/gen/core/version.h
+	@mkdir -p $$(@D)
+	$$(call say,CC $$@)
+	$$(Q)$(2) -MMD -MP -c $$< -o $$@
+
+$(1)/%.S.o: %.S $(rule-files)
+	@mkdir -p $$(@D)
+	$$(call say,AS $$@)
+	$$(Q)$(2) -MMD -MP -c $$< -o $$@
+endef
+
+# Rewritten only when the version or the commit changes.
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+build/gen/core/version.h: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '/* generated */' '#define VERSION "$(VERSION)"' \
+		'#define VERSION_COMMIT "$(COMMIT)"' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+FORCE:
+.PHONY: FORCE

@@ -7,6 +7,7 @@
  * the closing line "N passed, N failed, N skipped".
  */
 #pragma once
+#include <stdint.h>
 
 struct test_case {
 	const char *name;
@@ -16,7 +17,7 @@ struct test_case {
 #define TEST(n)                                                                                    \
 	static void test_##n(void);                                                                \
 	static const struct test_case case_##n                                                     \
-	        __attribute__((used, section("test_cases"), aligned(8))) = { #n, test_##n };       \
+		__attribute__((used, section("test_cases"), aligned(8))) = { #n, test_##n };       \
 	static void test_##n(void)
 
 #define CHECK(x)                                                                                   \
@@ -35,3 +36,10 @@ struct test_case {
 
 void test_fail(const char *file, int line, const char *what);
 void test_skip(const char *reason);
+
+/* How many rounds a loop of random operations makes: `usual`, or a multiple of
+ * it in the long runs (make soak). */
+uint64_t test_rounds(uint64_t usual);
+
+/* Where such a loop starts its pseudo-random numbers; the long runs try more. */
+uint64_t test_seed(void);

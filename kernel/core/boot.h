@@ -26,3 +26,7 @@ bool boot_option(const char *name, char *value, size_t size);
  * interrupts off, the early console working, and `info` filled but unchecked.
  * Never returns. */
 NORETURN void kernel_main(const struct boot_info *info);
+
+/* The last step of a boot. In the kernel that ships it does nothing; a kernel
+ * with tests or benchmarks linked in (test/) runs them here and powers off. */
+void kernel_test_main(void);

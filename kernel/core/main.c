@@ -7,10 +7,16 @@
 
 struct cpu cpu_boot;
 
+__attribute__((weak)) void kernel_test_main(void)
+{
+}
+
 void kernel_main(const struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	if (info->archive_size == 0)
 		boot_refuse("no boot archive was given");
+	kernel_test_main();
+	log_info("power", "off");
 	arch_power_off(false);
 }

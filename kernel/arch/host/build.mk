@@ -1,0 +1,2 @@
+arch-src := cpu.c console.c power.c
+arch-test-src :=

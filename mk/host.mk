@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# The kernel core as an ordinary program: the unit tests, twice, under
+# AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
+
+include kernel/arch/host/build.mk
+
+# core-freestanding-src is what an ordinary program has from its C library.
+host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \
+	$(arch-src:%=kernel/arch/host/%) $(core-test-src:%=kernel/core/%) \
+	$(arch-test-src:%=kernel/arch/host/%) test/runner.c test/host.c
+host-lists := kernel/core/build.mk kernel/arch/host/build.mk
+
+HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
+	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host)
+SANITIZE-asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE-tsan := -fsanitize=thread
+
+# $(call host-program,<asan|tsan>,<sources>)
+define host-program
+$(call compile-rules,build/host/$(1),$(CC-host) $(HOST_CFLAGS) $(SANITIZE-$(1)))
+
+build/host/$(1)/unit: $(2:%=build/host/$(1)/%.o) $(host-lists)
+	$$(call say,LD $$@)
+	$$(Q)$(CC-host) -pthread $(SANITIZE-$(1)) -o $$@ $$(filter %.o,$$^)
+
+-include $(2:%=build/host/$(1)/%.d)
+endef
+
+$(eval $(call host-program,asan,$(host-src)))
+$(eval $(call host-program,tsan,$(host-src) $(core-tsan-test-src:%=kernel/core/%)))

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# make test: everything that shows that the kernel works, two suites at a time;
+# tools/suites.py sums up. make soak runs the same for longer.
+
+# Ask at least for these numbers of CPUs.
+TEST_SMP := 1 2 4 8
+SOAK_ROUNDS := 50
+SOAK_SEEDS := 1 2 3
+
+export PYTHONPATH := tools:tests
+export PYTHONDONTWRITEBYTECODE := 1
+
+test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf
+
+# $(call guest-suite,<name>,<CPUs>,<boot options>)
+guest-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
+	--kernel $(B)/debug/kernel-test.elf --archive $(B)/boot.cpio'
+
+e2e-suites = $(foreach t,$(wildcard tests/e2e/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
+tool-suites = $(foreach t,$(wildcard tests/tools/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
+
+test: TEST_TIMEOUT := 120
+test: image $(test-programs)
+	@python3 tools/suites.py --timeout 170 $(e2e-suites) \
+		$(foreach n,$(TEST_SMP),$(call guest-suite,guest-smp$(n),$(n),)) \
+		host-asan=build/host/asan/unit host-tsan=build/host/tsan/unit $(tool-suites)
+
+soak: TEST_TIMEOUT := 3600
+soak: image $(test-programs)
+	@TEST_ROUNDS=$(SOAK_ROUNDS) python3 tools/suites.py --timeout 3600 $(e2e-suites) \
+		$(foreach s,$(SOAK_SEEDS),$(foreach n,$(TEST_SMP),$(call \
+			guest-suite,guest-smp$(n)-seed$(s),$(n),test.rounds=$(SOAK_ROUNDS) test.seed=$(s)))) \
+		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
+			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
+
+.PHONY: test soak
