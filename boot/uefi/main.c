@@ -221,9 +221,10 @@ efi_status efi_main(efi_handle self, const struct efi_system_table *system)
 {
 	uint64_t start = machine_cycles();
 	struct image kernel;
-	struct boot_info *info;
+	struct boot_info *info = NULL;
 
 	firmware = system;
+	console_gone = false;
 	efi_status st = prepare(self, &kernel, &info);
 	if (st != EFI_SUCCESS) {
 		if (console_gone)

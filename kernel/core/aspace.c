@@ -71,13 +71,6 @@ UNCHECKED_LOCKS static void unlock_three(struct memory *m, struct aspace *as)
 	spin_unlock(&m->obj.tree);
 }
 
-static struct mapping *mapping_alloc(struct quota *q)
-{
-	struct object *o = object_create(q, OBJ_TYPES);
-
-	return o != NULL ? container_of(o, struct mapping, obj) : NULL;
-}
-
 /* Where the range of a mapping stands in the two trees; whoever changes it takes it out and puts it
  * back in. */
 static void mapping_link(struct mapping *map)
@@ -115,8 +108,8 @@ static uint64_t mapping_restrict(struct mapping *map, uint64_t at, unsigned keep
 	return n;
 }
 
-/* Flushes with the three locks let go; nobody else changes or removes the mapping meanwhile.
- * Tables in `list` are freed. */
+/* Flushes with the three locks let go; the mapping is busy, so nobody else changes or
+ * removes it meanwhile. Tables in `list` are freed. */
 static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, paddr_t list)
 {
 	struct memory *m = map->memory;
@@ -125,12 +118,10 @@ static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, pa
 	if (c->flush.count == 0)
 		return;
 	uint64_t where = pagetable_where(&as->table);
-	map->busy = true;
 	unlock_three(m, as);
 	tlb_flush(&c->flush, where);
 	pagetable_free_list(as->obj.quota, list);
 	lock_three(m, as);
-	map->busy = false;
 }
 
 /* Makes translations allow no more than the mapping does, some of them. */
@@ -138,18 +129,22 @@ static void mapping_settle(struct mapping *map)
 {
 	struct pagetable_cut c;
 
+	map->busy = true;
 	pagetable_cut_init(&c, &map->aspace->table, MEMORY_WALK);
 	uint64_t n = mapping_restrict(map, map->settled, to_arch(map->access), &c);
 	mapping_flush(map, &c, 0);
 	map->settled += n;
+	map->busy = false;
 	if (map->settled == map->pages && !(map->access & MAP_WRITE))
 		mapping_set_writer(map, false);
 }
 
-/* Takes the mapping away from its front as far as the budget goes. */
-static void mapping_take(struct mapping *map, unsigned *budget)
+/* Takes a mapping, which the caller has claimed as busy, away from its front as far as the
+ * budget goes. The three locks are held on entry, none on exit. True: it is gone. */
+UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 {
 	struct aspace *as = map->aspace;
+	struct memory *m = map->memory;
 	struct mapping *before = mapping_of(tree_prev(&map->region));
 	struct mapping *after = mapping_of(tree_next(&map->region));
 	struct pagetable_cut c;
@@ -157,57 +152,106 @@ static void mapping_take(struct mapping *map, unsigned *budget)
 	map->dead = true;
 	pagetable_cut_init(&c, &as->table, *budget);
 	uint64_t n = mapping_restrict(map, 0, 0, &c);
+	bool gone = n == map->pages;
 	struct pagetable_gap gap = { .from = map->base, .to = map->base + n * FRAME_SIZE };
 	gap.low = before != NULL ? map_end(before) : 0;
 	gap.high = gap.to;
-	if (n == map->pages)
+	if (gone)
 		gap.high = after != NULL ? after->base : UINT64_MAX;
 	pagetable_trim(&as->table, &gap, &c);
 	mapping_flush(map, &c, gap.list);
+	*budget = c.budget > MAPPING_BUDGET ? c.budget - MAPPING_BUDGET : 0;
 
 	mapping_unlink(map);
-	*budget = c.budget > MAPPING_BUDGET ? c.budget - MAPPING_BUDGET : 0;
-	if (n < map->pages) {
+	if (gone) {
+		mapping_set_writer(map, false);
+	} else {
 		map->base += n * FRAME_SIZE;
 		map->first += n;
 		map->pages -= n;
+		map->settled = map->settled > n ? map->settled - n : 0;
 		mapping_link(map);
-		return;
 	}
-	mapping_set_writer(map, false);
-	cap_node_unlink(&map->memory->obj, &map->node);
-	object_discard(&map->obj);
-}
-
-UNCHECKED_LOCKS void aspace_unmap_mapping(struct mapping *map)
-{
-	struct aspace *as = map->aspace;
-	struct memory *m = map->memory;
-	unsigned budget = MEMORY_WALK;
-
-	spin_lock(&as->obj.lock);
-	spin_lock(&m->obj.lock);
-	if (!map->busy)
-		mapping_take(map, &budget);
+	map->busy = false;
 	spin_unlock(&m->obj.lock);
 	spin_unlock(&as->obj.lock);
+	if (gone)
+		cap_unhang(&m->obj, &map->node);
+	spin_unlock(&m->obj.tree);
+	if (gone)
+		object_free(&map->obj);
+	return gone;
+}
+
+/* Revoke and sweep. The tree is locked. */
+bool aspace_node_claim(struct cap_node *node)
+{
+	struct mapping *map = container_of(node, struct mapping, node);
+	struct memory *m = map->memory;
+
+	spin_lock(&m->obj.lock);
+	bool mine = !map->busy;
+	map->busy = true;
+	map->dead |= mine;
+	spin_unlock(&m->obj.lock);
+	return mine;
+}
+
+bool aspace_node_unmap(struct cap_node *node)
+{
+	struct mapping *map = container_of(node, struct mapping, node);
+	unsigned budget = MEMORY_WALK;
+
+	lock_three(map->memory, map->aspace);
+	return mapping_take(map, &budget);
 }
 
 /* ---- cutting mappings ---- */
 
-/* Moves what lies from `at` on into `right`, which is new. */
-static void mapping_split(struct mapping *map, vaddr_t at, struct mapping *right)
+/* Mappings made before any lock is taken, for what may have to be split. */
+struct spares {
+	struct mapping *map[2];
+};
+
+static struct mapping *mapping_alloc(struct quota *q)
 {
+	struct object *o = object_create(q, OBJECT_MAPPING);
+
+	return o != NULL ? container_of(o, struct mapping, obj) : NULL;
+}
+
+static status_t spares_fill(struct spares *s, struct quota *q)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
+		if (s->map[i] == NULL)
+			s->map[i] = mapping_alloc(q);
+		if (s->map[i] == NULL)
+			return ST_NO_MEMORY;
+	}
+	return ST_OK;
+}
+
+static void spares_drop(struct spares *s)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
+		if (s->map[i] != NULL)
+			object_discard(&s->map[i]->obj);
+	}
+}
+
+/* Moves what lies from `at` on into a new mapping, which it gives. */
+static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct spares *s)
+{
+	unsigned i = s->map[0] != NULL ? 0 : 1;
+	struct mapping *right = s->map[i];
 	uint64_t n = (at - map->base) / FRAME_SIZE;
 
+	s->map[i] = NULL;
 	mapping_unlink(map);
-	right->node.kind = CAP_MAPPING;
-	right->node.owner = map->node.owner;
 	right->aspace = map->aspace;
 	right->memory = map->memory;
 	right->access = map->access;
 	right->allowed = map->allowed;
-	right->dead = map->dead;
 	right->base = at;
 	right->first = map->first + n;
 	right->pages = map->pages - n;
@@ -217,7 +261,8 @@ static void mapping_split(struct mapping *map, vaddr_t at, struct mapping *right
 	mapping_link(map);
 	mapping_link(right);
 	mapping_set_writer(right, map->writer);
-	cap_node_link(&map->memory->obj, map->node.parent, &right->node);
+	cap_hang_beside(&map->memory->obj, &map->node, &right->node);
+	return right;
 }
 
 /* True, after a flush, if a large page lay across `at`. */
@@ -229,44 +274,37 @@ static bool large_page_cut(struct mapping *map, vaddr_t at)
 
 	if (!pagetable_find(t, at, &page) || page.va == at)
 		return false;
+	map->busy = true;
 	pagetable_cut_init(&c, t, 1);
 	pagetable_restrict(t, at, 1, 0, &c);
 	mapping_flush(map, &c, 0);
+	map->busy = false;
 	return true;
 }
 
 /* Splits a mapping at the ends of [from, to), so that what is in there is *map. ST_LATER:
- * locks were let go, look anew; or somebody else is at it. */
-static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to)
+ * somebody else is at it, or it had to be prepared; ST_WOULD_BLOCK: spares are needed. */
+static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, struct spares *s)
 {
-	struct quota *q = (*map)->aspace->obj.quota;
-	vaddr_t cut[2] = { from, to };
-	struct mapping *right[2] = { NULL, NULL };
+	bool left = from > (*map)->base;
+	bool right = to < map_end(*map);
 
 	if ((*map)->busy)
 		return ST_LATER;
-	for (unsigned i = 0; i < 2; i++) {
-		if (cut[i] <= (*map)->base || cut[i] >= map_end(*map))
-			continue;
-		if ((*map)->settled < (*map)->pages) {
-			mapping_settle(*map);
-			return ST_LATER;
-		}
-		if (large_page_cut(*map, cut[i]))
-			return ST_LATER;
-		right[i] = mapping_alloc(q);
-		if (right[i] == NULL) {
-			if (right[0] != NULL)
-				object_discard(&right[0]->obj);
-			return ST_NO_MEMORY;
-		}
+	if (!left && !right)
+		return ST_OK;
+	if (s->map[0] == NULL || s->map[1] == NULL)
+		return ST_WOULD_BLOCK;
+	if ((*map)->settled < (*map)->pages) {
+		mapping_settle(*map);
+		return ST_LATER;
 	}
-	if (right[1] != NULL)
-		mapping_split(*map, to, right[1]);
-	if (right[0] != NULL) {
-		mapping_split(*map, from, right[0]);
-		*map = right[0];
-	}
+	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
+		return ST_LATER;
+	if (right)
+		mapping_split(*map, to, s);
+	if (left)
+		*map = mapping_split(*map, from, s);
 	return ST_OK;
 }
 
@@ -285,10 +323,9 @@ static unsigned access_allowed(const struct cap_ref *ref)
 static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
                           const struct map_request *r, uint64_t *page)
 {
-	const struct aspace *as = aspace_of(by);
 	const struct memory *m = container_of(ref->object, struct memory, obj);
 
-	if (!cap_still(by) || !cap_still(ref))
+	if (!cap_still(by))
 		return ST_BAD_CAP;
 	if (!memory_range(m, ref->badge, page, r->count))
 		return ST_BAD_ARG;
@@ -298,67 +335,70 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 		return ST_BAD_ARG;
 	if (m->sealed && (r->access & MAP_WRITE))
 		return ST_BAD_STATE;
-	if (region_in(as, r->va, r->count) != NULL)
-		return ST_EXISTS;
-	return cap_node_may_derive(&ref->slot->node);
+	return region_in(aspace_of(by), r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
 }
 
-status_t aspace_map(const struct cap_ref *by, struct cspace *cs, const struct map_request *r)
+/* With the tree of the memory held. */
+UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct cap_ref *ref,
+                                          const struct map_request *r, struct mapping *map)
 {
 	struct aspace *as = aspace_of(by);
-	struct cap_ref ref;
+	struct memory *m = container_of(ref->object, struct memory, obj);
 	uint64_t page = r->page;
 
-	if (!range_ok(as, r->va, r->count))
-		return ST_BAD_ARG;
-	status_t st = access_ok(as, r->access);
-	if (st != ST_OK)
-		return st;
-	st = cap_find(cs, r->memory, OBJ_MEMORY, RIGHT_MAP, &ref);
-	if (st != ST_OK)
-		return st;
-	struct mapping *map = mapping_alloc(as->obj.quota);
-	if (map == NULL)
-		return ST_NO_MEMORY;
-
-	struct memory *m = container_of(ref.object, struct memory, obj);
-	lock_three(m, as);
-	st = map_check(by, &ref, r, &page);
+	spin_lock(&as->obj.lock);
+	spin_lock(&m->obj.lock);
+	status_t st = map_check(by, ref, r, &page);
 	if (st == ST_OK) {
-		map->node.kind = CAP_MAPPING;
-		map->node.owner = object_id(&as->obj);
 		map->aspace = as;
 		map->memory = m;
 		map->base = r->va;
 		map->pages = map->settled = r->count;
 		map->first = page;
 		map->access = (uint8_t)r->access;
-		map->allowed = (uint8_t)access_allowed(&ref);
+		map->allowed = (uint8_t)access_allowed(ref);
 		mapping_link(map);
 		mapping_set_writer(map, r->access & MAP_WRITE);
-		cap_node_link(&m->obj, &ref.slot->node, &map->node);
+		cap_hang(ref, &map->node);
 	}
-	unlock_three(m, as);
+	spin_unlock(&m->obj.lock);
+	spin_unlock(&as->obj.lock);
+	return st;
+}
+
+UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
+                                    const struct map_request *r)
+{
+	struct aspace *as = aspace_of(by);
+
+	if (!range_ok(as, r->va, r->count))
+		return ST_BAD_ARG;
+	status_t st = access_ok(as, r->access);
+	if (st != ST_OK)
+		return st;
+	struct mapping *map = mapping_alloc(as->obj.quota);
+	if (map == NULL)
+		return ST_NO_MEMORY;
+	st = cap_hold(memory);
+	if (st == ST_OK) {
+		st = map_enter(by, memory, r, map);
+		spin_unlock(&memory->object->tree);
+	}
 	if (st != ST_OK)
 		object_discard(&map->obj);
 	return st;
 }
 
-/* Locks the first mapping in the range with its aspace, its memory and the memory's tree:
- * NULL, and nothing locked, if there is none or the capability is gone. */
-UNCHECKED_LOCKS static struct mapping *lock_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
-                                  status_t *st)
+/* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
+ * NULL, and nothing locked: there is none, or the capability (if any) is gone. */
+UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
+                                                  vaddr_t va, uint64_t pages)
 {
-	struct aspace *as = aspace_of(by);
-
-	*st = ST_OK;
 	for (;;) {
 		struct mapping *map = NULL;
 
 		spin_lock(&as->obj.lock);
-		if (!cap_still(by))
-			*st = ST_BAD_CAP;
-		else
+		if (by == NULL || cap_still(by))
 			map = region_in(as, va, pages);
 		struct memory *m = map != NULL ? map->memory : NULL;
 		spin_unlock(&as->obj.lock);
@@ -367,60 +407,80 @@ UNCHECKED_LOCKS static struct mapping *lock_first(const struct cap_ref *by, vadd
 
 		/* Neither the mapping nor its memory need exist any more; but the locks do. */
 		lock_three(m, as);
-		if (cap_still(by) && region_in(as, va, pages) == map && map->memory == m)
+		if ((by == NULL || cap_still(by)) && region_in(as, va, pages) == map &&
+		    map->memory == m)
 			return map;
 		unlock_three(m, as);
 	}
 }
 
-status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
+/* Takes away some of the first mapping in the range. ST_OK and *found false: there is none. */
+UNCHECKED_LOCKS static status_t unmap_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
+                                            struct spares *s, unsigned *budget)
 {
-	struct aspace *as = aspace_of(by);
-	unsigned budget = MEMORY_WALK;
+	struct mapping *map = lock_first(aspace_of(by), by, va, pages);
 
-	if (!range_ok(as, va, pages))
-		return ST_BAD_ARG;
-	while (budget > 0) {
-		status_t st;
-		struct mapping *map = lock_first(by, va, pages, &st);
-
-		if (map == NULL)
-			return st;
-		struct memory *m = map->memory;
-		st = mapping_isolate(&map, va, va + pages * FRAME_SIZE);
-		if (st == ST_OK)
-			mapping_take(map, &budget);
-		unlock_three(m, as);
-		if (st != ST_OK)
-			return st;
+	if (map == NULL)
+		return cap_refuse(by, ST_OK);
+	struct memory *m = map->memory;
+	status_t st = mapping_isolate(&map, va, va + pages * FRAME_SIZE, s);
+	if (st != ST_OK) {
+		unlock_three(m, aspace_of(by));
+		if (st == ST_WOULD_BLOCK)
+			st = spares_fill(s, aspace_of(by)->obj.quota);
+		return st == ST_OK ? ST_LATER : st;
 	}
+	map->busy = true;
+	mapping_take(map, budget);
 	return ST_LATER;
 }
 
-/* All that can forbid a change of access, for the first ASPACE_BATCH mappings; *pages becomes the
- * number of pages that they have of the range. */
-static status_t protect_check(const struct cap_ref *by, const struct protect_request *r, uint64_t *pages)
+status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
+{
+	struct spares spares = { { NULL, NULL } };
+	unsigned budget = MEMORY_WALK;
+	status_t st = ST_LATER;
+
+	if (!range_ok(aspace_of(by), va, pages))
+		return ST_BAD_ARG;
+	for (unsigned i = 0; i < ASPACE_BATCH && budget > 0 && st == ST_LATER; i++)
+		st = unmap_first(by, va, pages, &spares, &budget);
+	spares_drop(&spares);
+	return st;
+}
+
+/* All that can forbid a change of access to one mapping. */
+static status_t protect_allowed(const struct mapping *map, unsigned access)
+{
+	if (map->dead)
+		return ST_BAD_ADDRESS;
+	if (access & ~(unsigned)map->allowed)
+		return ST_NO_RIGHT;
+	if ((access & MAP_WRITE) && map->memory->sealed)
+		return ST_BAD_STATE;
+	return ST_OK;
+}
+
+/* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
+ * much of the range they are. */
+static status_t protect_check(const struct cap_ref *by, const struct protect_request *r,
+                              uint64_t *pages)
 {
 	struct aspace *as = aspace_of(by);
 	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
 	vaddr_t at = r->va;
-	status_t st = ST_OK;
 
 	spin_lock(&as->obj.lock);
-	if (!cap_still(by))
-		st = ST_BAD_CAP;
+	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
 	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
-		const struct mapping *map = region_in(as, at, 1);
+		struct mapping *map = region_in(as, at, 1);
 
-		if (map == NULL || map->dead) {
+		if (map == NULL) {
 			st = ST_BAD_ADDRESS;
 			break;
 		}
 		spin_lock(&map->memory->obj.lock);
-		if (r->access & ~(unsigned)map->allowed)
-			st = ST_NO_RIGHT;
-		else if ((r->access & MAP_WRITE) && map->memory->sealed)
-			st = ST_BAD_STATE;
+		st = protect_allowed(map, r->access);
 		spin_unlock(&map->memory->obj.lock);
 		at = map_end(map);
 	}
@@ -429,26 +489,23 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 	return st;
 }
 
-/* Changes the mapping at `va`, up to `end`; *done are its pages there. The three locks are held. */
-static status_t protect_mapping(struct mapping *map, vaddr_t va, vaddr_t end, unsigned access,
-                                uint64_t *done)
+/* Changes the mapping at `va`, up to `end`; *done are its pages there. The three locks are
+ * held. ST_LATER, ST_WOULD_BLOCK as from mapping_isolate. */
+static status_t protect_mapping(struct mapping *map, const struct protect_request *r, vaddr_t va,
+                                struct spares *s, uint64_t *done)
 {
-	if (map->base > va || map->dead)
-		return ST_BAD_ADDRESS;
-	if (map->access != access) {
-		if (map->busy)
-			return ST_LATER;
-		if ((access & ~(unsigned)map->allowed))
-			return ST_NO_RIGHT;
-		if ((access & MAP_WRITE) && map->memory->sealed)
-			return ST_BAD_STATE;
-		status_t st = mapping_isolate(&map, va, end);
+	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+
+	if (map->access != r->access) {
+		status_t st = protect_allowed(map, r->access);
+		if (st == ST_OK)
+			st = mapping_isolate(&map, va, end, s);
 		if (st != ST_OK)
 			return st;
-		if (map->access & ~access)
+		if (map->access & ~r->access)
 			map->settled = 0;
-		map->access = (uint8_t)access;
-		if (access & MAP_WRITE)
+		map->access = (uint8_t)r->access;
+		if (r->access & MAP_WRITE)
 			mapping_set_writer(map, true);
 	}
 	if (map->busy)
@@ -461,32 +518,43 @@ static status_t protect_mapping(struct mapping *map, vaddr_t va, vaddr_t end, un
 	return ST_OK;
 }
 
-status_t aspace_protect(const struct cap_ref *by, const struct protect_request *r, uint64_t *done)
+/* The same for whatever is mapped at `va`. */
+UNCHECKED_LOCKS static status_t protect_at(const struct cap_ref *by, const struct protect_request *r,
+                                           vaddr_t va, struct spares *s, uint64_t *done)
 {
 	struct aspace *as = aspace_of(by);
-	uint64_t pages;
+	struct mapping *map = lock_first(as, by, va, 1);
 
 	*done = 0;
-	if (!range_ok(as, r->va, r->pages))
+	if (map == NULL)
+		return cap_refuse(by, ST_BAD_ADDRESS);
+	struct memory *m = map->memory;
+	status_t st = protect_mapping(map, r, va, s, done);
+	unlock_three(m, as);
+	if (st == ST_WOULD_BLOCK)
+		st = spares_fill(s, as->obj.quota);
+	return st;
+}
+
+status_t aspace_protect(const struct cap_ref *by, const struct protect_request *r, uint64_t *done)
+{
+	struct spares spares = { { NULL, NULL } };
+	uint64_t pages = 0;
+
+	*done = 0;
+	if (!range_ok(aspace_of(by), r->va, r->pages))
 		return ST_BAD_ARG;
-	status_t st = access_ok(as, r->access);
+	status_t st = access_ok(aspace_of(by), r->access);
 	if (st == ST_OK)
 		st = protect_check(by, r, &pages);
 	while (st == ST_OK && *done < pages) {
-		vaddr_t at = r->va + *done * FRAME_SIZE;
-		uint64_t n = 0;
-		struct mapping *map = lock_first(by, at, pages - *done, &st);
+		uint64_t n;
 
-		if (map == NULL)
-			return st != ST_OK ? st : ST_BAD_ADDRESS;
-		struct memory *m = map->memory;
-		st = protect_mapping(map, at, r->va + pages * FRAME_SIZE, r->access, &n);
-		unlock_three(m, as);
+		st = protect_at(by, r, r->va + *done * FRAME_SIZE, &spares, &n);
 		*done += n;
 	}
-	if (st == ST_OK && *done < r->pages)
-		st = ST_LATER;
-	return st;
+	spares_drop(&spares);
+	return st == ST_OK && *done < r->pages ? ST_LATER : st;
 }
 
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
@@ -537,21 +605,23 @@ static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_
 	return st;
 }
 
-/* ST_WOULD_BLOCK: let go of the aspace, keep *memory, which is locked, and prepare *page. */
+/* *memory is locked on return, if the address is mapped. ST_WOULD_BLOCK: let go of the
+ * aspace, and prepare *page. */
 UNCHECKED_LOCKS static status_t fault_look(struct aspace *as, vaddr_t va, unsigned access,
                                            struct memory **memory, uint64_t *page)
 {
 	struct mapping *map = region_in(as, va, 1);
 	struct memory_page p;
 
-	*memory = NULL;
-	if (!(as->obj.flags & OBJECT_LIVE) || map == NULL || map->dead)
+	*memory = map != NULL ? map->memory : NULL;
+	if (map == NULL)
+		return ST_BAD_ADDRESS;
+	spin_lock(&(*memory)->obj.lock);
+	if (map->dead)
 		return ST_BAD_ADDRESS;
 	if (access & ~(unsigned)map->access)
 		return ST_NO_RIGHT;
-	*memory = map->memory;
 	*page = map->first + (va - map->base) / FRAME_SIZE;
-	spin_lock(&(*memory)->obj.lock);
 	status_t st = memory_look(*memory, *page, access & MAP_WRITE, &p);
 	if (st == ST_OK && (to_arch(access) & ~p.keep))
 		st = ST_NO_RIGHT;
@@ -582,17 +652,16 @@ UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned ac
 		}
 		spin_unlock(&m->obj.lock);
 	}
-	/* Whatever has to come first, or was in the way, shows itself when the access is
-	 * tried again. */
-	return st == ST_LATER || st == ST_WOULD_BLOCK || st == ST_BAD_CAP ? ST_OK : st;
+	/* What was in the way shows itself when the access is tried again. */
+	return st == ST_LATER || st == ST_WOULD_BLOCK ? ST_OK : st;
 }
 
 /* ---- life ---- */
 
 /* The half that the binding names becomes part of the guest's joint root. */
-static status_t join_half(struct aspace *as)
+static status_t half_join(struct aspace *as)
 {
-	struct object *o = cap_binding_lock(&as->personality);
+	struct object *o = cap_binding_lock(&as->half);
 
 	if (o == NULL)
 		return ST_BAD_CAP;
@@ -604,10 +673,10 @@ static status_t join_half(struct aspace *as)
 	return st;
 }
 
-status_t aspace_create(struct quota *q, enum aspace_kind kind, struct cspace *cs, cap_t personality,
+status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
                        struct aspace **out)
 {
-	if (kind > ASPACE_GUEST || (kind == ASPACE_GUEST) != (personality != CAP_NONE))
+	if (kind > ASPACE_GUEST || (kind == ASPACE_GUEST) != (half != NULL))
 		return ST_BAD_ARG;
 	struct object *o = object_create(q, OBJ_ASPACE);
 	if (o == NULL)
@@ -615,98 +684,62 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, struct cspace *cs
 	struct aspace *as = container_of(o, struct aspace, obj);
 	as->kind = (uint8_t)kind;
 	status_t st = pagetable_init(&as->table, q, object_id(o), kind == ASPACE_PERSONALITY);
-	if (st != ST_OK)
-		goto discard;
-	if (kind == ASPACE_GUEST) {
-		st = cap_bind(cs, personality, OBJ_ASPACE, RIGHT_MANAGE, o, BIND_ASPACE_PERSONALITY,
-		              &as->personality);
-		if (st != ST_OK)
-			goto free_table;
-		st = join_half(as);
-		if (st != ST_OK)
-			goto unbind;
+	if (st == ST_OK && half != NULL)
+		st = cap_bind(half, o, o->gen, BIND_ASPACE_PERSONALITY, &as->half);
+	if (st == ST_OK && half != NULL)
+		st = half_join(as);
+	if (st != ST_OK) {
+		object_discard(o);
+		return st;
 	}
 	*out = as;
 	return ST_OK;
-
-unbind:
-	cap_unbind(&as->personality);
-free_table:
-	pagetable_free(&as->table, q);
-discard:
-	object_discard(o);
-	return st;
 }
 
-UNCHECKED_LOCKS bool aspace_cut_personality(struct cap_slot *binding)
+/* The half dies, or may be used no more: the guest's threads have no code to come back to. */
+bool aspace_cut(struct cap_slot *binding)
 {
-	struct aspace *as = container_of(binding, struct aspace, personality);
-	struct aspace *half = NULL;
+	struct aspace *as = container_of(binding, struct aspace, half);
 	struct pagetable_cut c;
 
-	spin_lock(&as->obj.lock);
-	if (as->table.half != NULL && !as->cutting)
-		half = container_of(as->table.half, struct aspace, table);
-	bool done = as->table.half == NULL;
-	if (half == NULL) {
-		spin_unlock(&as->obj.lock);
-		return done;
-	}
-	as->cutting = true;
 	pagetable_cut_init(&c, &as->table, 0);
-	pagetable_cut_half(&as->table, &c);
-	uint64_t where = pagetable_where(&as->table);
+	spin_lock(&as->obj.lock);
+	uint64_t where = 0;
+	if (atomic_load(&as->table.half) != NULL) {
+		pagetable_cut_half(&as->table, &c);
+		where = pagetable_where(&as->table);
+	}
 	spin_unlock(&as->obj.lock);
-	spin_unlock(&half->obj.tree);
 	tlb_flush(&c.flush, where);
-	spin_lock(&as->obj.lock);
-	as->table.half = NULL;
-	as->cutting = false;
-	spin_unlock(&as->obj.lock);
-	spin_lock(&half->obj.tree);
-	return false;
-}
-
-/* Takes some of the first mapping away; false if there is none. */
-UNCHECKED_LOCKS static bool unmap_some(struct aspace *as)
-{
-	spin_lock(&as->obj.lock);
-	struct mapping *map = mapping_of(tree_first(&as->regions));
-	struct memory *m = map != NULL ? map->memory : NULL;
-	spin_unlock(&as->obj.lock);
-	if (map == NULL)
-		return false;
-	spin_lock(&m->obj.tree);
-	spin_lock(&as->obj.lock);
-	bool same = mapping_of(tree_first(&as->regions)) == map && map->memory == m;
-	spin_unlock(&as->obj.lock);
-	if (same)
-		aspace_unmap_mapping(map); /* its node keeps it while the tree is locked */
-	spin_unlock(&m->obj.tree);
 	return true;
 }
 
 static bool aspace_close(struct object *o)
 {
 	struct aspace *as = container_of(o, struct aspace, obj);
+	unsigned budget = MEMORY_WALK;
+	struct mapping *map = lock_first(as, NULL, 0, UINT64_MAX);
 
-	if (unmap_some(as))
+	if (map != NULL) {
+		if (map->busy) {
+			unlock_three(map->memory, as);
+		} else {
+			map->busy = true;
+			mapping_take(map, &budget);
+		}
 		return false;
-	spin_lock(&o->lock);
-	bool wait = as->cutting;
-	spin_unlock(&o->lock);
-	if (wait)
-		return false;
-	pagetable_retire(&as->table);
-	if (as->kind == ASPACE_GUEST)
-		cap_unbind(&as->personality);
-	pagetable_free(&as->table, o->quota);
-	return true;
+	}
+	if (as->table.root[ROOT_OWN].pa != 0) {
+		pagetable_retire(&as->table);
+		pagetable_free(&as->table, o->quota);
+		as->table.root[ROOT_OWN].pa = 0;
+	}
+	return cap_unbind(&as->half);
 }
 
 static bool mapping_close(struct object *o)
 {
-	(void)o; /* goes with its aspace, whose quota pays for it */
+	(void)o; /* a spare one; those in use go with their aspace */
 	return true;
 }
 
@@ -723,3 +756,34 @@ const struct object_ops mapping_ops = {
 	.rank = LOCK_ASPACE,
 	.close = mapping_close,
 };
+
+/* ---- for tests ---- */
+
+static bool mapping_ok(const struct aspace *as, const struct mapping *map)
+{
+	return map->aspace == as && map->pages > 0 && map->settled <= map->pages &&
+	       map->region.key == map->base / FRAME_SIZE &&
+	       map->region.last == map->region.key + map->pages - 1 &&
+	       map->pagewise.key == map->first && map->pagewise.linked &&
+	       map->pagewise.last == map->first + map->pages - 1 &&
+	       !(map->access & ~map->allowed) && range_ok(as, map->base, map->pages) &&
+	       access_ok(as, map->access) == ST_OK && (map->writer || !(map->access & MAP_WRITE));
+}
+
+bool aspace_ok(struct aspace *as)
+{
+	uint64_t mapped = 0;
+	vaddr_t end = 0;
+
+	if (!tree_ok(&as->regions))
+		return false;
+	for (struct tree_node *n = tree_first(&as->regions); n != NULL; n = tree_next(n)) {
+		const struct mapping *map = mapping_of(n);
+
+		if (!mapping_ok(as, map) || map->base < end)
+			return false;
+		end = map_end(map);
+		mapped += map->pages;
+	}
+	return mapped == as->mapped;
+}

@@ -49,13 +49,12 @@ enum aspace_kind { ASPACE_PLAIN, ASPACE_PERSONALITY, ASPACE_GUEST };
 struct aspace {
 	struct object obj;           /* first */
 	uint8_t kind;                /* enum aspace_kind; constant */
-	struct cap_slot personality; /* ASPACE_GUEST: binding to the half that serves it */
+	struct cap_slot half;        /* ASPACE_GUEST: binding to the half that serves it */
 	struct pagetable table;
 
 	/* Guarded by obj.lock. */
 	struct tree regions; /* struct mapping, by page number */
 	uint64_t mapped;     /* pages in regions */
-	bool cutting;        /* a CPU takes the personality's half out, with no lock held */
 };
 
 /* One mapped range. Its node stands below the memory capability that made it, so
@@ -71,32 +70,33 @@ struct mapping {
 	uint8_t access;          /* MAP_READ, ... */
 	uint8_t allowed;         /* what the capability that made it allowed */
 	bool writer;             /* counted in memory->writers */
-	bool dead;               /* being taken away: nothing is entered any more */
-	bool busy;               /* a CPU awaits a shootdown for it with no lock held */
+	bool dead;               /* being taken away: nothing is entered any more. This and */
+	bool busy;               /* a CPU has claimed it, and may await a shootdown without
+	                          * locks: guarded by the memory's lock alone */
 	struct tree_node region; /* in aspace->regions */
 	struct tree_node pagewise; /* in memory->mappings */
 };
 
 extern const struct object_ops aspace_ops, mapping_ops;
 
-/* ASPACE_GUEST: `personality` is the handle in `cs` of the half that serves it; else it is
- * CAP_NONE. */
-status_t aspace_create(struct quota *q, enum aspace_kind kind, struct cspace *cs, cap_t personality,
+/* ASPACE_GUEST: `half` is a capability to the half that serves it; else it is NULL. ST_BAD_ARG,
+ * ST_NO_MEMORY, as from cap_bind. */
+status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
                        struct aspace **out) MUST_CHECK;
 
 /* The calls below take the capability to the aspace (cap_find), look at it again under
- * the lock of the object, and hold no lock on entry and exit. */
+ * the lock of the object (ST_BAD_CAP), and hold no lock on entry and exit. */
 
-/* Maps pages [page, page + count) of what the handle names at `va`. The range must be
- * free (ST_EXISTS). Access beyond the capability's rights is ST_NO_RIGHT; write with
- * exec outside a guest half is ST_BAD_ARG. Nothing is faulted in. */
+/* Maps pages [page, page + count) of the range that `memory`, with RIGHT_MAP, names at `va`,
+ * which must be free (ST_EXISTS). ST_NO_RIGHT: access beyond the capability's rights;
+ * ST_BAD_ARG: write with exec outside a guest half, addresses or pages out of range;
+ * ST_BAD_STATE: writing what is sealed; as from cap_hold. Nothing is faulted in. */
 struct map_request {
-	cap_t memory;
 	vaddr_t va;
 	uint64_t page, count;
 	unsigned access;
 };
-status_t aspace_map(const struct cap_ref *by, struct cspace *cs,
+status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
                     const struct map_request *r) MUST_CHECK;
 
 /* Takes away whatever is mapped in the range, splitting mappings at its ends, and
@@ -122,14 +122,6 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 /* Resolves a user fault at `va`. ST_OK: retry the instruction. Else the reason,
  * which goes into the fault report. Holds no lock. */
 status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access) MUST_CHECK;
-
-/* Takes some of a mapping away on every CPU: revoke, sweep, close. The tree lock of its
- * memory is held; it is let go and taken again in between. Then its node is
- * gone, or not yet: begin anew from its parent, after a preemption point. */
-void aspace_unmap_mapping(struct mapping *map);
-
-/* For cap_cut, under its rules: takes the personality's half out of the guest. */
-bool aspace_cut_personality(struct cap_slot *binding) MUST_CHECK;
 
 /* True when regions, mappings and counts agree (tests, debug kernels). */
 bool aspace_ok(struct aspace *as) REQUIRES(as->obj.lock);

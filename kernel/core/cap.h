@@ -1,66 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/cap.h - capabilities: slots, tokens and the derivation tree.
+/* kernel/core/cap.h - capabilities: tokens, look-up and the derivation tree.
  *
- * Life    a slot lives in a chunk of its capability space (cspace.h). It is empty
- *         (token 0) or names an object. A node of kind mapping is part of a struct
- *         mapping (aspace.h) and stands below the memory capability that made it.
+ * Life    a capability lies in a slot of a cspace (cspace.h), from which it can be
+ *         dropped, or is a binding in a kernel object. A node of kind mapping is part
+ *         of a struct mapping (aspace.h) and stands below the memory capability that
+ *         made it.
  * Owns    nothing. A slot is linked into the tree of the object that it names.
- * Locks   links, badge, kind and flags: the object's tree lock. The token is
- *         written under tree lock and object lock, and read without any: it is a
- *         hint until the object is locked and the token read again.
+ * Locks   links, badge, kind and flags: the object's tree lock. The token is cleared
+ *         under tree lock and object lock, and read without any: it is a hint until
+ *         the object is locked and the slot is read again.
  *
- * Handle = slot index (32) + slot generation (32). Token = object id (32) +
- * object generation (16) + rights (16). A slot generation that would wrap retires
- * the slot for good.
+ * Token = object id (32) + object generation (16) + rights (16).
  *
- * Depth below the object is at most CAP_DEPTH, so walks to the root are bounded.
- * Dropping a capability that has children hands them to its parent, in pieces.
+ * Below the object lie at most CAP_DEPTH + 1 levels, so walks to the root are bounded.
+ * A capability that is dropped hands what was derived from it to its parent. If that
+ * is more than CAP_HEIRS, the rest stays below the emptied slot (a grave), which goes
+ * when its last child does, or when its cspace dies.
  */
 #pragma once
+#include <abi/msg.h>
+#include <core/cspace.h>
 #include <core/object.h>
-#include <stdatomic.h>
 
-#define CAP_DEPTH  64
-#define CAP_BATCH  64 /* nodes handled between two preemption points */
-
-struct cspace;
-
-enum cap_kind {
-	CAP_SLOT,    /* in a cspace; the user names it by handle */
-	CAP_BINDING, /* held by a kernel object: a thread's address space, a timer's
-	              * notification, the pin of a message block ... */
-	CAP_MAPPING, /* part of a struct mapping */
-};
-
-#define CAP_REVOKING 1u /* nothing new is derived below it */
-#define CAP_DROPPING 2u /* token is cleared, children move to the parent */
-
-/* One node of a derivation tree; guarded by the object's tree lock. */
-struct cap_node {
-	struct cap_node *parent; /* NULL: directly below the object */
-	struct cap_node *child;  /* first of its children */
-	struct cap_node *next, *prev; /* siblings; prev of the first is NULL */
-	object_id_t owner;       /* the cspace that it lies in, or the object that holds the binding */
-	uint8_t kind;            /* enum cap_kind */
-	uint8_t flags;           /* CAP_REVOKING, CAP_DROPPING */
-	uint8_t depth;           /* 0 directly below the object, at most CAP_DEPTH */
-	uint8_t which;           /* CAP_BINDING: enum cap_binding */
-};
-
-/* 64 bytes, one cache line. A binding is one too: index and gen are unused. */
-struct cap_slot {
-	_Atomic uint64_t token; /* 0: empty */
-	uint64_t badge;         /* endpoint, notification: badge; memory, ioport: range */
-	struct cap_node node;
-	uint32_t gen;           /* of the handle */
-	uint32_t index;         /* of the handle; the next free one while empty */
-};
-
-_Static_assert(sizeof(struct cap_slot) == 64, "a slot is one cache line");
+#define CAP_DEPTH 64
+#define CAP_BATCH 64   /* nodes removed between two preemption points */
+#define CAP_HEIRS 1024 /* children that change their parent in one piece */
 
 /* What a binding is for, and so what is cut when it goes: by revoke, or because the
  * bound object died. */
 enum cap_binding {
+	BIND_NONE,                /* free for unit tests */
 	BIND_THREAD_ASPACE,       /* the thread stops for good */
 	BIND_THREAD_CSPACE,       /* the thread stops for good */
 	BIND_THREAD_SCHED,        /* the thread waits until it is given another */
@@ -74,11 +43,13 @@ enum cap_binding {
 	BIND_ASPACE_PERSONALITY,  /* the guest half dies with it */
 	BIND_DMA_MEMORY,          /* the DMA mapping goes */
 	BIND_VIEW_TARGET,         /* the view's pages go */
+	BIND_KINDS,
 };
 
 static inline uint64_t token_make(object_id_t id, object_gen_t gen, rights_t rights)
 {
-	return (uint64_t)id << TOKEN_OBJECT_SHIFT | (uint64_t)gen << TOKEN_GEN_SHIFT | rights;
+	return (uint64_t)id << TOKEN_OBJECT_SHIFT | (uint64_t)gen << TOKEN_GEN_SHIFT |
+	       (uint64_t)rights << TOKEN_RIGHTS_SHIFT;
 }
 
 static inline object_id_t token_object(uint64_t token)
@@ -93,75 +64,186 @@ static inline object_gen_t token_gen(uint64_t token)
 
 static inline rights_t token_rights(uint64_t token)
 {
-	return (rights_t)token;
+	return (rights_t)(token >> TOKEN_RIGHTS_SHIFT);
 }
 
-/* Page range in the badge word of a memory capability: first page and count. A
- * count of 0 means the whole object. */
+/* Page range in the badge word of a memory capability: first page and count (ports of
+ * an ioport likewise). A count of 0 means the whole object. */
 #define CAP_RANGE(first, count) ((uint64_t)(first) << 32 | (uint32_t)(count))
 
-/* What a look-up of one handle gave. */
+/* What a look-up of one handle gave. Good until the caller leaves the kernel, as a
+ * question: cap_still answers it. */
 struct cap_ref {
 	struct object *object;
 	struct cap_slot *slot;
 	uint64_t token;
 	uint64_t badge;
+	uint32_t gen; /* of the slot */
 };
 
-/* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes
- * every type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
-status_t cap_find(struct cspace *cs, cap_t handle, enum object_type type, rights_t need,
-                  struct cap_ref *out) MUST_CHECK;
+/* ---- look-up ---- */
 
-/* True if the slot still holds the token and the object its generation; the
- * object's lock is held. What cap_find gave is only then good. */
-bool cap_still(const struct cap_ref *ref);
+/* True if the capability is as it was found: the object lives, the slot still has it.
+ * The object's lock or its tree lock is held; while it is, that remains true. */
+static inline bool cap_still(const struct cap_ref *ref)
+{
+	return LIKELY(ref->object->gen == token_gen(ref->token) &&
+	              atomic_load_explicit(&ref->slot->gen, memory_order_relaxed) == ref->gen);
+}
 
-/* cap_find, lock, check: on ST_OK the object is locked and alive. */
-status_t cap_lock(struct cspace *cs, cap_t handle, enum object_type type, rights_t need,
-                  struct cap_ref *out) MUST_CHECK UNCHECKED_LOCKS;
+/* `why`, or ST_BAD_CAP if the capability is dead. */
+status_t cap_refuse(const struct cap_ref *ref, status_t why);
 
-/* The first capability to a new object, with `rights`, in `cs`. */
+/* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes every
+ * type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
+MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle,
+                                           enum object_type type, rights_t need,
+                                           struct cap_ref *out)
+{
+	struct cap_slot *slot = cspace_slot(cs, (uint32_t)handle);
+
+	if (UNLIKELY(slot == NULL))
+		return ST_BAD_CAP;
+	/* In this order: cap_still compares the generation once more, so token and
+	 * badge are those of this generation. */
+	out->gen = (uint32_t)(handle >> 32);
+	if (UNLIKELY(atomic_load_explicit(&slot->gen, memory_order_acquire) != out->gen))
+		return ST_BAD_CAP;
+	uint64_t token = atomic_load_explicit(&slot->token, memory_order_acquire);
+	if (UNLIKELY(token == 0))
+		return ST_BAD_CAP;
+	out->slot = slot;
+	out->token = token;
+	out->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
+	out->object = object_at(token_object(token));
+	if (UNLIKELY(type != OBJ_ANY && out->object->type != type))
+		return cap_refuse(out, ST_BAD_TYPE);
+	if (UNLIKELY(need & ~token_rights(token)))
+		return cap_refuse(out, ST_NO_RIGHT);
+	return ST_OK;
+}
+
+/* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
+MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *cs, cap_t handle,
+                                                           enum object_type type, rights_t need,
+                                                           struct cap_ref *out)
+{
+	status_t st = cap_find(cs, handle, type, need, out);
+
+	if (UNLIKELY(st != ST_OK))
+		return st;
+	spin_lock(&out->object->lock);
+	if (LIKELY(cap_still(out)))
+		return ST_OK;
+	spin_unlock(&out->object->lock);
+	return ST_BAD_CAP;
+}
+
+/* ---- capabilities in spaces ----
+ *
+ * All take what cap_find gave, with no lock held, and answer ST_BAD_CAP if it is dead by
+ * now. The long ones work in pieces: ST_LATER asks to be called again, with what a new
+ * cap_find gives, after a preemption point. */
+
+/* The first capability to the new object `o`, with `rights`, in `cs`; from now on `o` is
+ * live. ST_NO_MEMORY, ST_NO_SLOTS, ST_BAD_CAP: as from cspace_take; `o` is still new. */
 status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64_t badge,
                     cap_t *out) MUST_CHECK;
 
-/* Derives: the new capability is a child of the source. Rights are those of the
- * source and `mask`. word 0 keeps the badge (or range); else the source must be
- * unbadged (or its range contain the new one). */
-status_t cap_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
-                    uint64_t word, cap_t *out) MUST_CHECK;
+/* Derives: the new capability is a child of `from`, which needs RIGHT_COPY. Rights are
+ * those of `from` and `mask`. word 0 keeps the badge or range. Else an endpoint's or
+ * notification's capability is given the badge, if it has none (ST_BAD_STATE); a memory's
+ * or ioport's the narrower range (ST_BAD_ARG if it isn't, or for any other type).
+ * ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG: deeper
+ * than CAP_DEPTH; as from cspace_take. */
+status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
+                    cap_t *out) MUST_CHECK;
 
-/* The capability changes its place and keeps its place in the tree. */
-status_t cap_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *out) MUST_CHECK;
+/* The capability changes its place and keeps its place in the tree. ST_TOO_BIG: it has
+ * more than CAP_HEIRS children; as from cspace_take. */
+status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out) MUST_CHECK;
 
-/* Makes `binding` (empty, part of object `owner`) a child of the capability that
- * `handle` names, with its token and badge; checks type and right. It is cut by
- * cap_cut when that capability is revoked or its object dies, and by cap_unbind.
- * A binding survives the drop of the capability it was made from. */
-status_t cap_bind(struct cspace *cs, cap_t handle, enum object_type type, rights_t need,
-                  struct object *owner, enum cap_binding which,
-                  struct cap_slot *binding) MUST_CHECK;
-void cap_unbind(struct cap_slot *binding);
+/* The capability goes; what was derived from it stays. The object of which it was the
+ * last dies. */
+status_t cap_drop(const struct cap_ref *ref) MUST_CHECK;
+
+/* Everything derived from the capability goes, with bindings and mappings, on every CPU:
+ * on ST_OK a call that found one of them before is done, or has missed. Between the
+ * pieces nothing can be derived below it. Needs RIGHT_REVOKE (ST_NO_RIGHT). ST_BAD_CAP: it
+ * went itself; if that was by a revoke, so did everything below. */
+status_t cap_revoke(const struct cap_ref *ref) MUST_CHECK;
+
+/* Lifts the mark of a revoke that nobody goes on with. */
+void cap_revoke_abandon(const struct cap_ref *ref);
+
+/* Type and rights. Never the badge. */
+status_t cap_inspect(const struct cap_ref *ref, enum object_type *type,
+                     rights_t *rights) MUST_CHECK;
+
+/* One capability on its way into another space. */
+struct cap_send {
+	struct cap_ref ref; /* with RIGHT_SEND; a copy needs RIGHT_COPY as well */
+	rights_t mask;
+	bool move;
+};
+
+/* Derives or moves `count` capabilities, at most MSG_CAPS, all or none. A capability that
+ * is moved may be there only once (ST_BAD_ARG). Errors as of cap_derive and cap_move. */
+status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
+                      cap_t out[]) MUST_CHECK;
+
+/* ---- bindings and mappings ---- */
+
+/* Makes `binding`, a field of `owner`, a child of the capability, with its token and
+ * badge. `gen` is the owner's, from when the caller knew it alive: ST_BAD_STATE if it is
+ * dead by now. It is cut by cap_cut when the capability is revoked or its object dies, and
+ * by cap_unbind; it survives the drop of the capability. ST_LATER: the binding is in use.
+ * ST_REVOKED as for cap_derive. */
+status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
+                  enum cap_binding which, struct cap_slot *binding) MUST_CHECK;
+
+/* Empties `binding` without cap_cut. False: it is being cut on another CPU, come back. */
+bool cap_unbind(struct cap_slot *binding) MUST_CHECK;
 
 /* The bound object, locked, if the binding still stands; else NULL. */
-struct object *cap_binding_lock(struct cap_slot *binding) UNCHECKED_LOCKS;
+struct object *cap_binding_lock(const struct cap_slot *binding) UNCHECKED_LOCKS;
 
-/* Supplied by the owners (thread.c, timer_object.c, irq.c, dma.c, memory.c): lets go
- * of what `binding` stood for. The tree lock of the bound object is held and nothing
- * else; it may be let go and taken again meanwhile. False: not all is gone yet, come
- * back after a preemption point. True: the caller takes the binding out of the tree. */
-bool cap_cut(struct cap_slot *binding) MUST_CHECK;
+/* Takes the tree lock of what the capability names, if something may be hung below it:
+ * ST_BAD_CAP, ST_REVOKED. Then cap_hang does so, and the caller unlocks
+ * ref->object->tree. */
+status_t cap_hold(const struct cap_ref *ref) MUST_CHECK UNCHECKED_LOCKS;
+void cap_hang(const struct cap_ref *ref, struct cap_node *node) UNCHECKED_LOCKS;
 
-/* Nodes of kind CAP_MAPPING (aspace.c), tree lock held. May `n` have children now?
- * ST_REVOKED: it or an ancestor is being revoked; ST_NO_SLOTS: it is too deep. */
-status_t cap_node_may_derive(const struct cap_node *n) MUST_CHECK;
+/* Hangs the node of a mapping that was split off beside the other's, in the tree of `o`. */
+void cap_hang_beside(struct object *o, struct cap_node *beside, struct cap_node *node)
+	REQUIRES(o->tree);
 
-/* Makes `n`, whose kind and owner are set, a child of `parent` (NULL: of `o` itself);
- * and takes it out again when it has no children. */
-void cap_node_link(struct object *o, struct cap_node *parent, struct cap_node *n) REQUIRES(o->tree);
-void cap_node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree);
+/* Takes the node of a mapping out of the tree of `o`. */
+void cap_unhang(struct object *o, struct cap_node *node) REQUIRES(o->tree);
 
-/* The long operations work in pieces: ST_LATER asks to be called again with the
- * same arguments after a preemption point. */
-status_t cap_drop(struct cspace *cs, cap_t handle) MUST_CHECK;
-status_t cap_revoke(struct cspace *cs, cap_t handle) MUST_CHECK;
+/* ---- for the other parts of the kernel core ---- */
+
+/* Removes up to CAP_BATCH nodes of the tree of a dead object; true when it is empty. */
+bool cap_sweep(struct object *o);
+
+/* Drops what is in a slot of a space that is closed. True: it is empty. Adds to `work`
+ * about how many nodes it touched. */
+bool cap_evict(struct cap_slot *slot, unsigned *work);
+
+/* Supplied by the owners of bindings: lets go of what `binding` stood for. Called without
+ * locks; its token is cleared already, and until it returns true `binding` is not used for
+ * anything else and its owner not freed (cap_unbind answers false). False: call again after
+ * a preemption point. */
+typedef bool cap_cut_fn(struct cap_slot *binding);
+extern cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cut;
+
+/* Supplied by aspace.c. The node is in a struct mapping. aspace_node_claim, with the tree lock
+ * held, takes it for the caller, who calls aspace_node_unmap next, without locks: that unmaps
+ * it on every CPU, takes the node out of the tree (cap_unhang) and frees it. False from the
+ * first: another CPU is at it. False from the second: there is more to unmap, it can be claimed
+ * again. */
+bool aspace_node_claim(struct cap_node *node);
+bool aspace_node_unmap(struct cap_node *node);
+
+/* True when parents, siblings, depth and count of the tree agree (tests). */
+bool cap_tree_ok(struct object *o);

@@ -117,7 +117,7 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	uint64_t badge = caller->call_badge;
 
 	reply_hold(&server->reply, caller);
-	sched_lend(server, lent);
+	server->sched = lent;
 	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
 	return ST_OK;
 }
@@ -191,7 +191,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		thread_complete(caller, &(struct thread_result){ .status = st });
 		return st;
 	}
-	sched_lend(self, lend);
+	self->sched = lend;
 	arch_this_cpu()->resched = true;
 	return ST_OK;
 }
@@ -220,7 +220,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 		spin_unlock(&ep->obj.lock);
 		return ST_OK;
 	}
-	sched_lend(self, self->home);
+	self->sched = self->home;
 	spin_unlock(&ep->obj.lock);
 	return ST_BLOCKED;
 }
@@ -247,9 +247,15 @@ status_t reply_answer(struct reply_slot *slot, struct thread *self, uint64_t inf
 	st = message_caps(self, caller, info);
 	if (st != ST_OK) {
 		spin_lock(&slot->holder->lock);
-		slot->caller = caller;
-		caller->state = THREAD_REPLY;
+		bool alive = slot->holder->flags & OBJECT_LIVE;
+		if (alive) {
+			slot->caller = caller;
+			caller->state = THREAD_REPLY;
+		}
 		spin_unlock(&slot->holder->lock);
+		if (!alive)
+			thread_complete(caller,
+			                &(struct thread_result){ .status = ST_PEER_GONE });
 		return st;
 	}
 	info = message_copy(self, caller, info);
@@ -268,4 +274,61 @@ void reply_abandon(struct reply_slot *slot)
 	spin_unlock(&slot->holder->lock);
 	if (caller != NULL)
 		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
+}
+
+/* --- leaving --- */
+
+/* The server went on with the sched of a caller that is gone: it falls back to that of the
+ * caller whose call it holds, or to its own. */
+static void unlend(struct thread *server, const struct sched *lent)
+{
+	if (server == NULL || server->sched != lent)
+		return;
+	struct thread *caller = server->reply.caller;
+	struct sched *s = caller != NULL && caller->sched != lent ? caller->sched : server->home;
+	if (s != lent)
+		sched_change(server, s);
+}
+
+void endpoint_forget_caller(struct endpoint *ep, struct thread *t)
+{
+	caller_dequeue(ep, t);
+	unlend(ep->holder, t->sched);
+}
+
+void endpoint_forget_server(struct endpoint *ep, struct thread *t)
+{
+	thread_queue_remove(&ep->servers, t);
+	t->state = THREAD_MOVING;
+}
+
+void reply_forget(struct reply_slot *slot, struct thread *t)
+{
+	slot->caller = NULL;
+	t->state = THREAD_MOVING;
+	if (slot->holder->type != OBJ_THREAD)
+		return;
+	struct thread *server = container_of(slot->holder, struct thread, obj);
+	if (server->sched == t->sched && server->sched != server->home)
+		sched_change(server, server->home);
+}
+
+bool endpoint_close(struct object *o)
+{
+	struct endpoint *ep = container_of(o, struct endpoint, obj);
+
+	for (unsigned i = 0; i < CLOSE_BATCH; i++) {
+		spin_lock(&ep->obj.lock);
+		struct thread *t = first_caller(ep);
+		if (t != NULL)
+			endpoint_forget_caller(ep, t);
+		else if (ep->servers.head != NULL)
+			t = server_dequeue(ep);
+		ep->holder = t == NULL ? NULL : ep->holder;
+		spin_unlock(&ep->obj.lock);
+		if (t == NULL)
+			return true;
+		thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
+	}
+	return false;
 }

@@ -345,8 +345,6 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	uint64_t old = slot_load(slot);
 	paddr_t from = old & MEMORY_SLOT_FRAME;
 
-	if (!(m->obj.flags & OBJECT_LIVE))
-		return ST_BAD_CAP;
 	if ((old & MEMORY_SLOT_HERE) && is_alone(old))
 		return ST_OK; /* the others have left meanwhile */
 	if (!(old & MEMORY_SLOT_HERE)) {
@@ -474,8 +472,6 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 
 status_t memory_prepare(struct memory *m, uint64_t page, bool write)
 {
-	if (!(m->obj.flags & OBJECT_LIVE))
-		return ST_BAD_CAP;
 	if (m->kind == MEMORY_BLOCK)
 		return block_zero(m, block_ahead(m, page)) ? ST_OK : ST_LATER;
 	return write && has_slots(m) ? make_private(m, page, true) : ST_OK;
@@ -966,52 +962,36 @@ static status_t view_attach(struct memory *view)
 	return ok ? ST_OK : ST_BAD_STATE;
 }
 
-status_t memory_create_view(struct quota *q, struct cspace *cs, cap_t sealed, struct memory **out)
+status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struct memory **out)
 {
 	struct memory *m = memory_alloc(q, 1, MEMORY_VIEW);
 
 	if (m == NULL)
 		return ST_NO_MEMORY;
-	status_t st = cap_bind(cs, sealed, OBJ_MEMORY, RIGHT_MAP | RIGHT_READ, &m->obj,
-	                       BIND_VIEW_TARGET, &m->target);
-	if (st != ST_OK)
-		goto discard;
-	st = view_attach(m);
-	if (st != ST_OK)
-		goto unbind;
+	status_t st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
+	if (st == ST_OK)
+		st = view_attach(m);
+	if (st != ST_OK) {
+		object_discard(&m->obj);
+		return st;
+	}
 	while (m->pages > MEMORY_FEW && level_pages(m->levels) < m->pages)
 		m->levels++;
 	*out = m;
 	return ST_OK;
-
-unbind:
-	cap_unbind(&m->target);
-discard:
-	object_discard(&m->obj);
-	return st;
 }
 
-UNCHECKED_LOCKS bool memory_cut_view(struct cap_slot *binding)
+bool memory_cut(struct cap_slot *binding)
 {
 	struct memory *view = container_of(binding, struct memory, target);
-	struct memory *source = view->source;
 
 	spin_lock(&view->obj.lock);
 	view->cut = true;
-	if (view->mappings.root == NULL || view->gone) {
-		spin_unlock(&view->obj.lock);
-		return true;
-	}
-	/* With the tree unlocked the view may die as soon as its own lock is let go for
-	 * good, so it is not looked at after that. */
-	spin_unlock(&source->obj.tree);
-	if (transit(view, 0, view->pages, 0) == ST_OK) {
-		view->gone = true;
+	status_t st = transit(view, 0, view->pages, 0);
+	if (st == ST_OK)
 		transit_end(view);
-	}
 	spin_unlock(&view->obj.lock);
-	spin_lock(&source->obj.tree);
-	return false;
+	return st == ST_OK;
 }
 
 /* Lets go of all below an entry, from the cursor on; false when the budget ends first. */
@@ -1052,24 +1032,22 @@ static bool slots_clear(struct memory *m)
 	return true;
 }
 
-/* Mappings and bindings were swept. */
+/* Mappings and bindings were swept; so what is running is none of ours, or about to end. */
 static bool memory_close(struct object *o)
 {
 	struct memory *m = container_of(o, struct memory, obj);
 
 	spin_lock(&o->lock);
-	bool done = m->mappings.root == NULL && !m->transit.running && m->pins == 0 &&
-	            (!has_slots(m) || slots_clear(m));
+	bool done = !m->transit.running && (!has_slots(m) || slots_clear(m));
 	spin_unlock(&o->lock);
 	if (!done)
 		return false;
-	if (m->kind == MEMORY_BLOCK) {
+	ASSERT(m->mappings.root == NULL && m->pins == 0);
+	if (m->kind == MEMORY_BLOCK && m->base != 0) {
 		frame_free(m->base, m->order);
 		quota_refund(o->quota, FRAME_SIZE << m->order);
 	}
-	if (m->kind == MEMORY_VIEW)
-		cap_unbind(&m->target);
-	return true;
+	return m->kind != MEMORY_VIEW || cap_unbind(&m->target);
 }
 
 const struct object_ops memory_ops = {

@@ -78,7 +78,7 @@ struct memory {
 	uint8_t order;          /* MEMORY_BLOCK: of the frames; constant */
 	bool sealed;            /* guarded by obj.lock, as is all below but constants */
 	bool lent;              /* pages without a slot may be mapped */
-	bool cut, gone;         /* MEMORY_VIEW: no more of source; and nothing is mapped of it */
+	bool cut;               /* MEMORY_VIEW: `source` is not to be read any more */
 	uint64_t pages;         /* constant */
 	paddr_t base;           /* MEMORY_BLOCK, MEMORY_DEVICE: first address; constant */
 	uint64_t first;         /* MEMORY_VIEW: its first page in the sealed object; constant */
@@ -116,9 +116,9 @@ status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, b
 status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
                               struct memory **out) MUST_CHECK;
 
-/* A view of the pages that capability `sealed` names, by the right to map and to read. ST_BAD_STATE: the
- * object is not sealed. */
-status_t memory_create_view(struct quota *q, struct cspace *cs, cap_t sealed,
+/* A view of the pages that a capability with the rights to map and to read names.
+ * ST_BAD_STATE: the object is not sealed. Else as from cap_bind. */
+status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
                             struct memory **out) MUST_CHECK;
 
 /* Page numbers in calls are relative to the range that the capability names (the badge
@@ -182,9 +182,6 @@ status_t memory_prepare(struct memory *m, uint64_t page, bool write) MUST_CHECK;
 /* aspace.c: mappings come, go, and are cut from the front. Object locked. */
 void memory_map_add(struct memory *m, struct mapping *map);
 void memory_map_remove(struct memory *m, struct mapping *map);
-
-/* For cap_cut, under its rules. */
-bool memory_cut_view(struct cap_slot *binding) MUST_CHECK;
 
 /* True when slots, counts, frames and mappings agree (tests, debug kernels). */
 bool memory_ok(struct memory *m) REQUIRES(m->obj.lock);

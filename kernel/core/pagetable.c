@@ -56,6 +56,7 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 
 	if (!quota_frame_alloc(q, &top)) {
 		quota_frame_free(q, t->top);
+		*t = (struct pagetable){ 0 };
 		return ST_NO_MEMORY;
 	}
 	table_at(t->top)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(top);
@@ -74,13 +75,14 @@ status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *
 		return st;
 	joint->tag = t->root[ROOT_OWN].tag + 1;
 	table_at(joint->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
-	t->half = half;
+	atomic_store(&t->half, half);
 	return ST_OK;
 }
 
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c)
 {
 	atomic_store(&table_at(t->root[ROOT_JOINT].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
+	atomic_store(&t->half, NULL);
 	c->flush.count = TLB_RANGES + 1;
 }
 
@@ -315,7 +317,7 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 {
 	struct cpu *cpu = arch_this_cpu();
 	struct pagetable_cpu *c = &cpu->tables;
-	struct pagetable *half = which == ROOT_JOINT ? t->half : NULL;
+	struct pagetable *half = which == ROOT_JOINT ? atomic_load(&t->half) : NULL;
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = t->root[which].pa;

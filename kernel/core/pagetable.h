@@ -50,13 +50,13 @@ struct pagetable_root {
 };
 
 struct pagetable {
-	/* Constant, but for the joint root's end: see pagetable_cut_half. */
+	/* Constant. */
 	struct pagetable_root root[ROOTS];
 	paddr_t top;     /* where walks begin: the root, or the half's only table below it */
 	uint8_t level;   /* of `top` */
 	bool is_half;    /* a personality's: others' joint roots have its entry */
-	struct pagetable *half; /* in the joint root; NULL: none */
 
+	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
 	_Atomic uint64_t cpus;       /* that may have translations cached */
 	_Atomic uint64_t generation; /* of the translations, if is_half */
@@ -124,7 +124,7 @@ void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned b
 uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, unsigned keep,
                             struct pagetable_cut *c);
 
-/* Takes the half out of the joint root. The caller sets `half` to NULL after the flush. */
+/* Takes the half out of the joint root. */
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
 /* Reads and clears what the processor noted about one page: PAGETABLE_ACCESSED, ...; 0 if

@@ -265,19 +265,31 @@ struct thread *sched_pick(void)
 	return next;
 }
 
-void sched_run_directly(struct thread *t)
-{
-	t->state = THREAD_RUNNING;
-	t->cpu = arch_this_cpu()->id;
-}
-
-void sched_yield(struct thread *self)
+void sched_yield(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	(void)self;
 	c->yielding = true;
 	c->resched = true;
+}
+
+bool sched_is_running(const struct sched *s)
+{
+	const struct sched_part *p = arch_this_cpu()->run_queue->running;
+
+	return p != NULL && p->sched == s;
+}
+
+bool sched_may_run(const struct thread *t)
+{
+	uint32_t cpu = arch_this_cpu()->id;
+
+	return t->sched != NULL && t->sched->part[cpu] != NULL && (t->sched->cpus >> cpu & 1);
+}
+
+unsigned sched_priority(const struct sched *s)
+{
+	return s != NULL ? s->priority : 0;
 }
 
 /* --- waking --- */
@@ -357,14 +369,19 @@ bool sched_take(struct thread *t)
 	}
 }
 
-void sched_lend(struct thread *to, struct sched *s)
+/* The server that `t` lent its sched to: the one that holds its call. */
+static struct thread *lent_to(struct thread *t, const struct sched *s)
 {
-	to->sched = s;
+	struct object *holder = atomic_load_explicit(&t->wait, memory_order_acquire);
+
+	if (holder == &t->obj || holder->type != OBJ_THREAD)
+		return NULL;
+	struct thread *server = container_of(holder, struct thread, obj);
+	return server->sched == s ? server : NULL;
 }
 
 void sched_change(struct thread *t, struct sched *s)
 {
-	/* A chain of calls is as deep as servers call servers; each step is one thread. */
 	for (unsigned depth = 0; t != NULL && depth < SCHED_CHAIN; depth++) {
 		struct sched *old = t->sched;
 		bool ready = sched_take(t);
@@ -374,6 +391,162 @@ void sched_change(struct thread *t, struct sched *s)
 			sched_wake(t);
 		else if (t->state == THREAD_RUNNING)
 			cpu_resched(t->cpu);
-		t = thread_lent_to(t, old);
+		t = lent_to(t, old);
 	}
+}
+
+/* --- making, changing, ending --- */
+
+static bool params_ok(const struct sched *s, const struct sched_params *p)
+{
+	if (p->priority > s->ceiling || p->weight == 0 || p->weight > SCHED_WEIGHT_MAX)
+		return false;
+	if ((p->cpus & cpu_online_mask()) == 0)
+		return false;
+	if (p->budget == 0)
+		return true;
+	return p->period >= SCHED_PERIOD_MIN_NS && p->period <= SCHED_PERIOD_MAX_NS &&
+	       p->budget <= p->period * cpu_count();
+}
+
+static void parts_discard(struct sched_part **part)
+{
+	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
+		if (part[cpu] != NULL)
+			object_discard(&part[cpu]->obj);
+	}
+}
+
+/* Makes the parts that `cpus` needs and `s` lacks; all or none. */
+static bool parts_create(struct sched *s, uint64_t cpus, struct sched_part **part)
+{
+	for (uint64_t rest = cpus & cpu_online_mask(); rest != 0; rest &= rest - 1) {
+		unsigned cpu = (unsigned)__builtin_ctzll(rest);
+		if (s->part[cpu] != NULL)
+			continue;
+		part[cpu] = (struct sched_part *)object_create(s->obj.quota, OBJ_SCHED_PART);
+		if (part[cpu] == NULL) {
+			parts_discard(part);
+			return false;
+		}
+		part[cpu]->sched = s;
+	}
+	return true;
+}
+
+/* The level that a part stands in is written in it, so the priority may change first. */
+static void parts_requeue(struct sched *s)
+{
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct sched_part *part = s->part[cpu];
+		if (part == NULL)
+			continue;
+		struct run_queue *rq = queue_of(cpu);
+		spin_lock(&rq->lock);
+		part->throttled = false;
+		part_leave(rq, part);
+		part_enter(rq, part);
+		spin_unlock(&rq->lock);
+		cpu_resched(cpu);
+	}
+}
+
+status_t sched_configure(struct sched *s, const struct sched_params *p)
+{
+	struct sched_part *part[CPU_MAX] = { NULL };
+
+	if (!params_ok(s, p))
+		return ST_BAD_ARG;
+	if (!parts_create(s, p->cpus, part))
+		return ST_NO_MEMORY;
+	spin_lock(&s->obj.lock);
+	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
+		if (s->part[cpu] == NULL) {
+			s->part[cpu] = part[cpu];
+			part[cpu] = NULL;
+		}
+	}
+	s->priority = (uint8_t)p->priority;
+	s->weight = p->weight;
+	s->budget = p->budget;
+	s->period = p->period;
+	s->cpus = p->cpus & cpu_online_mask();
+	s->refill_at = time_now();
+	atomic_store(&s->pool, (int64_t)p->budget);
+	spin_unlock(&s->obj.lock);
+	parts_discard(part); /* somebody else was faster */
+	parts_requeue(s);
+	return ST_OK;
+}
+
+status_t sched_create(struct quota *q, struct sched *parent, struct sched **out)
+{
+	struct sched *s = (struct sched *)object_create(q, OBJ_SCHED);
+	if (s == NULL)
+		return ST_NO_MEMORY;
+	s->ceiling = parent->ceiling;
+	struct sched_params p = {
+		.priority = parent->priority,
+		.weight = SCHED_WEIGHT_DEFAULT,
+		.cpus = parent->cpus,
+	};
+	status_t st = sched_configure(s, &p);
+	if (st != ST_OK) {
+		object_discard(&s->obj);
+		return st;
+	}
+	*out = s;
+	return ST_OK;
+}
+
+/* The bindings are cut, so no thread has `s` for its own; what was lent goes with them. A CPU
+ * that still charges it is asked to look again. */
+bool sched_close(struct object *o)
+{
+	struct sched *s = container_of(o, struct sched, obj);
+
+	(void)timer_cancel(&s->refill);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct sched_part *part = s->part[cpu];
+		if (part == NULL)
+			continue;
+		struct run_queue *rq = queue_of(cpu);
+		spin_lock(&rq->lock);
+		bool busy = rq->running == part || part->head != NULL;
+		spin_unlock(&rq->lock);
+		if (busy) {
+			cpu_resched(cpu);
+			return false;
+		}
+		s->part[cpu] = NULL;
+		object_discard(&part->obj);
+	}
+	return true;
+}
+
+void sched_cpu_init(void)
+{
+	struct cpu *c = arch_this_cpu();
+	unsigned order = 0;
+	paddr_t pa;
+
+	while ((FRAME_SIZE << order) < sizeof(struct run_queue))
+		order++;
+	if (!frame_alloc(order, FRAME_ANY, &pa))
+		panic("no memory for the run queue of CPU %u", c->id);
+	frame_zero(pa, order);
+	c->run_queue = arch_phys_to_virt(pa);
+	spin_init(&c->run_queue->lock, LOCK_RUN_QUEUE);
+	atomic_store(&c->run_queue->priority, -1);
+}
+
+void sched_init(struct quota *q)
+{
+	static struct sched model; /* only its ceiling and CPUs count */
+
+	model.ceiling = SCHED_PRIORITIES - 1;
+	model.priority = SCHED_PRIORITIES / 2;
+	model.cpus = cpu_online_mask();
+	if (sched_create(q, &model, &sched_root) != ST_OK)
+		panic("no memory for the first sched");
 }

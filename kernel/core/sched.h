@@ -24,6 +24,7 @@
 #include <core/tree.h>
 
 #define SCHED_PRIORITIES     256
+#define SCHED_CHAIN          16 /* servers that call servers: how far a lent sched is followed */
 #define SCHED_WEIGHT_DEFAULT 1024u
 #define SCHED_WEIGHT_MAX     65536u
 #define SCHED_SLICE_NS       4000000ull /* turn of one part among equals */
@@ -71,8 +72,9 @@ struct run_queue {
 	struct sched_level level[SCHED_PRIORITIES];
 
 	/* The running thread's, touched by its CPU alone. */
-	struct sched_part *running; /* being charged */
+	struct sched_part *running; /* being charged; outside its level */
 	uint64_t since;             /* from when */
+	uint64_t turn_began;
 	struct ktimer slice;
 	_Atomic int priority;       /* of what runs; -1: idle. Others read it to decide on a kick */
 };
@@ -101,18 +103,25 @@ bool sched_take(struct thread *t);
  * its equals if its turn is over). NULL: nothing is ready. */
 struct thread *sched_pick(void);
 
-/* `to` runs on `s` from its next turn on: lent by a caller, or given back (its own). `to` is
- * not READY, or the caller is its CPU. */
-void sched_lend(struct thread *to, struct sched *s);
-
-/* The same for a thread in any state; what it has lent on goes with it. */
+/* `t` runs on `s` from now on (a caller's, or its own again), and so does every server
+ * that it had lent its old one to. Any state. */
 void sched_change(struct thread *t, struct sched *s);
 
 /* Ends the turn of this CPU's running thread. */
-void sched_yield(struct thread *self);
+void sched_yield(void);
 
-/* What the CPU runs has changed without a pick: `t` runs on the sched of who ran before. */
-void sched_run_directly(struct thread *t);
+/* True if what this CPU charges now is `s`: a thread that runs on it can be switched to
+ * without a look at the queues. */
+bool sched_is_running(const struct sched *s);
+
+/* True if the running thread `t` has a sched that may use this CPU. */
+bool sched_may_run(const struct thread *t);
+
+/* 0 for none. */
+unsigned sched_priority(const struct sched *s);
 
 /* Called by each CPU for itself before it takes interrupts. Panics without memory. */
 void sched_cpu_init(void);
+
+/* The sched of the first thread: every CPU, the highest ceiling. */
+void sched_init(struct quota *q);

@@ -1,39 +1,80 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/slab.h - type-stable memory for kernel objects of one type.
+/* kernel/core/slab.h - type-stable memory for the objects of one kind that one quota
+ * pays for.
  *
- * Life    a cache is static, one for each object type. A page of slots is made
- *         when needed and given back when empty, after every CPU has been
- *         outside the kernel once (a look-up without reference may still be
- *         reading the header of a dead slot).
+ * Life    part of its quota. A page of slots is charged and made when needed. An
+ *         empty one is kept; of several, all but one are given back and refunded a
+ *         grace period later (grace.h): a look-up without reference may still be
+ *         reading the header of a dead slot. Until then they can be used again.
  * Owns    its pages. Slots are handed out whole.
- * Locks   one lock for each cache, rank LOCK_SLAB; a per-CPU list of a few
- *         slots takes none.
+ * Locks   one, rank LOCK_SLAB.
  * Blocks  never.
  *
- * Each slot starts with a struct object whose `gen` survives free and reuse;
- * everything behind the header is zero when the slot is handed out.
+ * Each slot starts with a struct object whose locks, type and `gen` survive free and
+ * reuse. A page is one frame; its first granule is a struct slab, the rest is slots. It
+ * is marked in the frame table, so that an id that went stale can be told from one that
+ * still is an object's (slab_object).
  */
 #pragma once
+#include <core/frame.h>
 #include <core/object.h>
 #include <core/types.h>
 
-struct slab_cache;
+#define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
 
-/* Sets `cache` up for objects of `size` bytes (header included, a multiple of
- * OBJECT_GRANULE) and the given type number; locks get `rank`. */
-void slab_cache_init(struct slab_cache *cache, uint8_t type, size_t size, enum lock_rank rank);
+struct slab;
 
-/* A slot, or NULL when no frame is to be had. The generation is that which the
- * slot's next capabilities must carry. */
+struct slab_list {
+	struct slab *first, *last;
+};
+
+struct slab_cache {
+	struct spinlock lock;
+
+	/* Constant. */
+	struct quota *quota; /* who pays; NULL: nobody (the root quota itself) */
+	uint16_t size;       /* of a slot, bytes */
+	uint8_t type;
+	uint8_t slots; /* in a page */
+
+	/* Guarded by lock. */
+	bool closed;           /* nothing new is handed out */
+	uint32_t pages;        /* all there are */
+	struct slab_list used; /* some slots are taken; pages that are full come last */
+	struct slab_list empty;
+	struct slab_list waiting; /* empty, to be given back when `ticket` is over */
+	uint64_t ticket;
+};
+
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned kind);
+
+/* A slot, zeroed behind the header, or NULL when no frame is to be had or the cache is
+ * closed. Its generation is the one that the slot's next capabilities must carry. */
 struct object *slab_alloc(struct slab_cache *cache);
 
-/* Takes back `o`; its generation was counted up by whoever made it dead. */
-void slab_free(struct slab_cache *cache, struct object *o);
+/* Takes back `o`. Unless it was `seen`, by look-ups or a derivation tree, a page that
+ * was made for it goes at once: then nothing is left of the allocation. */
+void slab_free(struct slab_cache *cache, struct object *o, bool seen);
 
-/* Gives back empty pages whose grace period is over. Returns how many. */
-unsigned slab_reclaim(struct slab_cache *cache);
+/* Hands out nothing more. */
+void slab_close(struct slab_cache *cache);
+
+/* A slot that is taken, another one each time in turn; NULL: there is none. What is found
+ * in a closed cache remains slab memory until the caller leaves the kernel. */
+struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
+
+/* Gives back empty pages whose grace period is over and asks for one for the others but
+ * `keep`; grace_poll, before and after, is the caller's. Returns how many pages are left. */
+unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
+
+/* The object of `id`, if that is a slot for objects of `kind`, for as long as the caller
+ * stays in the kernel; else NULL. Safe for any number. */
+struct object *slab_object(object_id_t id, unsigned kind);
 
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };
 void slab_stats(struct slab_cache *cache, struct slab_stats *out);
+
+/* True when lists, bitmaps and counts agree (tests). */
+bool slab_ok(struct slab_cache *cache);

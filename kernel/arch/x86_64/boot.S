@@ -24,6 +24,23 @@
 #define MSR_EFER    0xc0000080
 #define EFER_LME    0x100
 #define EFER_NXE    0x800
+
+#define CPUID_EXTENDED_MAX 0x80000000
+#define CPUID_EXTENDED     0x80000001
+#define CPUID_NX           0x00100000
+#define CPUID_LONG_MODE    0x20000000
+
+/* As in console.c and power.c. */
+#define UART_DATA        0x3f8
+#define UART_LSR         0x3fd
+#define UART_SPIN_MAX    100000
+#define LSR_THR_EMPTY    0x20
+#define PVPANIC_PORT     0x505
+#define PVPANIC_PANICKED 1
+#define PVPANIC_SPIN     100000
+#define PM1A_CNT_PORT    0x604
+#define PM1A_S5          0x2000
+
 #define PTE_PRESENT 1
 #define PTE_WRITE   2
 #define PTE_LARGE   0x80
@@ -92,6 +109,18 @@ paging_off:
 	movl %eax, %cr0
 
 paging_on:
+	pushl %ebx
+	movl $CPUID_EXTENDED_MAX, %eax
+	cpuid
+	cmpl $CPUID_EXTENDED, %eax
+	jb refuse
+	movl $CPUID_EXTENDED, %eax
+	cpuid
+	testl $CPUID_LONG_MODE, %edx
+	jz refuse
+	popl %ebx
+	pushl %edx
+
 	leal KERNEL_PHYS(%ebp), %eax
 	movl %eax, HERE(boot_kernel_base)
 
@@ -136,10 +165,14 @@ paging_on:
 	movl %eax, %cr4
 	leal HERE(boot_pml4), %eax
 	movl %eax, %cr3
+	popl %edi
 	movl $MSR_EFER, %ecx
 	rdmsr
-	orl $(EFER_LME | EFER_NXE), %eax
-	wrmsr
+	orl $EFER_LME, %eax
+	testl $CPUID_NX, %edi
+	jz 4f
+	orl $EFER_NXE, %eax
+4:	wrmsr
 	movl %cr0, %eax
 	orl $(CR0_PG | CR0_WP | CR0_PE), %eax
 	movl %eax, %cr0
@@ -163,13 +196,47 @@ image_high:
 	xorl %ebp, %ebp
 	movl %ebx, %edi
 	testl %esi, %esi
-	jnz 4f
+	jnz 5f
 	call pvh_main
 	ud2
-4:	call uefi_main
+5:	call uefi_main
 	ud2
 
+	/* The kernel is code for long mode, so what would be boot_refuse's work is
+	 * done here: the line on the serial port, the failure, power-off. */
+	.code32
+refuse:
+	leal HERE(refusal), %esi
+6:	lodsb
+	testb %al, %al
+	jz 8f
+	movb %al, %bl
+	movl $UART_SPIN_MAX, %ecx
+	movw $UART_LSR, %dx
+7:	inb %dx, %al
+	testb $LSR_THR_EMPTY, %al
+	loopz 7b
+	movw $UART_DATA, %dx
+	movb %bl, %al
+	outb %al, %dx
+	jmp 6b
+8:	movw $PVPANIC_PORT, %dx
+	movb $PVPANIC_PANICKED, %al
+	outb %al, %dx
+	/* Time for the emulator to end with that status: power-off has another. */
+	movl $PVPANIC_SPIN, %ecx
+9:	inb %dx, %al
+	loop 9b
+	movw $PM1A_CNT_PORT, %dx
+	movw $PM1A_S5, %ax
+	outw %ax, %dx
+10:	hlt
+	jmp 10b
+
 	.section .rodata
+refusal:
+	.ascii "Hello from ThemeliOS\r\n"
+	.asciz "[    0.000000] cpu0 error boot: cannot start: the processor lacks long-mode\r\n"
 	.balign 8
 boot_gdt:
 	.quad 0

@@ -4,6 +4,8 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "user_mmu.h"
+#include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/boot.h>
@@ -18,7 +20,7 @@
 #define FLUSH_PAGES_MAX 64
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_KERNEL_MAP);
-static paddr_t root;
+static LATE_CONST paddr_t root;
 static vaddr_t window_next = ARCH_DEVICE_MAP; /* guarded by lock */
 
 static uint64_t *table_at(uint64_t entry)
@@ -205,6 +207,8 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	uint64_t *table = table_at(root);
 	unsigned rights = ARCH_WRITE | ARCH_EXEC;
 
+	if (va < ARCH_DIRECT_MAP) /* not ours, or not even an address */
+		return false;
 	for (unsigned level = MMU_LEVELS;; level--) {
 		uint64_t e = __atomic_load_n(&table[mmu_index(va, level)], __ATOMIC_ACQUIRE);
 
@@ -359,6 +363,7 @@ void arch_mmu_init(void)
 	for (unsigned i = 0; i < ARRAY_LEN(windows); i++)
 		root_entry_make(windows[i]);
 	write_cr3(root);
+	smp_reserve();
 
 	/* Nothing refers to the boot tables any more; they map all of memory
 	 * writable and executable, so they are made useless. */
@@ -368,6 +373,10 @@ void arch_mmu_init(void)
 
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 {
+	if (tag != TLB_KERNEL) {
+		user_flush_range(tag, base, size);
+		return;
+	}
 	if (size > FLUSH_PAGES_MAX * FRAME_SIZE) {
 		arch_tlb_flush_tag(tag);
 		return;
@@ -379,7 +388,7 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 void arch_tlb_flush_tag(uint32_t tag)
 {
 	if (tag != TLB_KERNEL) {
-		write_cr3(read_cr3());
+		user_flush_tag(tag);
 	} else if (cpu_has(FEATURE_INVPCID)) {
 		invpcid(INVPCID_ALL, 0, 0);
 	} else {

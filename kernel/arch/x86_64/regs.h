@@ -34,6 +34,7 @@
 #define XCR0_AVX    (1ul << 2)
 #define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
 
+#define MSR_APIC_BASE         0x1bu
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_PAT               0x277u
 #define MSR_EFER              0xc0000080u
@@ -81,6 +82,27 @@ static inline void out8(uint16_t port, uint8_t value)
 static inline void out16(uint16_t port, uint16_t value)
 {
 	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void out32(uint16_t port, uint32_t value)
+{
+	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline uint16_t in16(uint16_t port)
+{
+	uint16_t value;
+
+	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static inline uint32_t in32(uint16_t port)
+{
+	uint32_t value;
+
+	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
 }
 
 static inline uint8_t in8(uint16_t port)

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/slab.h>
+#include <core/assert.h>
+#include <core/grace.h>
+#include <core/quota.h>
+
+/* The first granule of a page. All is guarded by the cache's lock. */
+struct slab {
+	struct slab *next, *prev;
+	struct slab_list *list;   /* which it is in; NULL: none */
+	struct slab_cache *cache; /* constant */
+	uint64_t free;            /* bit n: slot n is here */
+	uint64_t all;             /* constant: bits of the slots that exist */
+	bool seen;                /* somebody may still look at one of its slots */
+};
+
+_Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
+
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned kind)
+{
+	size_t size = object_ops[kind]->size;
+
+	ASSERT(size % OBJECT_GRANULE == 0 && size <= SLAB_SIZE_MAX);
+	*cache = (struct slab_cache){
+		.quota = q,
+		.size = (uint16_t)size,
+		.type = (uint8_t)kind,
+		.slots = (uint8_t)(SLAB_SIZE_MAX / size),
+	};
+	spin_init(&cache->lock, LOCK_SLAB);
+}
+
+/* ---- lists, with the cache's lock held ---- */
+
+static void list_remove(struct slab *s)
+{
+	if (s->list == NULL)
+		return;
+	*(s->prev != NULL ? &s->prev->next : &s->list->first) = s->next;
+	*(s->next != NULL ? &s->next->prev : &s->list->last) = s->prev;
+	s->list = NULL;
+}
+
+static void list_push(struct slab_list *list, struct slab *s, bool last)
+{
+	list_remove(s);
+	s->list = list;
+	s->prev = last ? list->last : NULL;
+	s->next = last ? NULL : list->first;
+	*(s->prev != NULL ? &s->prev->next : &list->first) = s;
+	*(s->next != NULL ? &s->next->prev : &list->last) = s;
+}
+
+/* ---- pages ---- */
+
+static struct object *slot_at(const struct slab_cache *cache, const struct slab *s, unsigned i)
+{
+	return (struct object *)((uintptr_t)s + OBJECT_GRANULE + (uintptr_t)i * cache->size);
+}
+
+static struct slab *slab_of(const struct object *o)
+{
+	return (struct slab *)ALIGN_DOWN((uintptr_t)o, FRAME_SIZE);
+}
+
+static void mark_frame(paddr_t pa, unsigned flags)
+{
+	atomic_store_explicit(&frame_of(pa)->flags, (uint16_t)flags, memory_order_relaxed);
+}
+
+/* A frame whose granules have an object id. */
+static bool page_alloc(struct quota *q, paddr_t *out)
+{
+	paddr_t pa;
+
+	if (q != NULL && !quota_charge(q, FRAME_SIZE)) {
+		quota_trim(q);
+		if (!quota_charge(q, FRAME_SIZE))
+			return false;
+	}
+	if (!frame_alloc(0, FRAME_ANY, &pa))
+		goto refund;
+	if (UNLIKELY(pa >= OBJECT_LIMIT)) {
+		frame_free(pa, 0);
+		if (!frame_alloc(0, FRAME_BELOW_4G, &pa))
+			goto refund;
+	}
+	*out = pa;
+	return true;
+
+refund:
+	if (q != NULL)
+		quota_refund(q, FRAME_SIZE);
+	return false;
+}
+
+static void page_free(const struct slab_cache *cache, struct slab *s)
+{
+	paddr_t pa = arch_virt_to_phys(s);
+
+	mark_frame(pa, 0);
+	frame_free(pa, 0);
+	if (cache->quota != NULL)
+		quota_refund(cache->quota, FRAME_SIZE);
+}
+
+/* A page of free slots in no list; NULL: no frame is to be had. */
+static struct slab *slab_create(struct slab_cache *cache)
+{
+	paddr_t pa;
+
+	if (!page_alloc(cache->quota, &pa))
+		return NULL;
+	struct slab *s = arch_phys_to_virt(pa);
+	uint64_t all = (1ull << cache->slots) - 1;
+	*s = (struct slab){ .cache = cache, .free = all, .all = all };
+	for (unsigned i = 0; i < cache->slots; i++) {
+		struct object *o = slot_at(cache, s, i);
+
+		*o = (struct object){ .type = cache->type };
+		spin_init(&o->lock, object_ops[cache->type]->rank);
+		spin_init(&o->tree, LOCK_TREE);
+	}
+	if (cache->quota != NULL)
+		frame_of(pa)->payer = object_id(&cache->quota->obj);
+	mark_frame(pa, FRAME_SLAB | cache->type);
+	return s;
+}
+
+/* ---- slots ---- */
+
+REQUIRES(cache->lock) static struct object *take_slot(struct slab_cache *cache)
+{
+	struct slab *s = cache->used.first;
+
+	if (s == NULL || s->free == 0)
+		s = cache->empty.first != NULL ? cache->empty.first : cache->waiting.first;
+	if (s == NULL)
+		return NULL;
+	unsigned i = (unsigned)__builtin_ctzll(s->free);
+	s->free &= s->free - 1;
+	if (s->list != &cache->used || s->free == 0)
+		list_push(&cache->used, s, s->free == 0);
+	return slot_at(cache, s, i);
+}
+
+struct object *slab_alloc(struct slab_cache *cache)
+{
+	if (UNLIKELY(arch_fail_step()))
+		return NULL;
+	spin_lock(&cache->lock);
+	struct object *o = cache->closed ? NULL : take_slot(cache);
+	bool closed = cache->closed;
+	spin_unlock(&cache->lock);
+
+	if (UNLIKELY(o == NULL)) {
+		struct slab *s = closed ? NULL : slab_create(cache);
+		if (s == NULL)
+			return NULL;
+		spin_lock(&cache->lock);
+		list_push(&cache->empty, s, false);
+		cache->pages++;
+		o = cache->closed ? NULL : take_slot(cache);
+		spin_unlock(&cache->lock);
+		if (o == NULL)
+			return NULL; /* who closed it takes the page away */
+	}
+	__builtin_memset(o + 1, 0, cache->size - sizeof(*o));
+	return o;
+}
+
+void slab_free(struct slab_cache *cache, struct object *o, bool seen)
+{
+	struct slab *s = slab_of(o);
+	size_t offset = (uintptr_t)o - (uintptr_t)s - OBJECT_GRANULE;
+	uint64_t bit = 1ull << offset / cache->size;
+
+	spin_lock(&cache->lock);
+	if (s->cache != cache || offset % cache->size != 0 || !(s->all & ~s->free & bit))
+		panic("slab_free: %p of type %u is no slot in use", (void *)o, cache->type);
+	s->free |= bit;
+	s->seen |= seen || cache->closed;
+	bool undone = s->free == s->all && !s->seen;
+	bool more = false;
+	if (undone) {
+		list_remove(s);
+		cache->pages--;
+	} else if (s->free == s->all) {
+		more = cache->empty.first != NULL;
+		list_push(&cache->empty, s, false);
+	} else if (s->free == bit) {
+		list_push(&cache->used, s, false);
+	}
+	spin_unlock(&cache->lock);
+	if (undone)
+		page_free(cache, s);
+	if (more) {
+		grace_poll();
+		slab_reclaim(cache, 1);
+	}
+}
+
+void slab_close(struct slab_cache *cache)
+{
+	spin_lock(&cache->lock);
+	cache->closed = true;
+	spin_unlock(&cache->lock);
+}
+
+struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
+{
+	struct object *o = NULL;
+
+	spin_lock(&cache->lock);
+	struct slab *s = cache->used.first;
+	if (s != NULL) {
+		uint64_t from_here = *cursor < 64 ? ~0ull << *cursor : 0;
+		uint64_t taken = s->all & ~s->free & from_here;
+
+		if (taken == 0) {
+			list_push(&cache->used, s, true);
+			s = cache->used.first;
+			taken = s->all & ~s->free;
+		}
+		unsigned i = (unsigned)__builtin_ctzll(taken);
+		*cursor = i + 1;
+		o = slot_at(cache, s, i);
+	}
+	spin_unlock(&cache->lock);
+	return o;
+}
+
+/* Moves the empty pages but `keep` to those that wait for a new ticket. */
+REQUIRES(cache->lock) static void ask_for_grace(struct slab_cache *cache, unsigned keep)
+{
+	struct slab *s = cache->empty.first;
+
+	for (; s != NULL && keep > 0; keep--)
+		s = s->next;
+	if (s == NULL)
+		return;
+	while (s != NULL) {
+		struct slab *next = s->next;
+		list_push(&cache->waiting, s, false);
+		s = next;
+	}
+	cache->ticket = grace_ticket();
+}
+
+unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
+{
+	struct slab *over = NULL;
+
+	spin_lock(&cache->lock);
+	if (cache->waiting.first != NULL && grace_is_over(cache->ticket)) {
+		over = cache->waiting.first;
+		cache->waiting = (struct slab_list){ 0 };
+	}
+	for (const struct slab *s = over; s != NULL; s = s->next)
+		cache->pages--;
+	if (cache->waiting.first == NULL)
+		ask_for_grace(cache, keep);
+	unsigned left = cache->pages;
+	spin_unlock(&cache->lock);
+
+	while (over != NULL) {
+		struct slab *next = over->next;
+		page_free(cache, over);
+		over = next;
+	}
+	return left;
+}
+
+struct object *slab_object(object_id_t id, unsigned kind)
+{
+	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
+
+	if (kind >= OBJECT_KINDS || !frame_exists(pa) ||
+	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | kind))
+		return NULL;
+	size_t offset = pa % FRAME_SIZE;
+	if (offset < OBJECT_GRANULE || (offset - OBJECT_GRANULE) % object_ops[kind]->size != 0)
+		return NULL;
+	return object_at(id);
+}
+
+/* ---- for tests ---- */
+
+void slab_stats(struct slab_cache *cache, struct slab_stats *out)
+{
+	*out = (struct slab_stats){ 0 };
+	spin_lock(&cache->lock);
+	out->pages = cache->pages;
+	for (const struct slab *s = cache->used.first; s != NULL; s = s->next)
+		out->slots_used += (uint64_t)__builtin_popcountll(s->all & ~s->free);
+	out->slots_free = out->pages * cache->slots - out->slots_used;
+	spin_unlock(&cache->lock);
+}
+
+/* With the cache's lock held. */
+static bool list_ok(const struct slab_cache *cache, const struct slab_list *list, uint64_t *pages)
+{
+	const struct slab *prev = NULL;
+	bool full = false;
+
+	for (const struct slab *s = list->first; s != NULL; s = s->next) {
+		if (s->list != list || s->cache != cache || s->prev != prev ||
+		    (s->free & ~s->all) != 0)
+			return false;
+		if ((s->free == s->all) != (list != &cache->used))
+			return false;
+		if (full && s->free != 0 && !cache->closed)
+			return false;
+		full = s->free == 0;
+		for (unsigned i = 0; i < cache->slots; i++) {
+			if (slot_at(cache, s, i)->type != cache->type)
+				return false;
+		}
+		++*pages;
+		prev = s;
+	}
+	return list->last == prev;
+}
+
+bool slab_ok(struct slab_cache *cache)
+{
+	uint64_t pages = 0;
+
+	spin_lock(&cache->lock);
+	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
+	          list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
+	spin_unlock(&cache->lock);
+	return ok;
+}
