@@ -20,8 +20,12 @@
 #define CONTROL_SLEEP_TYPE(t) ((t) << 2)
 #define CONTROL_SLEEP_ENABLE  0x20u
 
-/* Firmware may take its time to switch to ACPI mode; the processor is at rest
- * sometime after the write that asks for it. Reads of a port, roughly 1 us each. */
+/* Command port of the keyboard controller (8042), and to pulse the reset line. */
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_RESET   0xfe
+
+/* Turns of a loop: a millisecond at least, and much longer in an emulator. The
+ * clock may be what has failed. */
 #define SPIN_MAX 1000000
 
 /* A register of one byte, in one of the two spaces; both zero: none. */
@@ -70,6 +74,13 @@ void power_init(const struct acpi_power *acpi)
 		log_warn("power", "firmware names no way to switch off");
 }
 
+/* What was asked of the machine takes effect a while after the write. */
+static void give_time(void)
+{
+	for (unsigned n = 0; n < SPIN_MAX; n++)
+		arch_cpu_relax();
+}
+
 /* The PM1 registers obey only in ACPI mode. */
 static void enter_acpi_mode(uint16_t pm1a)
 {
@@ -102,10 +113,27 @@ static void sleep_s5(void)
 		if (is_port(&power.pm1b_control))
 			pm1_sleep((uint16_t)power.pm1b_control.address, power.s5_type_b);
 	}
-	for (unsigned n = 0; n < SPIN_MAX; n++)
-		arch_cpu_relax();
+	give_time();
 }
 
+/* The ways that a PC has had to begin anew: what ACPI names, the keyboard
+ * controller's pulse on the reset line, and an exception that can't be handled,
+ * which shuts the processor down. Virtual machines without power-off, such as
+ * Firecracker's and QEMU's microvm, take one of these for their end. */
+NORETURN static void restart(void)
+{
+	static const struct table_pointer no_table;
+
+	if (byte_write(&reset, power.reset_value))
+		give_time();
+	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	give_time();
+	__asm__ volatile("lidt %0; ud2" : : "m"(no_table));
+	for (;;)
+		__asm__ volatile("cli; hlt");
+}
+
+/* A node that is told to stop never halts in silence. */
 void arch_power_off(bool failure)
 {
 	if (failure) {
@@ -114,11 +142,6 @@ void arch_power_off(bool failure)
 			out8(PVPANIC_PORT, PVPANIC_PANICKED);
 	}
 	sleep_s5();
-	log_error("power", "can't switch this machine off; resetting it, or halting");
-	if (byte_write(&reset, power.reset_value)) {
-		for (unsigned n = 0; n < SPIN_MAX; n++)
-			arch_cpu_relax();
-	}
-	for (;;)
-		__asm__ volatile("cli; hlt");
+	log_error("power", "this machine can't be switched off: restarting it");
+	restart();
 }
