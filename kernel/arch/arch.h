@@ -42,7 +42,7 @@ paddr_t frame_alloc_boot(unsigned count);
 
 /* cpu.c */
 void arch_cpu_init_boot(void);          /* descriptor tables, features, protections */
-void arch_stack_guard_init(void);       /* draws the stack canary; from a function that never returns */
+void arch_stack_guard_init(void);       /* new stack canary; its caller never returns */
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
@@ -64,14 +64,6 @@ void arch_console_write(const char *text, size_t size);
 
 /* power.c */
 NORETURN void arch_power_off(bool failure); /* failure: the emulator's exit code tells */
-
-/* probe.S: accesses that may fault. The probes tell by false that the address can't be read or
- * written; the copies stay inside the user half, move `size` bytes or some of them, and tell
- * whether it was all. */
-MUST_CHECK bool arch_probe_read(const void *va, uint64_t *out);
-MUST_CHECK bool arch_probe_write(void *va, uint64_t value);
-MUST_CHECK bool arch_copy_from_user(void *to, const void *from, size_t size);
-MUST_CHECK bool arch_copy_to_user(void *to, const void *from, size_t size);
 
 /* trap.c: calls `visit` for each return address up the stack, at most `max` */
 void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "../cpu.h"
 #include "../feature.h"
+#include "../probe.h"
 #include "../regs.h"
 #include <arch/arch.h>
 #include <core/frame.h>

@@ -3,6 +3,7 @@
 #include "../boot.h"
 #include "../cpu.h"
 #include "../feature.h"
+#include "../probe.h"
 #include "../regs.h"
 #include "probe.h"
 #include <arch/arch.h>
@@ -296,6 +297,17 @@ TEST(mmu_map_refuses_what_it_must)
 	CHECK(arch_kernel_map(~0xfffull, frame, 2 * FRAME_SIZE, 0) == ST_BAD_ARG);
 	CHECK(!arch_kernel_translate(place, &pa, &access));
 	frame_free(frame, 0);
+}
+
+TEST(mmu_translate_knows_kernel_addresses_only)
+{
+	const vaddr_t va = (vaddr_t)arch_phys_to_virt(boot_info.kernel_base);
+	paddr_t pa;
+	unsigned access;
+
+	CHECK(arch_kernel_translate(va, &pa, &access));
+	CHECK(!arch_kernel_translate(va & ~(0xffffull << 48), &pa, &access));
+	CHECK(!arch_kernel_translate(boot_info.kernel_base, &pa, &access));
 }
 
 TEST(mmu_map_leaves_a_taken_place_alone)
