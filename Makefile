@@ -30,7 +30,7 @@ needs-debug := build run debug
 needs-lint := build lint
 needs-format := lint
 needs-fresh := fresh
-$(foreach g,test soak bench mutants,$(eval needs-$(g) := build test))
+$(foreach g,test soak bench mutants fuzz,$(eval needs-$(g) := build test))
 needs := $(sort $(foreach g,$(or $(MAKECMDGOALS),all),$(or $(needs-$(g)),build)))
 ifeq ($(findstring n,$(filter-out -%,$(firstword $(MAKEFLAGS)))),)
 ifneq ($(shell tools/deps.sh $(needs) >&2 && echo there),there)
@@ -42,6 +42,7 @@ include mk/toolchain.mk
 include mk/kernel.mk
 include mk/image.mk
 include mk/host.mk
+include mk/fuzz.mk
 include mk/run.mk
 include mk/test.mk
 include mk/lint.mk
@@ -62,6 +63,7 @@ help:
 #: make bench      lines "name value unit", with the aim where there is one
 #: make debug      QEMU stopped at its first instruction, gdb attached, debug kernel
 #: make soak       the tests with more rounds, more seeds
+#: make fuzz       drives the parsers with libFuzzer, FUZZ_SECONDS=60 each
 #: make mutants    breaks one check at a time; a named test must notice each
 #: make fresh      the two commands of the README in a new Debian 12 root
 #: make clean      removes build/

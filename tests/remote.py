@@ -105,7 +105,7 @@ class Remote:
                 self.reached = True
                 self._send("D")
                 self._receive()
-        except (OSError, EOFError) as error:
+        except Exception as error:  # whatever it is, the case tells of it
             self.error = error
 
 

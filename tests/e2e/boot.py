@@ -16,14 +16,13 @@ ESP = f"{BUILD}/esp"
 TIMEOUT = 60  # hang detector
 
 # Places in abi/boot.h: struct boot_info.
-INFO_ARCHIVE_BASE, INFO_ARCHIVE_SIZE, INFO_RANGE_COUNT = 32, 40, 68
+INFO_KERNEL_BASE, INFO_ARCHIVE_BASE, INFO_ARCHIVE_SIZE, INFO_RANGE_COUNT = 16, 32, 40, 68
 INFO_RANGES, RANGE_SIZE = 72 + 64 + 1024, 24
 # Places in Xen's start_info.
 START_MAGIC, START_MAP, START_MAP_COUNT = 0, 40, 48
 
-FIRMWARE = machine(esp=ESP)
-FIRMWARE = [a for i, a in enumerate(FIRMWARE) if "fat:" not in a and
-            not (a == "-drive" and "fat:" in FIRMWARE[i + 1])]
+# The firmware without a disk.
+FIRMWARE = machine(esp=ESP)[:-2]
 
 
 def direct(**more):
@@ -70,9 +69,9 @@ def changed_start_info(change):
     return boot_changed(direct(), 0x200000, lambda s: change(s, s.register("rbx") & 0xffffffff))
 
 
-def changed_boot_info(change):
+def changed_boot_info(change, **more):
     """The UEFI path; change(stop, address of boot_info) when the kernel is entered."""
-    return boot_changed(machine(esp=ESP), symbol(KERNEL, "uefi_main"),
+    return boot_changed(machine(esp=ESP, **more), symbol(KERNEL, "uefi_main"),
                         lambda s: change(s, s.register("rdi")))
 
 
@@ -113,10 +112,32 @@ def uefi_boot_takes_load_options():
 
 @case
 def uefi_boot_with_memory_above_4_gib():
-    """The firmware puts the stub itself above 4 GiB then."""
-    result = check_boots(machine(esp=ESP, mem="5G"))
+    """The firmware puts the stub itself above 4 GiB then, the kernel stays below."""
+    def look(stop, info):
+        count = number(stop, info + INFO_RANGE_COUNT, 4)
+        ranges = stop.read(info + INFO_RANGES, RANGE_SIZE * count)
+        high = [base for base, _, kind, _ in struct.iter_unpack("<QQII", ranges)
+                if kind == 2 and base >= 4 << 30]
+        check(high, "nothing of the loader's is above 4 GiB")
+        check(number(stop, info + INFO_KERNEL_BASE, 8) < 4 << 30, "the kernel is")
+    result = changed_boot_info(look, mem="5G")
+    check(result.verdict == "passed", f"{result.verdict}: {result.why}")
     found = result.find(r"(\d+) MiB of memory")
     check(found and int(found.group(1)) > 5000, result.lines)
+
+
+@case
+def micro_machine_ends_by_itself():
+    """No ACPI power-off there, with or without ACPI tables: what boots ends, and
+    what is refused says why and ends with a failure."""
+    for kind in ("microvm", "microvm,acpi=off"):
+        command = direct()
+        command[command.index("q35")] = kind
+        result = boot(command)
+        check(result.verdict in ("passed", "failed"), f"{kind}: {result.why}")
+        command = direct(archive=None)
+        command[command.index("q35")] = kind
+        check_refused(boot(command), "no boot archive was given")
 
 
 @case

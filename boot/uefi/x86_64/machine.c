@@ -9,6 +9,7 @@
 #define UART_SPIN_MAX    100000
 #define PVPANIC_PORT     0x505
 #define PVPANIC_PANICKED 0x01
+#define PVPANIC_CYCLES   (1ull << 32)
 #define PORT_ABSENT      0xff
 
 static void out8(uint16_t port, uint8_t value)
@@ -45,8 +46,11 @@ void machine_signal_failure(void)
 {
 	uint8_t events = in8(PVPANIC_PORT);
 
-	if (events != PORT_ABSENT && (events & PVPANIC_PANICKED))
-		out8(PVPANIC_PORT, PVPANIC_PANICKED);
+	if (events == PORT_ABSENT || !(events & PVPANIC_PANICKED))
+		return;
+	out8(PVPANIC_PORT, PVPANIC_PANICKED);
+	for (uint64_t start = machine_cycles(); machine_cycles() - start < PVPANIC_CYCLES;)
+		__asm__ volatile("pause");
 }
 
 /* uefi_entry of kernel/arch/x86_64/boot.S. */
