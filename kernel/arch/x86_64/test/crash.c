@@ -207,7 +207,7 @@ static void report_turns(const void *context)
 	(void)context;
 	time_wait(TURNS_NS);
 	log_raw("  the others made %lu turns before the report, %lu in it", then,
-	        atomic_load(&turns) - then);
+		atomic_load(&turns) - then);
 }
 
 static void crash_others(void)
