@@ -16,10 +16,9 @@ struct lapic_vectors {
 	uint8_t timer, error, spurious;
 };
 
-/* Chooses the mode; `base` is where the registers lie without x2APIC. A CPU that
- * has x2APIC must use it: firmware may have switched it on, and the only way
- * back is off. */
-void lapic_init(paddr_t base, bool x2apic);
+/* Chooses the mode. A CPU that has x2APIC must use it: firmware may have switched
+ * it on, and the only way back is off. */
+void lapic_init(bool x2apic);
 
 /* Sets up this CPU's: everything masked but what `vectors` names and, on the
  * local pins whose bits are set in `nmi_lints`, NMIs. */
