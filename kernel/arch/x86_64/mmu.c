@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/boot.h>
@@ -355,6 +356,7 @@ void arch_mmu_init(void)
 {
 	static const vaddr_t windows[] = { ARCH_FRAME_TABLE, ARCH_DEVICE_MAP, ARCH_CPU_MAP };
 
+	smp_reserve();
 	root = frame_alloc_boot(1);
 	map_image();
 	map_memory();
