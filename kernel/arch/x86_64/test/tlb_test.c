@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU keeps translations for each CPU as a processor does, so a flush that is
  * missed shows here. */
+#include "../probe.h"
 #include "smp_call.h"
 #include <arch/arch.h>
 #include <core/frame.h>
