@@ -239,5 +239,4 @@ void arch_interrupts_init(void)
 	power_init(&firmware.power);
 	irq_init();
 	time_init();
-	timer_cpu_init();
 }

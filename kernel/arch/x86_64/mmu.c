@@ -19,7 +19,7 @@
 #define FLUSH_PAGES_MAX 64
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_KERNEL_MAP);
-static LATE_CONST paddr_t root;
+static paddr_t root;
 static vaddr_t window_next = ARCH_DEVICE_MAP; /* guarded by lock */
 
 static uint64_t *table_at(uint64_t entry)
@@ -206,8 +206,6 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	uint64_t *table = table_at(root);
 	unsigned rights = ARCH_WRITE | ARCH_EXEC;
 
-	if (va < ARCH_DIRECT_MAP) /* not ours, or not even an address */
-		return false;
 	for (unsigned level = MMU_LEVELS;; level--) {
 		uint64_t e = __atomic_load_n(&table[mmu_index(va, level)], __ATOMIC_ACQUIRE);
 
@@ -356,13 +354,13 @@ void arch_mmu_init(void)
 {
 	static const vaddr_t windows[] = { ARCH_FRAME_TABLE, ARCH_DEVICE_MAP, ARCH_CPU_MAP };
 
-	smp_reserve();
 	root = frame_alloc_boot(1);
 	map_image();
 	map_memory();
 	for (unsigned i = 0; i < ARRAY_LEN(windows); i++)
 		root_entry_make(windows[i]);
 	write_cr3(root);
+	smp_reserve();
 
 	/* Nothing refers to the boot tables any more; they map all of memory
 	 * writable and executable, so they are made useless. */

@@ -56,7 +56,7 @@ static paddr_t start_table[START_TABLES];
 
 void smp_reserve(void)
 {
-	if (!frame_alloc_boot_below(REAL_MODE_END, &trampoline))
+	if (!frame_take_boot(REAL_MODE_END, &trampoline))
 		log_warn("smp", "no memory below 1 MiB to start other CPUs in");
 }
 
