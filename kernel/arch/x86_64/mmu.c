@@ -19,7 +19,7 @@
 #define FLUSH_PAGES_MAX 64
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_KERNEL_MAP);
-static paddr_t root;
+static LATE_CONST paddr_t root;
 static vaddr_t window_next = ARCH_DEVICE_MAP; /* guarded by lock */
 
 static uint64_t *table_at(uint64_t entry)
@@ -206,6 +206,8 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	uint64_t *table = table_at(root);
 	unsigned rights = ARCH_WRITE | ARCH_EXEC;
 
+	if (va < ARCH_DIRECT_MAP) /* not ours, or not even an address */
+		return false;
 	for (unsigned level = MMU_LEVELS;; level--) {
 		uint64_t e = __atomic_load_n(&table[mmu_index(va, level)], __ATOMIC_ACQUIRE);
 

@@ -37,15 +37,16 @@ static void wake(struct ktimer *t)
 	(void)t;
 }
 
-/* Takes interrupts for a while. */
+/* Takes interrupts for a while, those that are pending at least. */
 static void listen(uint64_t ns)
 {
 	struct ktimer t = { 0 };
 	uint64_t end = time_now() + ns;
 
 	timer_set(&t, end, wake);
-	while (time_now() < end)
+	do {
 		arch_cpu_idle();
+	} while (time_now() < end);
 	timer_cancel(&t);
 }
 
