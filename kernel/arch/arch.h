@@ -20,6 +20,9 @@ struct boot_info;
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
+ *   bool arch_fail_step(void)               constant false; tests on the host make it true at
+ *                                           one step of an allocation
+ *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  */
 
 /* Access of a kernel mapping. Writable and executable at once is refused. */
@@ -39,6 +42,9 @@ void arch_tlb_flush_tag(uint32_t tag);                                /* on this
 /* Memory that boot may need before the frame allocator runs: zeroed frames taken from
  * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
 paddr_t frame_alloc_boot(unsigned count);
+
+/* The same for one frame that ends at or below `below`; false if there is none. */
+bool frame_take_boot(paddr_t below, paddr_t *out) MUST_CHECK;
 
 /* cpu.c */
 void arch_cpu_init_boot(void);          /* descriptor tables, features, protections */

@@ -19,8 +19,10 @@ enum lock_rank {
 	LOCK_IRQ,       /* registers of one I/O APIC */
 	LOCK_QUOTA,     /* quota */
 	LOCK_SLAB,      /* slab cache */
+	LOCK_GRACE,     /* the count of grace periods */
 	LOCK_KERNEL_MAP, /* the kernel's own page tables */
 	LOCK_FRAME,     /* buddy allocator of one zone */
 	LOCK_RANDOM,    /* entropy pool */
 	LOCK_LOG,       /* log ring; may be taken with anything held */
+	LOCK_RANKS,
 };
