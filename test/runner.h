@@ -1,11 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* test/runner.h - runs the cases of the program that it is linked into. */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct test_totals {
 	unsigned passed, failed, skipped;
 };
+
+/* The first report of the case that runs; its threads may race for it. */
+struct test_report {
+	_Atomic bool failed, skipped;
+	const char *file;
+	int line;
+	const char *what; /* or the reason for skipping */
+};
+
+/* Where the report is; a program may put it where its children can write. */
+extern struct test_report *test_report;
+
+/* Calls a case. A program may have one of its own, that keeps the effects of the
+ * case away from those that follow. */
+void test_isolate(void (*run)(void));
 
 typedef bool test_filter(const char *name);
 
