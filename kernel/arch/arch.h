@@ -20,6 +20,9 @@ struct boot_info;
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
+ *   bool arch_fail_step(void)               constant false; tests on the host make it true at
+ *                                           one step of an allocation
+ *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  */
 
 /* Access of a kernel mapping. Writable and executable at once is refused. */

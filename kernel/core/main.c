@@ -5,8 +5,6 @@
 #include <core/panic.h>
 #include <core/version.h>
 
-struct cpu cpu_boot;
-
 __attribute__((weak)) void kernel_test_main(void)
 {
 }

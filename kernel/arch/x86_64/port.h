@@ -55,3 +55,11 @@ static inline uint64_t arch_cycles(void)
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
 }
+
+/* Tests on the host make allocations fail, and generations narrow. */
+static inline bool arch_fail_step(void)
+{
+	return false;
+}
+
+#define ARCH_OBJECT_GEN_MASK UINT16_MAX
