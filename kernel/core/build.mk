@@ -1,6 +1,7 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := blake2s.c chacha20.c format.c log.c main.c panic.c random.c symbol.c
+core-src := blake2s.c chacha20.c cpu.c extent.c format.c frame.c grace.c log.c main.c object.c panic.c \
+	random.c slab.c spinlock.c symbol.c tlb.c
 core-freestanding-src :=
 
 # Unit tests, and those that only ThreadSanitizer is to run.
