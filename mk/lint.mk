@@ -47,4 +47,7 @@ lint: image $(test-programs) $(bench-programs) $(lint-files)
 	@python3 tools/budgets.py
 	@echo 'lint: clean'
 
-.PHONY: lint
+format:
+	@clang-format -i $(filter %.c %.h,$(tracked))
+
+.PHONY: lint format

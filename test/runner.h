@@ -29,3 +29,7 @@ typedef bool test_filter(const char *name);
  * closing line. True if at least one passed and none failed: a run that ran
  * nothing has shown nothing. */
 bool test_run(test_filter *wanted);
+
+/* Ends the kernel with the exception that `name` stands for; returns if it knows
+ * none of that name, or if the exception did not come. A port may have it. */
+void test_crash(const char *name) __attribute__((weak));

@@ -15,10 +15,10 @@ struct test_case {
 };
 
 #define TEST(n)                                                                                    \
-	static void test_##n(void);                                                                \
+	static void testcase_##n(void);                                                            \
 	static const struct test_case case_##n                                                     \
-		__attribute__((used, section("test_cases"), aligned(8))) = { #n, test_##n };       \
-	static void test_##n(void)
+		__attribute__((used, section("test_cases"), aligned(8))) = { #n, testcase_##n };   \
+	static void testcase_##n(void)
 
 #define CHECK(x)                                                                                   \
 	do {                                                                                       \

@@ -16,10 +16,11 @@ if [ "$(id -u)" -ne 0 ]; then
 	exec sudo FRESH_TIMEOUT="$limit" "$0" "$@"
 fi
 if [ "${1:-}" != inside ]; then
-	exec timeout --foreground "$limit" unshare --mount --pid --fork --kill-child "$0" inside
+	exec timeout "$limit" unshare --mount --pid --fork --kill-child "$0" inside
 fi
 
 remove() {
+	umount -R -q "$root/proc" "$root/dev" || true
 	rm -rf --one-file-system "$root"
 }
 remove
@@ -34,6 +35,7 @@ apt-get indextargets --format 'deb $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Create
 	mmdebstrap --quiet --mode=root --variant=apt --include=git,make,ca-certificates \
 		--aptopt="$root.apt" "$suite" "$root" -
 rm "$root.apt"
+rm "$root/etc/apt/sources.list"
 cp -a /etc/apt/. "$root/etc/apt/"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 
@@ -51,7 +53,7 @@ run() {
 	chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
 		sh -c "$1" </dev/null
 }
-run 'git clone -q /root/repository /root/themelios'
+run 'git -c advice.detachedHead=false clone -q /root/repository /root/themelios'
 echo "fresh: make run"
 run 'cd /root/themelios && make run'
 echo "fresh: make test"

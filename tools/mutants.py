@@ -8,8 +8,8 @@ The first line of a patch says which test has to fail, and where it runs:
 
     # caught-by: frame_double_free_panics (host)
 
-Kinds: host (address sanitizer), host-tsan, guest, e2e. "(guest, died)" or
-"(guest, hung)" say that the mutant takes the whole run with it; else only a
+Kinds: host (address sanitizer), host-tsan, guest, e2e, tools. "(guest, died)"
+or "(guest, hung)" say that the mutant takes the whole run with it; else only a
 failure of the named case counts. Each patch is applied in a copy of the tree
 that is built incrementally; the named tests must pass there before.
 """
@@ -27,7 +27,7 @@ import qemu_run
 
 BUILD = os.environ.get("BUILD", "build/x86_64")
 SCRATCH = os.path.abspath("build/mutants")
-HEAD = re.compile(r"^# caught-by: (\S+) \((host|host-tsan|guest|e2e)(?:, (died|hung))?\)$")
+HEAD = re.compile(r"^# caught-by: (\S+) \((host|host-tsan|guest|e2e|tools)(?:, (died|hung))?\)$")
 CPUS = 4  # of the guest
 TIMEOUT = 60  # seconds, a hang detector
 # Git must take a copy of the tree for what it is: no part of this repository.
@@ -35,7 +35,8 @@ ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(("MAKE
                "GIT_CEILING_DIRECTORIES": SCRATCH,
                "PYTHONPATH": "tools:tests", "BUILD": BUILD}
 TARGETS = {"host": ["build/host/asan/unit"], "host-tsan": ["build/host/tsan/unit"],
-           "guest": [f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio"], "e2e": ["image"]}
+           "guest": [f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio"], "e2e": ["image"],
+           "tools": ["help"]}
 
 
 class Bad(Exception):
@@ -84,11 +85,11 @@ def command_for(tree, kind, test):
         return ["build/host/asan/unit", test]
     if kind == "host-tsan":
         return ["build/host/tsan/unit", test]
-    if kind == "e2e":
-        scripts = [s for s in sorted(glob.glob(f"{tree}/tests/e2e/*.py"))
+    if kind in ("e2e", "tools"):
+        scripts = [s for s in sorted(glob.glob(f"{tree}/tests/{kind}/*.py"))
                    if f"\ndef {test}(" in open(s, encoding="utf-8").read()]
         if not scripts:
-            raise Bad(f"there is no end-to-end test {test}")
+            raise Bad(f"there is no test {test} in tests/{kind}")
         return [sys.executable, scripts[0], test]
     return [sys.executable, "tools/qemu_run.py", "--timeout", str(TIMEOUT), "--smp", str(CPUS),
             "--append", f"test={test}", "--kernel", TARGETS["guest"][0],

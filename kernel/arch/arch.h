@@ -45,6 +45,7 @@ paddr_t frame_alloc_boot(unsigned count);
 
 /* cpu.c */
 void arch_cpu_init_boot(void);          /* descriptor tables, features, protections */
+void arch_stack_guard_init(void);       /* new stack canary; its caller never returns */
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */

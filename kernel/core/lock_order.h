@@ -16,6 +16,7 @@ enum lock_rank {
 	LOCK_THREAD,     /* thread */
 	LOCK_RUN_QUEUE,  /* one CPU's run queue */
 	LOCK_TIMER,      /* one CPU's deadline queue */
+	LOCK_IRQ,        /* registers of one I/O APIC */
 	LOCK_QUOTA,      /* quota */
 	LOCK_SLAB,       /* slab cache */
 	LOCK_GRACE,      /* the count of grace periods */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/random.h - the kernel's random generator.
  *
- * Life    static; random_init seeds it, on the boot CPU, before the first
- *         secret (canary, ASLR base, token) is drawn.
+ * Life    static; random_init seeds it, on the boot CPU, after
+ *         arch_cpu_init_boot, which finds out what the port's source may use,
+ *         and before the first secret (canary, ASLR base, token) is drawn.
  * Owns    a pool, which all input is hashed into (BLAKE2s), and the key that
  *         output is made with (ChaCha20).
  * Locks   one lock of rank LOCK_RANDOM, held for a few blocks of arithmetic.

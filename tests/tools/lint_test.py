@@ -98,11 +98,13 @@ def conditions_in_the_core_are_checked():
 @case
 def contracts_are_checked():
     accepts("contracts.py", {})
-    refuses("contracts.py", core("int b(void)\n{\n}\n"), "b is not static and in no header")
+    refuses("contracts.py", core("int b(void)\n{\n}\n"), "b is not static and declared nowhere")
     refuses("contracts.py", {**core("int b(void)\n{\n}\n"), "kernel/core/b.h": "\nint b(void);\n"},
-            "b has no comment in its header")
+            "b has no comment where it is declared")
     accepts("contracts.py", {**core("int b(void)\n{\n}\n"),
                              "kernel/core/b.h": "\nint b(void); /* does b */\n"})
+    accepts("contracts.py", core("/* Called by trap.S. */\nint b(void);\nint b(void)\n{\n}\n"))
+    refuses("contracts.py", core("\nint b(void);\nint b(void)\n{\n\tb();\n}\n"), "no comment")
     accepts("contracts.py", core("static int b(void)\n{\n}\n"))
 
 

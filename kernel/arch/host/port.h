@@ -58,9 +58,9 @@ extern _Atomic uint64_t host_cycles;
 
 static inline uint64_t arch_cycles(void)
 {
-	uint64_t step = host_cycles_step;
+	uint64_t step = atomic_load(&host_cycles_step);
 
-	return step == 0 ? __builtin_ia32_rdtsc() : (host_cycles += step);
+	return step == 0 ? __builtin_ia32_rdtsc() : atomic_fetch_add(&host_cycles, step);
 }
 
 /* Counted down by every allocation of this thread; the one that finds 0 fails. */

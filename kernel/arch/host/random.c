@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "random.h"
 #include <arch/arch.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -11,9 +12,9 @@ size_t arch_random_seed(void *out, size_t size, const char **source)
 {
 	static const char stuck[] = "\x05\x04\x03\x02\x01\x02\x03\x04";
 
-	host_random_calls++;
+	atomic_fetch_add(&host_random_calls, 1);
 	*source = "getrandom";
-	switch (host_random_source) {
+	switch (atomic_load(&host_random_source)) {
 	case HOST_RANDOM_ABSENT:
 		return 0;
 	case HOST_RANDOM_STUCK:

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define INNER_CASE   "THEMELIOS_INNER_CASE"
-#define HANG_SECONDS 60 /* finds hangs, and no slow machine takes so long */
+#define HANG_SECONDS 30 /* finds hangs, and no slow machine takes so long */
 
 static void collect(struct child *c, int from, pid_t pid)
 {
