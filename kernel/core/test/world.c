@@ -10,9 +10,16 @@ void (*test_cut_hook)(struct cap_slot *binding);
 
 void world_boot(uint16_t object_gen_mask, uint32_t slot_gen_max)
 {
+	struct boot_info info = host_usual_machine();
+
+	world_boot_on(&info, object_gen_mask, slot_gen_max);
+}
+
+void world_boot_on(const struct boot_info *info, uint16_t object_gen_mask, uint32_t slot_gen_max)
+{
 	cap_t handle;
 
-	host_boot_usual();
+	host_boot(info);
 	if (object_gen_mask != 0)
 		host_object_gen_mask = object_gen_mask;
 	if (slot_gen_max != 0)

@@ -13,6 +13,8 @@
 /* The usual machine and the root quota, whose generations wrap where the masks say
  * (0: as on a real machine). */
 void world_boot(uint16_t object_gen_mask, uint32_t slot_gen_max);
+void world_boot_on(const struct boot_info *info, uint16_t object_gen_mask,
+                   uint32_t slot_gen_max);
 
 /* The unit tests' own type of object: the kind OBJ_NONE. */
 struct test_object {
