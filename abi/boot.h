@@ -2,9 +2,9 @@
 /* abi/boot.h - what every boot path hands to the kernel.
  *
  * The PVH entry fills one from the hypervisor's start-info structure, the UEFI
- * stub fills one before it leaves the firmware. All addresses are physical and
- * below 4 GiB unless said; the kernel copies the structure before it uses it
- * and believes nothing in it unchecked (boot_info_check in core/boot.h).
+ * stub fills one before it leaves the firmware. All addresses are physical and,
+ * but for the memory map's, below 4 GiB. The kernel copies the structure before
+ * it uses it and believes nothing in it unchecked (boot_take in core/boot.h).
  */
 #pragma once
 #include <stdint.h>
@@ -27,10 +27,10 @@ enum boot_range_kind {
 enum boot_path { BOOT_PATH_PVH = 1, BOOT_PATH_UEFI = 2, BOOT_PATH_HOST = 3 };
 
 struct boot_range {
-	uint64_t base; /* bytes */
-	uint64_t size; /* bytes, not zero */
-	uint32_t kind; /* enum boot_range_kind */
-	uint32_t reserved;
+	uint64_t base;     /* bytes; not always on a page boundary */
+	uint64_t size;     /* bytes, not zero: a boot path drops empty entries */
+	uint32_t kind;     /* enum boot_range_kind */
+	uint32_t reserved; /* zero */
 };
 
 struct boot_info {
@@ -52,4 +52,4 @@ struct boot_info {
 
 _Static_assert(sizeof(struct boot_range) == 24, "boot_range is ABI");
 _Static_assert(sizeof(struct boot_info) == 72 + BOOT_SEED + BOOT_CMDLINE + 24 * BOOT_RANGES,
-               "boot_info is ABI");
+	       "boot_info is ABI");

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 # The kernel core as an ordinary program: the unit tests, twice, under
 # AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
+# The parts of the UEFI stub that touch no firmware are tested there too.
 
 include kernel/arch/host/build.mk
 
 # core-freestanding-src is what an ordinary program has from its C library.
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \
-	$(arch-src:%=kernel/arch/host/%) $(core-test-src:%=kernel/core/%) \
-	$(arch-test-src:%=kernel/arch/host/%) test/runner.c test/host.c
-host-lists := kernel/core/build.mk kernel/arch/host/build.mk
+	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
+	$(core-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
+	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
+	test/runner.c test/host.c
+host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
+	boot/uefi/build.mk
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host)

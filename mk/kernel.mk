@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
-# The kernel: the same sources twice, release and debug (DEBUG_ASSERT on), and
-# the debug objects once more with the guest tests linked in.
+# The kernel: the same sources twice, release and debug (DEBUG_ASSERT on); the
+# debug objects once more with the guest tests linked in, the release objects
+# once more with the benchmarks.
 
-include kernel/core/build.mk kernel/arch/$(ARCH)/build.mk
+include kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk
 
-kernel-src := $(core-src:%=kernel/core/%) $(arch-src:%=kernel/arch/$(ARCH)/%)
+kernel-src := $(core-src:%=kernel/core/%) $(dev-src:%=kernel/dev/%) \
+	$(arch-src:%=kernel/arch/$(ARCH)/%)
 kernel-test-src := test/runner.c test/guest.c $(arch-test-src:%=kernel/arch/$(ARCH)/%)
+kernel-bench-src := test/runner.c test/guest.c $(arch-bench-src:%=kernel/arch/$(ARCH)/%)
 kernel-ld := kernel/arch/$(ARCH)/kernel.ld
-kernel-lists := kernel/core/build.mk kernel/arch/$(ARCH)/build.mk
+kernel-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk
 
 # $(call objects,<variant>,<sources>)
 objects = $(2:%=$(B)/$(1)/%.o)
@@ -42,3 +45,5 @@ $(eval $(call kernel-image,$(B)/release/kernel.elf,$(call objects,release,$(kern
 $(eval $(call kernel-image,$(B)/debug/kernel.elf,$(call objects,debug,$(kernel-src))))
 $(eval $(call kernel-image,$(B)/debug/kernel-test.elf,\
 	$(call objects,debug,$(kernel-src) $(kernel-test-src))))
+$(eval $(call kernel-image,$(B)/release/kernel-bench.elf,\
+	$(call objects,release,$(kernel-src) $(kernel-bench-src))))

@@ -8,6 +8,7 @@ SOAK_ROUNDS := 50
 SOAK_SEEDS := 1 2 3
 
 export PYTHONPATH := tools:tests
+export BUILD := $(B)
 export PYTHONDONTWRITEBYTECODE := 1
 
 test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf
@@ -33,4 +34,18 @@ soak: image $(test-programs)
 		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
 			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
 
-.PHONY: test soak
+bench-programs := $(B)/release/kernel-bench.elf
+
+bench: image $(bench-programs)
+	@python3 tools/bench.py
+
+# MUTANTS names some of tests/mutants/*.patch; without it all are tried.
+mutants:
+	@python3 tools/mutants.py $(MUTANTS)
+
+.PHONY: test soak bench mutants
+
+fresh:
+	@tools/fresh.sh
+
+.PHONY: fresh

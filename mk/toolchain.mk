@@ -5,9 +5,11 @@
 CC-x86_64 := x86_64-linux-gnu-gcc
 LD-x86_64 := x86_64-linux-gnu-ld
 NM-x86_64 := x86_64-linux-gnu-nm
+OBJCOPY-x86_64 := x86_64-linux-gnu-objcopy
 CC-kernel := $(CC-$(ARCH))
 LD-kernel := $(LD-$(ARCH))
 NM-kernel := $(NM-$(ARCH))
+OBJCOPY-kernel := $(OBJCOPY-$(ARCH))
 CC-host   := gcc
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
@@ -16,11 +18,15 @@ WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
 	-Wunused-result
 WARNINGS-kernel := $(WARNINGS) -Wconversion -Wframe-larger-than=1024
 
-ARCHFLAGS-x86_64 := -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel
+# The stack canary lies in struct cpu, which GS points to (kernel/arch/x86_64/cpu.c).
+ARCHFLAGS-x86_64 := -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
+	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=16
 
-KERNEL_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-common -fno-strict-aliasing \
-	-fwrapv -fno-delete-null-pointer-checks -fno-pic -fno-pie -fno-omit-frame-pointer \
-	-fno-asynchronous-unwind-tables -fno-stack-protector -ftrivial-auto-var-init=zero \
+# -ffile-prefix-map: the image does not tell where it was built.
+KERNEL_CFLAGS := -std=gnu17 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding \
+	-fno-common -fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks \
+	-fno-pic -fno-pie -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	-fstack-protector-strong -ftrivial-auto-var-init=zero \
 	$(ARCHFLAGS-$(ARCH)) $(WARNINGS-kernel)
 KERNEL_LDFLAGS := -nostdlib -z noexecstack -z max-page-size=4096
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest tests, at the end of the boot of a kernel that they are linked
  * into. Boot options: test=PREFIX runs the cases whose names begin so,
- * test.rounds=N and test.seed=N are what test_rounds and test_seed tell. */
+ * test.rounds=N and test.seed=N are what test_rounds and test_seed tell.
+ * test.crash=NAME provokes an exception instead (test_crash). */
 #include <arch/arch.h>
 #include <core/boot.h>
+#include <core/log.h>
 #include <test/runner.h>
 #include <test/test.h>
 
-#pragma weak boot_option
 #define NAME_MAX 64
 
 static char prefix[NAME_MAX];
@@ -26,7 +27,7 @@ static uint64_t number_from(const char *option, uint64_t otherwise)
 	char text[24];
 	uint64_t n = 0;
 
-	if (boot_option == NULL || !boot_option(option, text, sizeof(text)))
+	if (!boot_option(option, text, sizeof(text)))
 		return otherwise;
 	for (const char *t = text; *t >= '0' && *t <= '9'; t++)
 		n = n * 10 + (uint64_t)(*t - '0');
@@ -45,7 +46,14 @@ uint64_t test_seed(void)
 
 void kernel_test_main(void)
 {
-	if (boot_option != NULL)
-		boot_option("test", prefix, sizeof(prefix));
+	char crash[NAME_MAX];
+
+	if (boot_option("test.crash", crash, sizeof(crash))) {
+		if (test_crash != NULL)
+			test_crash(crash);
+		log_raw("no crash: %s", crash);
+		arch_power_off(true);
+	}
+	boot_option("test", prefix, sizeof(prefix));
 	arch_power_off(!test_run(is_wanted));
 }

@@ -8,41 +8,48 @@
 extern const struct test_case __start_test_cases[] __attribute__((weak));
 extern const struct test_case __stop_test_cases[] __attribute__((weak));
 
-/* The first report of the case that runs; its threads may race for it. */
-static struct {
-	_Atomic bool failed, skipped;
-	const char *file;
-	int line;
-	const char *what; /* or the reason for skipping */
-} report;
+static struct test_report here;
+struct test_report *test_report = &here;
 
 void test_fail(const char *file, int line, const char *what)
 {
-	if (atomic_exchange(&report.failed, true))
+	if (atomic_exchange(&test_report->failed, true))
 		return;
-	report.file = file;
-	report.line = line;
-	report.what = what;
+	test_report->file = file;
+	test_report->line = line;
+	test_report->what = what;
 }
 
 void test_skip(const char *reason)
 {
-	if (atomic_load(&report.failed) || atomic_exchange(&report.skipped, true))
+	if (atomic_load(&test_report->failed) || atomic_exchange(&test_report->skipped, true))
 		return;
-	report.what = reason;
+	test_report->what = reason;
+}
+
+void bench_report(const char *name, uint64_t value, const char *unit)
+{
+	log_raw("bench %s %lu %s", name, value, unit);
+}
+
+__attribute__((weak)) void test_isolate(void (*run)(void))
+{
+	run();
 }
 
 static void run_case(const struct test_case *c, struct test_totals *totals)
 {
-	atomic_store(&report.failed, false);
-	atomic_store(&report.skipped, false);
-	c->run();
-	if (atomic_load(&report.failed)) {
+	struct test_report *r = test_report;
+
+	atomic_store(&r->failed, false);
+	atomic_store(&r->skipped, false);
+	test_isolate(c->run);
+	if (atomic_load(&r->failed)) {
 		totals->failed++;
-		log_raw("test %s: FAIL %s:%d %s", c->name, report.file, report.line, report.what);
-	} else if (atomic_load(&report.skipped)) {
+		log_raw("test %s: FAIL %s:%d %s", c->name, r->file, r->line, r->what);
+	} else if (atomic_load(&r->skipped)) {
 		totals->skipped++;
-		log_raw("test %s: skipped: %s", c->name, report.what);
+		log_raw("test %s: skipped: %s", c->name, r->what);
 	} else {
 		totals->passed++;
 		log_raw("test %s: ok", c->name);

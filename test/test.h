@@ -15,10 +15,10 @@ struct test_case {
 };
 
 #define TEST(n)                                                                                    \
-	static void test_##n(void);                                                                \
+	static void testcase_##n(void);                                                            \
 	static const struct test_case case_##n                                                     \
-		__attribute__((used, section("test_cases"), aligned(8))) = { #n, test_##n };       \
-	static void test_##n(void)
+		__attribute__((used, section("test_cases"), aligned(8))) = { #n, testcase_##n };   \
+	static void testcase_##n(void)
 
 #define CHECK(x)                                                                                   \
 	do {                                                                                       \
@@ -34,6 +34,7 @@ struct test_case {
 		return;                                                                            \
 	} while (0)
 
+/* What CHECK and SKIP call; the first report of a case counts. */
 void test_fail(const char *file, int line, const char *what);
 void test_skip(const char *reason);
 
@@ -43,3 +44,7 @@ uint64_t test_rounds(uint64_t usual);
 
 /* Where such a loop starts its pseudo-random numbers; the long runs try more. */
 uint64_t test_seed(void);
+
+/* In a benchmark: one figure, as the line "bench <name> <value> <unit>". It
+ * counts only if the case that tells it passes, so each checks what it did. */
+void bench_report(const char *name, uint64_t value, const char *unit);

@@ -12,8 +12,12 @@
 Each case prints one line, the last line is "N passed, N failed, N skipped".
 Names on the command line choose the cases to run.
 """
+import os
 import sys
 import traceback
+
+# Where the build of the machine under test is.
+BUILD = os.environ.get("BUILD", "build/x86_64")
 
 _cases = []
 
@@ -46,7 +50,7 @@ def skip(reason):
 def _place(error):
     """Where the case itself was when `error` was raised."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?:0"
+    return f"{os.path.relpath(frames[0].filename)}:{frames[0].lineno}" if frames else "?:0"
 
 
 def _run(function):

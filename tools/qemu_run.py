@@ -175,12 +175,8 @@ def run(command, timeout=60, judge=judge_tests, greeting=GREETING, echo=False):
     return Result(verdict, why, child.returncode, reader.lines, reader.times)
 
 
-def main():
-    own, command = sys.argv[1:], None
-    if "--" in own:
-        command = own[own.index("--") + 1:]
-        own = own[:own.index("--")]
-    parser = argparse.ArgumentParser(description="boots a kernel in QEMU")
+def add_machine_options(parser):
+    """The options that describe a machine, for every tool that boots one."""
     parser.add_argument("--kernel")
     parser.add_argument("--archive")
     parser.add_argument("--esp")
@@ -188,15 +184,32 @@ def main():
     parser.add_argument("--smp", default=2, type=int)
     parser.add_argument("--mem", default="256M")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
+
+
+def machine_from(options):
+    return machine(options.kernel, options.archive, options.esp, options.append,
+                   options.smp, options.mem, shlex.split(options.extra))
+
+
+def split_arguments():
+    """The program's own arguments, and those behind "--" (None: there is none)."""
+    own = sys.argv[1:]
+    if "--" not in own:
+        return own, None
+    at = own.index("--")
+    return own[:at], own[at + 1:]
+
+
+def main():
+    own, command = split_arguments()
+    parser = argparse.ArgumentParser(description="boots a kernel in QEMU")
+    add_machine_options(parser)
     parser.add_argument("--timeout", default=60, type=float)
     parser.add_argument("--boot", action="store_true", help="a plain boot, no tests")
     options = parser.parse_args(own)
-    if command is None:
-        command = machine(options.kernel, options.archive, options.esp, options.append,
-                          options.smp, options.mem, shlex.split(options.extra))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     judge = judge_boot if options.boot else judge_tests
-    result = run(command, options.timeout, judge, echo=True)
+    result = run(command or machine_from(options), options.timeout, judge, echo=True)
     if result.verdict != PASSED:
         print(f"qemu_run: {result.verdict}: {result.why}", flush=True)
     return EXIT[result.verdict]

@@ -20,6 +20,10 @@ struct boot_info;
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
+ *   bool arch_fail_step(void)               constant false; tests on the host make it true at
+ *                                           one step of an allocation
+ *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
+ *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  */
 
 /* Access of a kernel mapping. Writable and executable at once is refused. */
@@ -42,6 +46,7 @@ paddr_t frame_alloc_boot(unsigned count);
 
 /* cpu.c */
 void arch_cpu_init_boot(void);          /* descriptor tables, features, protections */
+void arch_stack_guard_init(void);       /* new stack canary; its caller never returns */
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */

@@ -14,11 +14,18 @@ struct archive_file {
 	uint32_t mode;
 };
 
-/* Steps to the next regular file. `*offset` starts as 0. Returns ST_OK with
- * *out filled, ST_WOULD_BLOCK at the trailer, ST_CORRUPT for anything else. */
+/* Steps to the next regular file; directories and the like are skipped.
+ * `*offset` starts as 0. Returns ST_OK with *out filled, ST_WOULD_BLOCK at the
+ * trailer, ST_CORRUPT for anything else; *out and *offset change only with
+ * ST_OK. What follows the trailer is not looked at. */
 MUST_CHECK status_t archive_next(const uint8_t *base, size_t size, size_t *offset,
-                                 struct archive_file *out);
+				 struct archive_file *out);
 
-/* Finds the regular file `name`; ST_BAD_ARG if it is not there. */
+/* Finds the regular file `name`; ST_BAD_ARG if it is not there, ST_CORRUPT if
+ * the archive is found malformed on the way. */
 MUST_CHECK status_t archive_find(const uint8_t *base, size_t size, const char *name,
-                                 struct archive_file *out);
+				 struct archive_file *out);
+
+/* Walks the whole archive: ST_OK with the number of regular files in *files,
+ * or ST_CORRUPT. */
+MUST_CHECK status_t archive_check(const uint8_t *base, size_t size, unsigned *files);

@@ -9,14 +9,29 @@
 #include <abi/boot.h>
 #include <core/types.h>
 
+/* Less than this is refused: the kernel runs in a fraction of it, the first
+ * services do not. Counted is what becomes RAM, so a machine's holes don't. */
+#define BOOT_MEMORY_MIN MIB(32)
+
+/* No machine that we run on has wider physical addresses. */
+#define BOOT_ADDRESS_BITS 52
+
 /* The checked copy; constant after boot_take. */
 extern struct boot_info boot_info;
 
-/* Checks `in` as a whole: magic, version, counts, every range non-empty, not
- * wrapping, none overlapping another, kernel and archive inside RAM and apart.
- * Returns ST_OK, or the reason in `why` as one sentence that names the
- * offending addresses. Sorts `in->range` by base. */
+/* Checks `in` as a whole: magic, version, counts, the command line's end; every
+ * range of a known kind, not empty, not wrapping, none overlapping another;
+ * enough memory; kernel and archive there, inside RAM below 4 GiB, and apart.
+ * RAM is what is BOOT_RAM or BOOT_LOADER; ranges may touch, and what lies
+ * across such a joint is inside. Sorts `in->range` by base.
+ * Returns ST_OK, or ST_CORRUPT or ST_NO_MEMORY with the reason in `why` as one
+ * sentence that names the offending addresses. */
 MUST_CHECK status_t boot_info_check(struct boot_info *in, char *why, size_t why_size);
+
+/* Copies `in` to boot_info, checks the copy and walks the archive; refuses to
+ * boot if anything is wrong. Called once, first of all, with the low 4 GiB in
+ * the direct map. Reports words of the command line that no one knows. */
+void boot_take(const struct boot_info *in);
 
 /* Looks up option `name`: false if it is absent, else true with the text after
  * '=' in `value` ("" without one; cut to `size`). The last one given counts. */

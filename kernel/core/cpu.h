@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/cpu.h - what the kernel keeps for each CPU.
  *
- * Life    the boot CPU's is static, the others' are made before they start and
- *         live for ever.
+ * Life    the boot CPU's is static, the others' are made (zeroed) before they
+ *         start and live for ever.
  * Locks   a CPU touches its own fields with interrupts off and no lock; fields
  *         that others touch are atomic and say so.
+ *
+ * What other CPUs write (the shootdown mailbox) has cache lines of its own, so
+ * that they do not slow down what this CPU uses all the time.
  */
 #pragma once
 #include <arch/arch.h>
+#include <core/frame.h>
 #include <core/lock_order.h>
 #include <core/tlb.h>
 #include <core/types.h>
@@ -16,28 +20,34 @@
 #define CPU_MAX        64 /* one bit each in a cpumask_t */
 #define CPU_LOCKS_HELD 16 /* debug builds: locks that one CPU may hold at once */
 
-struct frame_cache;
+struct spinlock;
 struct timer_queue;
-
-struct cpu {
-	struct cpu *self;      /* first member: how a port finds it */
-	uint32_t id;           /* dense, 0 is the boot CPU */
-	bool idle;             /* in the idle loop, outside the kernel */
-	struct arch_cpu arch;  /* the port's part */
-	struct tlb_cpu tlb;    /* shootdown mailbox, see tlb.h */
-	struct frame_cache *frames; /* see frame.c */
-	struct timer_queue *timers; /* see timer.c */
-	uint64_t lock_waits;   /* times it had to wait for a lock */
-	_Atomic uint64_t kernel_exits; /* times it left the kernel; an idle CPU counts as outside */
-
-	/* Debug builds: locks held, in the order of taking. */
-	uint32_t locks_held;
-	const struct spinlock *lock[CPU_LOCKS_HELD];
-};
 
 typedef uint64_t cpumask_t;
 
-/* CPUs that are up, and how many. Grows during boot, never shrinks. */
+/* A count that its CPU alone advances and others may read. */
+typedef _Atomic uint64_t cpu_counter_t;
+
+struct cpu {
+	struct cpu *self;     /* first member: how a port finds it */
+	uint32_t id;          /* dense, 0 is the boot CPU */
+	_Atomic uint8_t idle; /* in the idle loop, outside the kernel; see cpu_leave_idle */
+	struct arch_cpu arch; /* the port's part */
+
+	cpu_counter_t kernel_exits; /* times it left the kernel, into user mode or idle */
+	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
+	struct timer_queue *timers; /* see timer.c */
+	struct frame_cache frames[FRAME_ZONES];
+
+	struct tlb_cpu tlb; /* shootdown mailbox, see tlb.h */
+
+	/* Debug builds: locks held, in the order of taking. */
+	uint32_t locks_held ALIGNED(64);
+	const struct spinlock *lock[CPU_LOCKS_HELD];
+};
+
+/* CPUs that are up, and how many. Grows during boot, never shrinks. An entry of
+ * cpu_by_id may be used once its bit is in the mask. */
 extern struct cpu *cpu_by_id[CPU_MAX];
 uint32_t cpu_count(void);
 cpumask_t cpu_online_mask(void);
@@ -46,7 +56,8 @@ cpumask_t cpu_online_mask(void);
 extern struct cpu cpu_boot;
 
 /* Enters `c` into cpu_by_id; called once by each CPU on itself, when it can
- * take interprocessor interrupts. */
+ * take interprocessor interrupts. Flushes the kernel's translations: what was
+ * unmapped before this CPU could be asked, it has not been told. */
 void cpu_set_online(struct cpu *c);
 
 /* Asks CPU `id` to leave its idle loop and look for work. */
@@ -54,3 +65,29 @@ void cpu_kick(uint32_t id);
 
 /* The idle loop: serves interrupts, halts between them, never returns. */
 NORETURN void cpu_idle_loop(void);
+
+/* One CPU at a time advances a counter, so that needs no locked instruction. */
+static inline void cpu_count_up(cpu_counter_t *n)
+{
+	uint64_t value = atomic_load_explicit(n, memory_order_relaxed);
+
+	atomic_store_explicit(n, value + 1, memory_order_relaxed);
+}
+
+/* The last thing that the kernel does before user mode: whatever this CPU
+ * looked up without a reference is let go of. See grace.h. */
+static inline void cpu_leave_kernel(struct cpu *c)
+{
+	uint64_t value = atomic_load_explicit(&c->kernel_exits, memory_order_relaxed);
+
+	atomic_store_explicit(&c->kernel_exits, value + 1, memory_order_release);
+}
+
+/* Every interrupt handler calls this first: an idle CPU counts as outside the
+ * kernel (grace.h), one that serves an interrupt does not. The exchange, and not
+ * a store, is what grace_begin relies on. */
+static inline void cpu_leave_idle(struct cpu *c)
+{
+	if (atomic_load_explicit(&c->idle, memory_order_relaxed))
+		atomic_exchange(&c->idle, 0);
+}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/format.h - printf formatting into a buffer.
  *
- * Knows %c %s %d %u %x %p %% with width, '-', '0', precision for %s and %.*s,
- * and the length marks l, ll, z. Anything else is copied as it stands.
+ * Knows %c %s %d %u %x %p %% with width, the flags '-', '0' and '#' (0x before
+ * a hexadecimal number), precision for %s, also as %.*s, and the length marks
+ * l, ll and z. NULL for %s gives "(null)"; %p always gives 0x and digits.
+ * Anything else is copied as it stands.
  */
 #pragma once
 #include <core/types.h>

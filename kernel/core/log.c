@@ -1,50 +1,152 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/log.h>
 #include <arch/arch.h>
+#include <core/boot.h>
+#include <core/cpu.h>
 #include <core/format.h>
+#include <core/spinlock.h>
+#include <core/timer.h>
 #include <stdarg.h>
 
-static enum log_level threshold = LOG_INFO;
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
 
-static void log_line(char *line, size_t used)
+static _Atomic enum log_level threshold = LOG_INFO;
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_LOG);
+static _Atomic bool lock_broken;
+static _Atomic uint32_t writer; /* CPU number + 1 of the lock's holder, 0: free */
+
+/* Guarded by lock. */
+static char ring[LOG_RING_BYTES]; /* byte n of the log is at n % LOG_RING_BYTES */
+static uint64_t written;          /* bytes ever logged */
+
+/* Takes the lock and returns true. Returns false, without it, after
+ * log_break_lock, and when this CPU has it already: then an exception struck
+ * inside the logger, and its report can't wait for what it interrupted. */
+static bool enter(void) UNCHECKED_LOCKS
 {
-	if (used > LOG_LINE_MAX - 1)
+	uint32_t me = arch_this_cpu()->id + 1;
+
+	if (atomic_load(&lock_broken) || atomic_load(&writer) == me)
+		return false;
+	spin_lock(&lock);
+	atomic_store(&writer, me);
+	return true;
+}
+
+static void leave(bool locked) UNCHECKED_LOCKS
+{
+	/* A panic in between took the lock away; there is nothing to go back to. */
+	if (!locked || atomic_load(&lock_broken))
+		return;
+	atomic_store(&writer, 0);
+	spin_unlock(&lock);
+}
+
+/* Ends the line of `used` bytes (more than fit if it was cut), and hands it to
+ * ring and console. Text from outside can't forge a line or steer a terminal:
+ * only printable ASCII passes. */
+static void emit(char line[LOG_LINE_MAX], size_t used)
+{
+	static const char cut[] = { '.', '.', '.' };
+
+	if (used > LOG_LINE_MAX - 1) {
 		used = LOG_LINE_MAX - 1;
-	line[used] = '\n';
-	arch_console_write(line, used + 1);
+		for (size_t i = 0; i < sizeof(cut); i++)
+			line[used - sizeof(cut) + i] = cut[i];
+	}
+	for (size_t i = 0; i < used; i++) {
+		if (line[i] < ' ' || line[i] > '~')
+			line[i] = '?';
+	}
+	line[used++] = '\n';
+	for (size_t i = 0; i < used; i++)
+		ring[written++ % LOG_RING_BYTES] = line[i];
+	arch_console_write(line, used);
 }
 
 void log_write(enum log_level level, const char *area, const char *fmt, ...)
 {
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	char line[LOG_LINE_MAX + 1];
+	char line[LOG_LINE_MAX];
 	va_list args;
 
-	if (level > threshold)
+	if (level > atomic_load(&threshold))
 		return;
-	size_t used = format(line, LOG_LINE_MAX, "%-5s %s: ", names[level], area);
-	va_start(args, fmt);
-	used += format_v(line + used, LOG_LINE_MAX - used, fmt, args);
-	va_end(args);
-	log_line(line, used);
+	bool locked = enter();
+	uint64_t us = time_now() / 1000; /* under the lock, so that times are in order */
+	size_t used = format(line, sizeof(line), "[%5lu.%06lu] cpu%u %-5s %s: ", us / 1000000,
+			     us % 1000000, arch_this_cpu()->id, level_names[level], area);
+	if (used < sizeof(line)) {
+		va_start(args, fmt);
+		used += format_v(line + used, sizeof(line) - used, fmt, args);
+		va_end(args);
+	}
+	emit(line, used);
+	leave(locked);
 }
 
 void log_raw(const char *fmt, ...)
 {
-	char line[LOG_LINE_MAX + 1];
+	char line[LOG_LINE_MAX];
 	va_list args;
 
 	va_start(args, fmt);
-	size_t used = format_v(line, LOG_LINE_MAX, fmt, args);
+	size_t used = format_v(line, sizeof(line), fmt, args);
 	va_end(args);
-	log_line(line, used);
+	bool locked = enter();
+	emit(line, used);
+	leave(locked);
 }
 
 void log_set_level(enum log_level level)
 {
-	threshold = level;
+	atomic_store(&threshold, level);
+}
+
+static bool same(const char *a, const char *b)
+{
+	for (; *a == *b; a++, b++) {
+		if (*a == '\0')
+			return true;
+	}
+	return false;
+}
+
+void log_configure(void)
+{
+	char value[16];
+
+	if (!boot_option("log", value, sizeof(value)))
+		return;
+	for (unsigned i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (same(value, level_names[i])) {
+			log_set_level((enum log_level)i);
+			return;
+		}
+	}
+	log_warn("log", "boot option log=%s is none of error, warn, info, debug", value);
+}
+
+size_t log_read(uint64_t *pos, char *buf, size_t size)
+{
+	bool locked = enter();
+	uint64_t oldest = written > LOG_RING_BYTES ? written - LOG_RING_BYTES : 0;
+	size_t used = 0;
+
+	if (*pos < oldest)
+		*pos = oldest;
+	while (used < size && *pos < written)
+		buf[used++] = ring[(*pos)++ % LOG_RING_BYTES];
+	leave(locked);
+	return used;
 }
 
 void log_break_lock(void)
 {
+	atomic_store(&lock_broken, true);
 }

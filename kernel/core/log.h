@@ -10,12 +10,14 @@
  *
  * One format, on the console and in the ring:
  *     [    0.012345] cpu0 info  boot: 127 MiB of memory in 3 ranges
+ * One call gives one line: bytes that are not printable ASCII, whoever they came
+ * from, become '?'.
  */
 #pragma once
 #include <core/types.h>
 
 #define LOG_RING_BYTES 65536
-#define LOG_LINE_MAX   256 /* longer lines are cut and end with "..." */
+#define LOG_LINE_MAX   256 /* newline included; longer lines are cut and end with "..." */
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
@@ -28,11 +30,16 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...) PRI
 #define log_debug(area, ...) log_write(LOG_DEBUG, area, __VA_ARGS__)
 
 /* Prints `fmt` on the console and into the ring without the prefix; for the
- * greeting and for multi-line reports. A newline is added. */
+ * greeting and for reports of several lines, one call a line. A newline is
+ * added. */
 void log_raw(const char *fmt, ...) PRINTF(1, 2);
 
 /* Lines less urgent than `level` are dropped from now on. */
 void log_set_level(enum log_level level);
+
+/* Applies the boot option log=error|warn|info|debug. Another value is reported
+ * and changes nothing. */
+void log_configure(void);
 
 /* Copies up to `size` bytes of the ring, beginning at byte number `*pos` of
  * everything ever logged, and moves `*pos` behind them. Returns the number of

@@ -2,10 +2,7 @@
 #include <core/boot.h>
 #include <core/cpu.h>
 #include <core/log.h>
-#include <core/panic.h>
 #include <core/version.h>
-
-struct cpu cpu_boot;
 
 __attribute__((weak)) void kernel_test_main(void)
 {
@@ -14,8 +11,7 @@ __attribute__((weak)) void kernel_test_main(void)
 void kernel_main(const struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
-	if (info->archive_size == 0)
-		boot_refuse("no boot archive was given");
+	boot_take(info);
 	kernel_test_main();
 	log_info("power", "off");
 	arch_power_off(false);

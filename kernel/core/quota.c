@@ -121,7 +121,8 @@ static void quota_init_caches(struct quota *q)
 {
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
 		if (object_ops[kind] != NULL)
-			slab_cache_init(&q->slab[kind], q, kind);
+			slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
+			                object_ops[kind]->rank);
 	}
 }
 
@@ -130,7 +131,7 @@ void quota_init(void)
 	static struct slab_cache cache; /* of the root alone; nobody pays */
 	struct frame_stats stats;
 
-	slab_cache_init(&cache, NULL, OBJ_QUOTA);
+	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size, LOCK_QUOTA);
 	struct object *o = slab_alloc(&cache);
 	ASSERT(o != NULL);
 	frame_stats(&stats);

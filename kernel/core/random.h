@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/random.h - the kernel's random generator.
  *
- * ChaCha20 (RFC 8439) keyed from a pool into which the port's hardware source,
- * the boot seed and timer jitter are mixed; the key is replaced after every
- * request, so that what was given out can't be computed later from the state.
+ * Life    static; random_init seeds it, on the boot CPU, after
+ *         arch_cpu_init_boot, which finds out what the port's source may use,
+ *         and before the first secret (canary, ASLR base, token) is drawn.
+ * Owns    a pool, which all input is hashed into (BLAKE2s), and the key that
+ *         output is made with (ChaCha20).
+ * Locks   one lock of rank LOCK_RANDOM, held for a few blocks of arithmetic.
+ * Blocks  never.
  *
- * Locks   one lock of rank LOCK_RANDOM.
+ * Each request replaces the key before it gives anything out, so that what was
+ * given out can't be computed later from what is in memory. The key is renewed
+ * from the pool, with fresh input of the hardware source, every RANDOM_RESEED
+ * requests. docs/decisions/0008-random-generator.md says why it is built so.
  */
 #pragma once
 #include <core/types.h>
 
-/* Seeds the generator from every source there is and logs which were used.
- * Before the first secret (canary, ASLR base, token) is drawn. If no source
- * yields enough, collects timer jitter until it does, and says so. */
+#define RANDOM_SEED   32   /* bytes of good input that make the generator ready */
+#define RANDOM_RESEED 1024 /* requests between two renewals of the key */
+#define RANDOM_MAX    MIB(1)
+
+/* Seeds the generator from every source there is and logs which were used: the
+ * port's hardware source, then the boot seed, which is erased from boot_info.
+ * If these don't give RANDOM_SEED bytes, collects timer jitter; a machine whose
+ * timer does not vary either is refused. */
 void random_init(void);
 
-/* Mixes `size` bytes into the pool; they are credited with no entropy. */
+/* Mixes `size` bytes into the pool; they are credited with no entropy, and have
+ * an effect from the next renewal of the key on. */
 void random_mix(const void *data, size_t size);
 
-/* Fills `out`; never fails once random_init has run (asserted). */
+/* Fills `out` with at most RANDOM_MAX bytes; can't fail. Asserts that
+ * random_init has run. */
 void random_bytes(void *out, size_t size);
 uint64_t random_u64(void);
-
-/* The permutation behind it, for tests against RFC 8439, section 2.3.2:
- * `state` is the 16-word input block, `out` the 64-byte key stream block. */
-void chacha20_block(const uint32_t state[16], uint8_t out[64]);

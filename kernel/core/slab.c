@@ -16,15 +16,15 @@ struct slab {
 
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
-void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned kind)
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
+                     enum lock_rank rank)
 {
-	size_t size = object_ops[kind]->size;
-
 	ASSERT(size % OBJECT_GRANULE == 0 && size <= SLAB_SIZE_MAX);
 	*cache = (struct slab_cache){
 		.quota = q,
 		.size = (uint16_t)size,
-		.type = (uint8_t)kind,
+		.type = (uint8_t)type,
+		.rank = (uint8_t)rank,
 		.slots = (uint8_t)(SLAB_SIZE_MAX / size),
 	};
 	spin_init(&cache->lock, LOCK_SLAB);
@@ -118,7 +118,7 @@ static struct slab *slab_create(struct slab_cache *cache)
 		struct object *o = slot_at(cache, s, i);
 
 		*o = (struct object){ .type = cache->type };
-		spin_init(&o->lock, object_ops[cache->type]->rank);
+		spin_init(&o->lock, cache->rank);
 		spin_init(&o->tree, LOCK_TREE);
 	}
 	if (cache->quota != NULL)
@@ -271,17 +271,16 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
 	return left;
 }
 
-struct object *slab_object(object_id_t id, unsigned kind)
+struct object *slab_object(object_id_t id, unsigned type)
 {
 	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
 
-	if (kind >= OBJECT_KINDS || !frame_exists(pa) ||
-	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | kind))
+	if (!frame_exists(pa) ||
+	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | type))
 		return NULL;
-	size_t offset = pa % FRAME_SIZE;
-	if (offset < OBJECT_GRANULE || (offset - OBJECT_GRANULE) % object_ops[kind]->size != 0)
-		return NULL;
-	return object_at(id);
+	struct object *o = object_at(id);
+	size_t offset = pa % FRAME_SIZE - OBJECT_GRANULE; /* of the head: very large */
+	return offset < FRAME_SIZE && offset % slab_of(o)->cache->size == 0 ? o : NULL;
 }
 
 /* ---- for tests ---- */

@@ -7,7 +7,10 @@
  *
  * Ticket lock: waiters are served in the order of arrival. In debug builds each
  * CPU records what it holds and a lock taken against lock_order.h panics, naming
- * both locks.
+ * both ranks.
+ *
+ * Order of memory: who takes the lock has read `owner` with acquire, as it was
+ * stored with release by whoever let go before. The ticket itself orders nothing.
  */
 #pragma once
 #include <core/lock_order.h>
@@ -15,31 +18,112 @@
 #include <stdatomic.h>
 
 struct LOCKABLE spinlock {
-	_Atomic uint16_t next;   /* ticket of the next to arrive */
-	_Atomic uint16_t owner;  /* ticket being served */
-	uint8_t rank;            /* enum lock_rank */
-	_Atomic uint8_t contended; /* somebody had to wait (statistics) */
-	uint16_t holder;         /* debug: CPU number + 1 of the holder */
+	_Atomic uint16_t next;  /* ticket of the next to arrive */
+	_Atomic uint16_t owner; /* ticket being served */
+	uint8_t rank;           /* enum lock_rank */
+	uint8_t reserved;
+	_Atomic uint16_t holder; /* debug builds: number of the CPU that holds it, plus 1 */
 };
 
-#define SPINLOCK_INIT(r) { .rank = (r) }
+#define SPINLOCK_INIT(r)                                                                           \
+	{                                                                                          \
+		.rank = (r)                                                                        \
+	}
 
 void spin_init(struct spinlock *l, enum lock_rank rank);
-void spin_lock(struct spinlock *l) ACQUIRES(*l);
-void spin_unlock(struct spinlock *l) RELEASES(*l);
 
-/* Takes a second lock of the rank that is held already; its address must be
- * the higher one. */
-void spin_lock_second(struct spinlock *l) ACQUIRES(*l);
+static inline void spin_lock(struct spinlock *l) ACQUIRES(*l);
+static inline void spin_unlock(struct spinlock *l) RELEASES(*l);
 
-/* Takes the lock only if that needs no waiting. */
-MUST_CHECK bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(*l);
+/* Takes a further lock of the rank that is held already; its address must be
+ * above those of all that are held of this rank. */
+static inline void spin_lock_second(struct spinlock *l) ACQUIRES(*l);
 
-bool spin_is_held(const struct spinlock *l);
+/* Takes the lock only if that needs no waiting, so in any order. */
+MUST_CHECK static inline bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(*l);
+
+/* Debug builds: this CPU holds the lock. Release builds: somebody does. */
+static inline bool spin_is_held(const struct spinlock *l);
 
 /* Panics if this CPU holds a lock (debug builds; else does nothing). Called
  * before waiting for a shootdown and on every return to user mode. */
-void spin_assert_none_held(void);
+static inline void spin_assert_none_held(void);
 
 /* Number of times that a CPU had to wait for a lock since boot, all CPUs. */
 uint64_t spin_contended_total(void);
+
+/* The rest of this file is how: two instructions that matter and a branch for a
+ * lock that is free. */
+
+/* Waits until `ticket` is served; counts the wait. */
+void spin_wait(const struct spinlock *l, uint16_t ticket);
+
+/* Debug builds: the checks, and the list in struct cpu. */
+void spin_check_order(const struct spinlock *l, bool second);
+void spin_note_taken(struct spinlock *l);
+void spin_note_released(struct spinlock *l);
+bool spin_is_mine(const struct spinlock *l);
+void spin_check_none_held(void);
+
+#ifdef DEBUG
+#define SPIN_DEBUG(x) (x)
+#else
+#define SPIN_DEBUG(x) ((void)0)
+#endif
+
+UNCHECKED_LOCKS static inline void spin_take(struct spinlock *l)
+{
+	uint16_t ticket = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
+
+	if (UNLIKELY(atomic_load_explicit(&l->owner, memory_order_acquire) != ticket))
+		spin_wait(l, ticket);
+	SPIN_DEBUG(spin_note_taken(l));
+}
+
+UNCHECKED_LOCKS static inline void spin_lock(struct spinlock *l)
+{
+	SPIN_DEBUG(spin_check_order(l, false));
+	spin_take(l);
+}
+
+UNCHECKED_LOCKS static inline void spin_lock_second(struct spinlock *l)
+{
+	SPIN_DEBUG(spin_check_order(l, true));
+	spin_take(l);
+}
+
+UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l)
+{
+	/* Free means that the next ticket is the one being served. If it is
+	 * still the next when it is drawn, nobody came in between. */
+	uint16_t ticket = atomic_load_explicit(&l->owner, memory_order_acquire);
+
+	if (!atomic_compare_exchange_strong_explicit(&l->next, &ticket, (uint16_t)(ticket + 1),
+						     memory_order_acquire, memory_order_relaxed))
+		return false;
+	SPIN_DEBUG(spin_note_taken(l));
+	return true;
+}
+
+UNCHECKED_LOCKS static inline void spin_unlock(struct spinlock *l)
+{
+	SPIN_DEBUG(spin_note_released(l));
+	/* Only the holder writes `owner`. */
+	uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
+	atomic_store_explicit(&l->owner, (uint16_t)(owner + 1), memory_order_release);
+}
+
+static inline bool spin_is_held(const struct spinlock *l)
+{
+#ifdef DEBUG
+	return spin_is_mine(l);
+#else
+	return atomic_load_explicit(&l->next, memory_order_relaxed) !=
+	       atomic_load_explicit(&l->owner, memory_order_relaxed);
+#endif
+}
+
+static inline void spin_assert_none_held(void)
+{
+	SPIN_DEBUG(spin_check_none_held());
+}

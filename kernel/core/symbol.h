@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/symbol.h - names for addresses in backtraces.
  *
- * The table is made from the linked kernel by tools/symbols.py and linked in by
- * a second link; see mk/kernel.mk. Addresses are offsets from the kernel's
- * first byte, sorted.
+ * Life    constant. The table is made from the linked kernel by tools/symbols.py
+ *         and linked in by a second link; see mk/kernel.mk.
+ * Locks   none; usable at any time.
  */
 #pragma once
 #include <core/types.h>
 
-/* The function that contains `pc`, and the offset of `pc` in it. NULL if no
- * function of the kernel does. */
+/* The function that contains `pc`, and the offset of `pc` in it. NULL, with
+ * *offset untouched, if no function of the kernel does. */
 const char *symbol_find(vaddr_t pc, size_t *offset);
 
-/* Writes "name+0x12/0x40" or the bare address to `buf`. */
-void symbol_format(vaddr_t pc, char *buf, size_t size);
+/* Writes "name+0x12/0x40" (offset and length of the function) or the bare
+ * address to `buf`. */
+void symbol_format(vaddr_t pc, char *buf, size_t buf_size);

@@ -10,6 +10,12 @@
  * A request names a tag (the address space whose translations go, TLB_KERNEL
  * for the kernel's own) and up to TLB_RANGES ranges; more become a flush of the
  * whole tag.
+ *
+ * Which CPUs may have the translation cached is for the caller to know. If it
+ * reads that from a mask that other CPUs set before they load the page tables,
+ * both sides need a full barrier between their write and their read: the caller
+ * between changing the table and reading the mask, the other CPU between setting
+ * its bit and loading the tables.
  */
 #pragma once
 #include <core/types.h>
@@ -31,20 +37,33 @@ struct tlb_batch {
 
 /* One CPU's part, in struct cpu. */
 struct tlb_cpu {
-	_Atomic uint64_t inbox;   /* bit n: CPU n has a request for me */
-	_Atomic uint64_t waiting; /* bit n: CPU n has not answered my request */
-	struct tlb_batch request; /* mine; constant while waiting is not zero */
-	uint64_t served;          /* requests of others that I have served */
-	uint64_t sent;            /* requests of mine */
+	/* Written by others. */
+	_Atomic uint64_t inbox ALIGNED(64); /* bit n: CPU n has a request for me */
+
+	/* Written by me and by those who answer me. */
+	_Atomic uint64_t waiting ALIGNED(64); /* bit n: CPU n has not answered my request */
+	struct tlb_batch request;             /* mine; constant while waiting is not zero */
+
+	/* Written by me. */
+	_Atomic uint64_t served ALIGNED(64); /* requests of others that I have served */
+	_Atomic uint64_t sent;               /* requests of mine that went to others */
+	_Atomic uint64_t exits_then;         /* my kernel_exits when I last served: grace.c */
 };
 
 void tlb_batch_init(struct tlb_batch *b, uint32_t tag);
+
+/* Adds whole pages; a range that touches the last one is joined to it. */
 void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size);
 
 /* Flushes the batch here and on the CPUs of `where` (bits of CPUs that are not
  * up are ignored), and returns when every one of them has answered. Holds no
  * lock. An empty batch costs nothing. */
 void tlb_flush(const struct tlb_batch *b, uint64_t where);
+
+/* Returns when every CPU of `where` that is up has passed a point between the
+ * call and the return; what this CPU wrote before, they see after it. Each has
+ * noted its count of kernel exits at that point in exits_then. Holds no lock. */
+void tlb_barrier(uint64_t where);
 
 /* Answers what others have asked of this CPU. Called by the IPI handler and by
  * every loop that waits with interrupts off. */

@@ -57,14 +57,14 @@ def runner_sees_death():
 def runner_sees_a_hang_and_ends_it():
     with tempfile.TemporaryDirectory() as scratch:
         note = os.path.join(scratch, "pid")
-        expect(4, HELLO + f"echo $$ >{note}; sleep 1000 & wait", "--timeout", "1", says="hung")
+        expect(4, HELLO + f"sleep 30 & echo $! >{note}; wait", "--timeout", "4", says="hung")
         with open(note, encoding="ascii") as file:
             pid = int(file.read())
     for _ in range(100):
         if not os.path.exists(f"/proc/{pid}"):
             return
         time.sleep(0.05)
-    check(False, "the command still runs")
+    check(False, "what the command started still runs")
 
 
 @case

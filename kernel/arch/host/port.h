@@ -1,16 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/arch/host/port.h - the kernel core as an ordinary program. */
+/* kernel/arch/host/port.h - the kernel core as an ordinary program: types and
+ * inline functions that the core sees. What tests do with it is in host.h.
+ *
+ * Threads act as CPUs. Physical memory is one large reservation of which only
+ * what the boot map calls memory can be touched; the frame table and whatever
+ * else the kernel maps lie in another, the kernel window.
+ */
 #pragma once
 #include <core/types.h>
-#include <sched.h>
+#include <stdatomic.h>
+
+#define HOST_PHYS_SIZE   GIB(320)               /* physical addresses end here */
+#define HOST_TABLE_SIZE  (HOST_PHYS_SIZE / 256) /* 16 bytes for each frame */
+#define HOST_WINDOW_SIZE (HOST_TABLE_SIZE + MIB(64))
+#define HOST_TLB_ENTRIES 1024
 
 struct cpu;
+struct host_cpu;
 
 struct arch_cpu {
-	uint32_t reserved;
+	struct host_cpu *host;    /* its thread; NULL: the program's first */
+	_Atomic uint32_t pending; /* enum host_interrupt, one bit each */
+	_Atomic uint64_t *tlb;    /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
+	uint64_t timer;           /* what arch_timer_arm said last */
 };
 
-/* Each thread of the program acts as one CPU; the first one as the boot CPU. */
+/* The program's first thread acts as the boot CPU, from its first instruction. */
 extern _Thread_local struct cpu *host_this_cpu;
 
 static inline struct cpu *arch_this_cpu(void)
@@ -18,23 +33,46 @@ static inline struct cpu *arch_this_cpu(void)
 	return host_this_cpu;
 }
 
-static inline void arch_cpu_relax(void)
-{
-	sched_yield();
-}
+/* There may be fewer processors than threads: who spins lets others run. */
+void arch_cpu_relax(void);
 
-/* "Physical" memory is the program's own. */
+/* Reserved by host_machine. */
+extern char *host_phys, *host_window;
+
+#define ARCH_FRAME_TABLE ((vaddr_t)host_window)
+#define HOST_WINDOW_FREE ((vaddr_t)host_window + HOST_TABLE_SIZE) /* for tests */
+
 static inline void *arch_phys_to_virt(paddr_t pa)
 {
-	return (void *)(uintptr_t)pa;
+	return host_phys + pa;
 }
 
 static inline paddr_t arch_virt_to_phys(const void *va)
 {
-	return (uintptr_t)va;
+	return (paddr_t)((const char *)va - host_phys);
 }
+
+/* A test can make the counter advance by the same step at each reading. */
+extern _Atomic uint64_t host_cycles_step; /* 0: the processor's own counter */
+extern _Atomic uint64_t host_cycles;
 
 static inline uint64_t arch_cycles(void)
 {
-	return __builtin_ia32_rdtsc();
+	uint64_t step = atomic_load(&host_cycles_step);
+
+	return step == 0 ? __builtin_ia32_rdtsc() : atomic_fetch_add(&host_cycles, step);
 }
+
+/* Counted down by every allocation of this thread; the one that finds 0 fails. */
+extern _Thread_local int64_t host_steps_left; /* negative: none fails */
+
+static inline bool arch_fail_step(void)
+{
+	return host_steps_left >= 0 && host_steps_left-- == 0;
+}
+
+/* Narrower generations wrap sooner. */
+extern uint16_t host_object_gen_mask;
+extern uint32_t host_slot_gen_max;
+#define ARCH_OBJECT_GEN_MASK host_object_gen_mask
+#define ARCH_SLOT_GEN_MAX    host_slot_gen_max

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot.h"
-#include "regs.h"
+#include "cpu.h"
 #include <abi/boot.h>
 #include <core/boot.h>
-#include <core/cpu.h>
 #include <core/panic.h>
 
 /* Xen's public start_info structure and its memory map (xen/include/public/
@@ -35,8 +34,7 @@ static struct boot_info info;
 
 static void early_init(void)
 {
-	cpu_boot.self = &cpu_boot;
-	wrmsr(MSR_GS_BASE, (uintptr_t)&cpu_boot);
+	cpu_init_early();
 	arch_console_init();
 }
 
@@ -53,12 +51,6 @@ static uint32_t range_kind(uint32_t e820)
 	}
 }
 
-static void take_cmdline(const char *from)
-{
-	for (size_t i = 0; i < BOOT_CMDLINE - 1 && from[i] != '\0'; i++)
-		info.cmdline[i] = from[i];
-}
-
 /* Only addresses below 4 GiB are mapped yet; a loader that puts its structures
  * higher is refused rather than followed. */
 static void *low_phys(uint64_t pa, size_t size, const char *what)
@@ -68,6 +60,43 @@ static void *low_phys(uint64_t pa, size_t size, const char *what)
 	return arch_phys_to_virt(pa);
 }
 
+static void take_map(const struct pvh_start_info *si)
+{
+	if (si->version < 1 || si->memory_map_count == 0)
+		boot_refuse("PVH start info has no memory map");
+	if (si->memory_map_count > BOOT_RANGES)
+		boot_refuse("PVH memory map has %u entries, at most %u are supported",
+			    si->memory_map_count, BOOT_RANGES);
+
+	const struct pvh_range *map =
+		low_phys(si->memory_map, si->memory_map_count * sizeof(*map), "PVH memory map");
+	for (uint32_t i = 0; i < si->memory_map_count; i++) {
+		struct boot_range *r = &info.range[info.range_count];
+
+		if (map[i].size == 0)
+			continue;
+		r->base = map[i].base;
+		r->size = map[i].size;
+		r->kind = range_kind(map[i].type);
+		info.range_count++;
+	}
+}
+
+/* A line that does not fit is refused: an option that is lost in silence may be
+ * the one that matters. */
+static void take_cmdline(const struct pvh_start_info *si)
+{
+	const char *from = low_phys(si->cmdline, BOOT_CMDLINE, "command line");
+	size_t i = 0;
+
+	for (; from[i] != '\0'; i++) {
+		if (i == BOOT_CMDLINE - 1)
+			boot_refuse("the command line is longer than %u characters",
+				    BOOT_CMDLINE - 1);
+		info.cmdline[i] = from[i];
+	}
+}
+
 void pvh_main(uint32_t start_info)
 {
 	early_init();
@@ -75,32 +104,18 @@ void pvh_main(uint32_t start_info)
 	const struct pvh_start_info *si = low_phys(start_info, sizeof(*si), "PVH start info");
 	if (si->magic != PVH_MAGIC)
 		boot_refuse("PVH start info has the wrong magic number 0x%x", si->magic);
-	if (si->version < 1 || si->memory_map_count == 0)
-		boot_refuse("PVH start info has no memory map");
-	if (si->memory_map_count > BOOT_RANGES)
-		boot_refuse("PVH memory map has %u entries, at most %u are supported",
-		            si->memory_map_count, BOOT_RANGES);
-
-	const struct pvh_range *map = low_phys(
-	        si->memory_map, si->memory_map_count * sizeof(*map), "PVH memory map");
-	for (uint32_t i = 0; i < si->memory_map_count; i++) {
-		info.range[i].base = map[i].base;
-		info.range[i].size = map[i].size;
-		info.range[i].kind = range_kind(map[i].type);
-	}
-	info.range_count = si->memory_map_count;
-
+	take_map(si);
 	if (si->module_count > 0) {
 		const struct pvh_module *m = low_phys(si->modules, sizeof(*m), "PVH module list");
 		info.archive_base = m->base;
 		info.archive_size = m->size;
 	}
 	if (si->cmdline != 0)
-		take_cmdline(low_phys(si->cmdline, BOOT_CMDLINE, "command line"));
+		take_cmdline(si);
 	info.magic = BOOT_INFO_MAGIC;
 	info.version = BOOT_INFO_VERSION;
 	info.path = BOOT_PATH_PVH;
-	info.kernel_base = BOOT_KERNEL_PHYS;
+	info.kernel_base = boot_kernel_base;
 	info.kernel_size = (uint64_t)(kernel_end - kernel_start);
 	info.acpi_rsdp = si->rsdp;
 	info.start_tsc = boot_start_tsc;
@@ -110,6 +125,12 @@ void pvh_main(uint32_t start_info)
 void uefi_main(uint64_t from)
 {
 	early_init();
-	info = *(const struct boot_info *)low_phys(from, sizeof(info), "boot information");
-	kernel_main(&info);
+
+	const struct boot_info *stub = low_phys(from, sizeof(*stub), "boot information");
+	if (stub->kernel_base != boot_kernel_base ||
+	    stub->kernel_size != (uint64_t)(kernel_end - kernel_start))
+		boot_refuse("the kernel runs at 0x%llx, the UEFI stub says 0x%llx",
+			    (unsigned long long)boot_kernel_base,
+			    (unsigned long long)stub->kernel_base);
+	kernel_main(stub);
 }

@@ -5,10 +5,12 @@
 
 extern char kernel_start[], text_start[], text_end[], rodata_start[], rodata_end[];
 extern char data_start[], data_end[], kernel_end[];
-extern char boot_stack[], boot_stack_top[];
 extern uint64_t boot_start_tsc;
+extern uint64_t boot_kernel_base; /* physical address of kernel_start */
+extern uint64_t boot_pml4[];
 
-#define BOOT_KERNEL_PHYS 0x200000u /* KERNEL_PHYS of kernel.ld */
+/* Data that is written before arch_mmu_init and read-only from then on. */
+#define LATE_CONST __attribute__((section(".late_const")))
 
 /* From boot.S, with the physical address of what the loader left. */
 NORETURN void pvh_main(uint32_t start_info);

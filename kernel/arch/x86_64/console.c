@@ -16,8 +16,12 @@
 #define MCR_DTR_RTS   0x03
 #define LSR_THR_EMPTY 0x20
 
-/* A port that never becomes ready (none is fitted) must not hang the boot. */
-#define UART_SPIN_MAX 100000
+/* A port that never becomes ready must not hang the kernel: after this many looks
+ * a character is lost, and while the port stays so, the next ones at the first
+ * look. (Where no port is fitted, all bits read as ones, so it seems ready.) */
+#define UART_LOOKS 100000
+
+static unsigned looks = UART_LOOKS;
 
 void arch_console_init(void)
 {
@@ -30,13 +34,22 @@ void arch_console_init(void)
 	out8(UART_MCR, MCR_DTR_RTS);
 }
 
+static bool uart_is_ready(void)
+{
+	for (unsigned i = 0; i < looks; i++) {
+		if (in8(UART_LSR) & LSR_THR_EMPTY)
+			return true;
+	}
+	return false;
+}
+
 static void uart_put(char c)
 {
-	for (unsigned spin = 0; !(in8(UART_LSR) & LSR_THR_EMPTY); spin++) {
-		if (spin == UART_SPIN_MAX)
-			return;
-	}
-	out8(UART_DATA, (uint8_t)c);
+	bool ready = uart_is_ready();
+
+	looks = ready ? UART_LOOKS : 1;
+	if (ready)
+		out8(UART_DATA, (uint8_t)c);
 }
 
 void arch_console_write(const char *text, size_t size)

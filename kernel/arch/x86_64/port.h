@@ -5,7 +5,7 @@
  *   0xffff800000000000  direct map of physical memory
  *   0xffffea0000000000  frame table
  *   0xfffffe0000000000  device windows
- *   0xffffff0000000000  per-CPU windows: guard, stacks with guards between them
+ *   0xffffff0000000000  per-CPU windows: stacks with guards between them (cpu.h)
  *   0xffffffff80000000  kernel image
  */
 #pragma once
@@ -18,9 +18,30 @@
 #define ARCH_KERNEL      0xffffffff80000000ull
 
 struct cpu;
+struct trap_frame;
+
+/* The processor's task state segment (Intel SDM volume 3, figure 8-11): which
+ * stack an entry begins on. */
+struct arch_tss {
+	uint32_t reserved0;
+	uint64_t rsp[3];
+	uint64_t reserved1;
+	uint64_t ist[7];
+	uint64_t reserved2;
+	uint16_t reserved3;
+	uint16_t io_map;
+} __attribute__((packed));
+
+#define ARCH_GDT_ENTRIES 7 /* see cpu.c */
 
 struct arch_cpu {
+	uint64_t canary; /* first: the compiler was told its place, see cpu.c */
 	uint32_t apic_id;
+	uint32_t reserved;
+	vaddr_t stacks;                  /* its struct cpu_stacks, see cpu.h */
+	const struct trap_frame *report; /* the exception that is being reported */
+	uint64_t gdt[ARCH_GDT_ENTRIES];
+	struct arch_tss tss;
 };
 
 /* GS base holds the address of this CPU's struct cpu, whose first member is
@@ -55,3 +76,12 @@ static inline uint64_t arch_cycles(void)
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
 }
+
+/* Tests on the host make allocations fail, and generations narrow. */
+static inline bool arch_fail_step(void)
+{
+	return false;
+}
+
+#define ARCH_OBJECT_GEN_MASK UINT16_MAX
+#define ARCH_SLOT_GEN_MAX    UINT32_MAX

@@ -435,6 +435,7 @@ TEST(transfer_is_all_or_nothing)
 		CHECK(do_derive(from, from, h[0], RIGHTS_ALL, 0, &h[2]) == ST_OK);
 		list[bad] = sending(from, h[2], true);
 		list[(bad + 1) % 3] = sending(from, h[1], true);
+		list[(bad + 2) % 3] = sending(from, h[0], false);
 		CHECK(do_drop(from, h[2]) == ST_OK);
 		CHECK(cap_transfer(to, list, 3, out) == ST_BAD_CAP);
 		CHECK(to->used == 0 && from->used == 4 && o->caps == 3);
@@ -786,6 +787,7 @@ TEST(a_binding_is_kept_while_it_is_being_cut)
 	CHECK(during.rebound == ST_LATER);   /* it is in use */
 	CHECK(during.revoked == ST_LATER);   /* from above too, it is not gone yet */
 	test_cut_hook = NULL;
+	CHECK(do_revoke(home, h) == ST_OK);
 	CHECK(do_bind(home, h, t, 0) == ST_OK && test_object_of(t)->cuts == 1);
 }
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "../firmware.h"
+#include "../irq.h"
+#include "../mmu.h"
+#include "../regs.h"
+#include "smp_call.h"
+#include <arch/arch.h>
+#include <core/spinlock.h>
+#include <core/tlb.h>
+#include <dev/lapic.h>
+#include <test/test.h>
+
+/* What each CPU says about itself. */
+static struct seen {
+	_Atomic uint32_t calls;
+	uint32_t id, apic_id;
+	uintptr_t stack;
+	uint64_t root;
+} seen[CPU_MAX];
+
+static void look(void *arg)
+{
+	struct seen *s = &seen[arch_this_cpu()->id];
+
+	(void)arg;
+	s->id = arch_this_cpu()->id;
+	s->apic_id = lapic_id();
+	s->stack = (uintptr_t)__builtin_frame_address(0);
+	s->root = read_cr3() & MMU_ADDRESS;
+	atomic_fetch_add(&s->calls, 1);
+}
+
+TEST(smp_every_listed_cpu_runs)
+{
+	uint32_t listed = firmware.cpu_count;
+
+	CHECK(cpu_count() == listed);
+	CHECK(cpu_online_mask() == (listed == 64 ? ~0ull : (1ull << listed) - 1));
+	for (uint32_t i = 0; i < listed; i++)
+		atomic_store(&seen[i].calls, 0);
+	smp_call(cpu_online_mask(), look, NULL);
+	smp_call(smp_others(), look, NULL);
+	for (uint32_t i = 0; i < listed; i++) {
+		CHECK(atomic_load(&seen[i].calls) == (i == 0 ? 1 : 2));
+		CHECK(seen[i].id == i && seen[i].apic_id == cpu_by_id[i]->arch.apic_id);
+		CHECK(cpu_by_id[i]->self == cpu_by_id[i]);
+		CHECK(seen[i].root == mmu_kernel_root());
+		for (uint32_t j = 0; j < i; j++) {
+			CHECK(seen[j].apic_id != seen[i].apic_id);
+			CHECK(seen[j].stack / KIB(16) != seen[i].stack / KIB(16));
+		}
+	}
+}
+
+/* Nothing at a low address is mapped any more: not the page that the CPUs
+ * started in, nor anything else. */
+TEST(smp_start_leaves_no_low_mapping)
+{
+	const uint64_t *root = arch_phys_to_virt(mmu_kernel_root());
+
+	for (unsigned i = 0; i < MMU_ENTRIES / 2; i++)
+		CHECK(root[i] == 0);
+}
+
+static uint64_t kicks_of(uint32_t cpu)
+{
+	return atomic_load(&irq_counts(cpu)->kicks);
+}
+
+static void kick_next(void *arg)
+{
+	(void)arg;
+	cpu_kick((arch_this_cpu()->id + 1) % cpu_count());
+}
+
+TEST(smp_kick_arrives)
+{
+	uint64_t before[CPU_MAX];
+
+	if (cpu_count() == 1)
+		SKIP("needs two CPUs");
+	for (uint32_t i = 0; i < cpu_count(); i++)
+		before[i] = kicks_of(i);
+	for (uint32_t i = 1; i < cpu_count(); i++) {
+		cpu_kick(i);
+		while (kicks_of(i) == before[i])
+			smp_spin();
+	}
+	smp_call(cpu_online_mask(), kick_next, NULL);
+	while (kicks_of(0) == before[0])
+		arch_cpu_idle(); /* from the last CPU */
+	for (uint32_t i = 1; i < cpu_count(); i++) {
+		while (kicks_of(i) != before[i] + 2)
+			smp_spin();
+	}
+	CHECK(kicks_of(0) == before[0] + 1);
+}
+
+static struct {
+	struct spinlock lock;
+	uint64_t a, b; /* equal, but for who holds the lock */
+	_Atomic uint32_t broken;
+} shared;
+
+static void count_up(void *arg)
+{
+	uint64_t rounds = *(const uint64_t *)arg;
+
+	for (uint64_t n = 0; n < rounds; n++) {
+		spin_lock(&shared.lock);
+		if (shared.a != shared.b)
+			atomic_store(&shared.broken, 1);
+		shared.a++;
+		__asm__ volatile("" ::: "memory");
+		shared.b++;
+		spin_unlock(&shared.lock);
+	}
+}
+
+TEST(smp_spin_lock_excludes)
+{
+	uint64_t rounds = test_rounds(2000);
+
+	spin_init(&shared.lock, LOCK_IPC);
+	shared.a = shared.b = 0;
+	atomic_store(&shared.broken, 0);
+	smp_call(cpu_online_mask(), count_up, &rounds);
+	CHECK(atomic_load(&shared.broken) == 0);
+	CHECK(shared.a == rounds * cpu_count() && shared.b == shared.a);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/archive.h>
+
+/* The header is all text: a magic number of six digits, then 13 fields of
+ * eight hexadecimal digits each. Numbers of the fields that we use: */
+#define MAGIC        "070701"
+#define MAGIC_SIZE   6
+#define FIELD_DIGITS 8
+#define FIELD_COUNT  13
+#define FIELD_MODE   1
+#define FIELD_SIZE   6
+#define FIELD_NAME   11
+#define HEADER_SIZE  (MAGIC_SIZE + FIELD_COUNT * FIELD_DIGITS)
+#define PADDING      4
+
+#define TRAILER      "TRAILER!!!"
+#define MODE_TYPE    0170000u /* of stat(2) */
+#define MODE_REGULAR 0100000u
+
+static bool text_equal(const char *a, const char *b)
+{
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+static bool parse_digit(uint8_t c, uint32_t *out)
+{
+	if (c >= '0' && c <= '9')
+		*out = c - (uint32_t)'0';
+	else if (c >= 'a' && c <= 'f')
+		*out = c - (uint32_t)'a' + 10;
+	else if (c >= 'A' && c <= 'F')
+		*out = c - (uint32_t)'A' + 10;
+	else
+		return false;
+	return true;
+}
+
+static bool parse_header(const uint8_t *at, uint32_t field[FIELD_COUNT])
+{
+	for (size_t i = 0; i < MAGIC_SIZE; i++) {
+		if (at[i] != (uint8_t)MAGIC[i])
+			return false;
+	}
+	at += MAGIC_SIZE;
+	for (size_t f = 0; f < FIELD_COUNT; f++) {
+		field[f] = 0;
+		for (size_t i = 0; i < FIELD_DIGITS; i++, at++) {
+			uint32_t digit;
+
+			if (!parse_digit(*at, &digit))
+				return false;
+			field[f] = field[f] << 4 | digit;
+		}
+	}
+	return true;
+}
+
+/* A name is not empty and has its zero byte at its end, nowhere before. */
+static bool name_ok(const uint8_t *name, size_t size)
+{
+	if (size < 2)
+		return false;
+	for (size_t i = 0; i < size - 1; i++) {
+		if (name[i] == '\0')
+			return false;
+	}
+	return name[size - 1] == '\0';
+}
+
+/* Reads the entry at *offset, of whatever type, and steps behind it. The sums
+ * can't wrap: an offset is at most `size` and a field has 32 bits. */
+static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
+			   struct archive_file *out)
+{
+	uint32_t field[FIELD_COUNT];
+
+	if (*offset > size || size - *offset < HEADER_SIZE)
+		return ST_CORRUPT;
+	if (!parse_header(base + *offset, field))
+		return ST_CORRUPT;
+
+	size_t name = *offset + HEADER_SIZE;
+	if (size - name < field[FIELD_NAME] || !name_ok(base + name, field[FIELD_NAME]))
+		return ST_CORRUPT;
+	out->name = (const char *)base + name;
+	if (text_equal(out->name, TRAILER))
+		return ST_WOULD_BLOCK;
+
+	size_t data = ALIGN_UP(name + field[FIELD_NAME], PADDING);
+	if (data > size || size - data < field[FIELD_SIZE])
+		return ST_CORRUPT;
+	out->data = base + data;
+	out->size = field[FIELD_SIZE];
+	out->mode = field[FIELD_MODE];
+	*offset = ALIGN_UP(data + field[FIELD_SIZE], PADDING);
+	return ST_OK;
+}
+
+status_t archive_next(const uint8_t *base, size_t size, size_t *offset, struct archive_file *out)
+{
+	struct archive_file file;
+	size_t at = *offset;
+	status_t st;
+
+	do {
+		st = read_entry(base, size, &at, &file);
+		if (st != ST_OK)
+			return st;
+	} while ((file.mode & MODE_TYPE) != MODE_REGULAR);
+	*offset = at;
+	*out = file;
+	return ST_OK;
+}
+
+status_t archive_find(const uint8_t *base, size_t size, const char *name, struct archive_file *out)
+{
+	struct archive_file file;
+	size_t offset = 0;
+	status_t st;
+
+	while ((st = archive_next(base, size, &offset, &file)) == ST_OK) {
+		if (text_equal(file.name, name)) {
+			*out = file;
+			return ST_OK;
+		}
+	}
+	return st == ST_WOULD_BLOCK ? ST_BAD_ARG : st;
+}
+
+status_t archive_check(const uint8_t *base, size_t size, unsigned *files)
+{
+	struct archive_file file;
+	size_t offset = 0;
+	unsigned count = 0;
+	status_t st;
+
+	while ((st = archive_next(base, size, &offset, &file)) == ST_OK)
+		count++;
+	if (st != ST_WOULD_BLOCK)
+		return st;
+	*files = count;
+	return ST_OK;
+}

@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/frame.h>
+#include <core/assert.h>
+#include <core/boot.h>
+#include <core/cpu.h>
+#include <core/extent.h>
+#include <core/log.h>
+#include <core/spinlock.h>
+
+/* All numbers here are frame numbers unless they are called pa. */
+#define LOW_END    (GIB(4) >> FRAME_SHIFT)
+#define FRAMES_MAX (FRAME_LIMIT >> FRAME_SHIFT)
+#define ORDERS     (FRAME_ORDER_MAX + 1)
+
+/* The table is mapped a region at a time: the entries of 1 GiB of addresses, in
+ * pages that hold the entries of a chunk each. Where a chunk has no RAM, all
+ * regions share one read-only page that says FRAME_ABSENT. So within a region
+ * every entry can be read; and buddies never lie in different regions. */
+#define REGION_FRAMES (1ul << FRAME_ORDER_MAX)
+#define REGIONS       (FRAMES_MAX / REGION_FRAMES)
+#define CHUNK_FRAMES  (FRAME_SIZE / sizeof(struct frame))
+#define REGION_CHUNKS (REGION_FRAMES / CHUNK_FRAMES)
+
+struct zone {
+	struct spinlock lock ALIGNED(64);
+
+	/* Guarded by lock. */
+	uint32_t orders;       /* bit n: head[n] is not 0 */
+	uint32_t head[ORDERS]; /* free blocks of each order */
+	_Atomic uint64_t free; /* frames in them; read without the lock as a hint */
+};
+
+static struct zone zones[FRAME_ZONES] = {
+	[FRAME_LOW] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
+	[FRAME_HIGH] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
+};
+
+static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
+static uint64_t region_mapped[REGIONS / 64];
+static uint64_t frames_total;
+static bool ready;
+
+static struct frame *entry(uint64_t n)
+{
+	return (struct frame *)ARCH_FRAME_TABLE + n;
+}
+
+/* A state is written by the frame's owner or, for free ones, under the lock of
+ * its zone; others read it to learn whether it is free, which then holds as long
+ * as they have the lock. */
+static uint8_t state_of(const struct frame *f)
+{
+	return atomic_load_explicit(&f->state, memory_order_relaxed);
+}
+
+static void set_state(struct frame *f, enum frame_state state)
+{
+	atomic_store_explicit(&f->state, (uint8_t)state, memory_order_relaxed);
+}
+
+static enum frame_zone zone_of(uint64_t n)
+{
+	return n < LOW_END ? FRAME_LOW : FRAME_HIGH;
+}
+
+bool frame_exists(paddr_t pa)
+{
+	uint64_t n = pa >> FRAME_SHIFT;
+	uint64_t region = n / REGION_FRAMES;
+
+	return n < FRAMES_MAX && (region_mapped[region / 64] >> (region % 64) & 1) &&
+	       state_of(entry(n)) != FRAME_ABSENT;
+}
+
+bool frame_ready(void)
+{
+	return ready;
+}
+
+/* ---- buddy lists, under the lock of the zone ---- */
+
+REQUIRES(z->lock) static void list_push(struct zone *z, unsigned order, uint32_t n)
+{
+	struct frame *f = entry(n);
+	uint32_t next = z->head[order];
+
+	f->free.next = next;
+	f->free.prev = 0;
+	f->order = (uint8_t)order;
+	set_state(f, FRAME_FREE);
+	if (next != 0)
+		entry(next)->free.prev = n;
+	z->head[order] = n;
+	z->orders |= 1u << order;
+}
+
+REQUIRES(z->lock) static void list_remove(struct zone *z, unsigned order, uint32_t n)
+{
+	struct frame *f = entry(n);
+
+	if (f->free.prev != 0)
+		entry(f->free.prev)->free.next = f->free.next;
+	else
+		z->head[order] = f->free.next;
+	if (f->free.next != 0)
+		entry(f->free.next)->free.prev = f->free.prev;
+	if (z->head[order] == 0)
+		z->orders &= ~(1u << order);
+	set_state(f, FRAME_TAIL);
+}
+
+REQUIRES(z->lock) static void count_free(struct zone *z, uint64_t change)
+{
+	uint64_t before = atomic_load_explicit(&z->free, memory_order_relaxed);
+
+	atomic_store_explicit(&z->free, before + change, memory_order_relaxed);
+}
+
+/* A block of `order` from the smallest one that has it; 0: there is none. */
+REQUIRES(z->lock) static uint32_t buddy_take(struct zone *z, unsigned order)
+{
+	uint32_t fit = z->orders & ~0u << order;
+
+	if (fit == 0)
+		return 0;
+	unsigned from = (unsigned)__builtin_ctz(fit);
+	uint32_t n = z->head[from];
+
+	list_remove(z, from, n);
+	while (from > order) {
+		from--;
+		list_push(z, from, n + (1u << from));
+	}
+	count_free(z, 0 - (1ull << order));
+	return n;
+}
+
+/* Frees a block whose head is FRAME_TAIL by now, with every free buddy. */
+REQUIRES(z->lock) static void buddy_put(struct zone *z, uint32_t n, unsigned order)
+{
+	count_free(z, 1ull << order);
+	while (order < FRAME_ORDER_MAX) {
+		uint32_t buddy = n ^ (1u << order);
+		const struct frame *f = entry(buddy);
+
+		if (state_of(f) != FRAME_FREE || f->order != order)
+			break;
+		list_remove(z, order, buddy);
+		n &= ~(1u << order);
+		order++;
+	}
+	list_push(z, order, n);
+}
+
+/* ---- the cache of single frames, one for each zone on each CPU ---- */
+
+static uint32_t cache_count(const struct frame_cache *cache)
+{
+	return atomic_load_explicit(&cache->count, memory_order_relaxed);
+}
+
+static void cache_set_count(struct frame_cache *cache, uint32_t count)
+{
+	atomic_store_explicit(&cache->count, count, memory_order_relaxed);
+}
+
+/* Fills an empty cache with a batch; false if the zone has nothing. */
+static bool cache_refill(struct frame_cache *cache, struct zone *z)
+{
+	uint32_t count = 0;
+
+	if (atomic_load_explicit(&z->free, memory_order_relaxed) == 0)
+		return false;
+	spin_lock(&z->lock);
+	while (count < FRAME_CACHE_BATCH) {
+		uint32_t n = buddy_take(z, 0);
+		if (n == 0)
+			break;
+		entry(n)->order = 0;
+		set_state(entry(n), FRAME_CACHED);
+		cache->frame[count++] = n;
+	}
+	spin_unlock(&z->lock);
+	cache_set_count(cache, count);
+	return count > 0;
+}
+
+/* Gives back the `batch` frames that have been in the cache longest. */
+static void cache_give_back(struct frame_cache *cache, struct zone *z, uint32_t batch)
+{
+	uint32_t left = cache_count(cache) - batch;
+
+	spin_lock(&z->lock);
+	for (uint32_t i = 0; i < batch; i++) {
+		set_state(entry(cache->frame[i]), FRAME_TAIL);
+		buddy_put(z, cache->frame[i], 0);
+	}
+	spin_unlock(&z->lock);
+	for (uint32_t i = 0; i < left; i++)
+		cache->frame[i] = cache->frame[batch + i];
+	cache_set_count(cache, left);
+}
+
+void frame_cache_drain(void)
+{
+	struct cpu *c = arch_this_cpu();
+
+	for (unsigned zone = 0; zone < FRAME_ZONES; zone++)
+		cache_give_back(&c->frames[zone], &zones[zone], cache_count(&c->frames[zone]));
+}
+
+/* ---- allocation ---- */
+
+static uint32_t take_single(enum frame_want want)
+{
+	struct cpu *c = arch_this_cpu();
+	enum frame_zone zone = first_zone[want];
+
+	for (;;) {
+		struct frame_cache *cache = &c->frames[zone];
+		uint32_t count = cache_count(cache);
+
+		if (LIKELY(count > 0)) {
+			cache_set_count(cache, count - 1);
+			return cache->frame[count - 1];
+		}
+		if (cache_refill(cache, &zones[zone]))
+			continue;
+		if (zone == FRAME_LOW)
+			return 0;
+		zone = FRAME_LOW;
+	}
+}
+
+static uint32_t take_block_once(unsigned order, enum frame_want want)
+{
+	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
+		struct zone *z = &zones[zone];
+
+		spin_lock(&z->lock);
+		uint32_t n = buddy_take(z, order);
+		spin_unlock(&z->lock);
+		if (n != 0)
+			return n;
+	}
+	return 0;
+}
+
+/* What this CPU has cached may be what keeps a block from being whole. */
+static uint32_t take_block(unsigned order, enum frame_want want)
+{
+	uint32_t n = take_block_once(order, want);
+
+	if (n != 0)
+		return n;
+	frame_cache_drain();
+	return take_block_once(order, want);
+}
+
+bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
+{
+	if (UNLIKELY(arch_fail_step()))
+		return false;
+	ASSERT(order <= FRAME_ORDER_MAX);
+	uint32_t n = LIKELY(order == 0) ? take_single(want) : take_block(order, want);
+	if (UNLIKELY(n == 0))
+		return false;
+
+	struct frame *f = entry(n);
+	f->used.slots = 0;
+	f->used.payer_slots = 0;
+	f->payer = 0;
+	f->order = (uint8_t)order;
+	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
+	set_state(f, FRAME_USED);
+	*out = (paddr_t)n << FRAME_SHIFT;
+	return true;
+}
+
+NORETURN static void refuse_free(paddr_t pa, unsigned order)
+{
+	static const char *const what[] = {
+		[FRAME_TAIL] = "inside a block", [FRAME_FREE] = "free already",
+		[FRAME_CACHED] = "free already", [FRAME_USED] = "allocated",
+		[FRAME_BOOT] = "taken for ever", [FRAME_ABSENT] = "not RAM",
+	};
+
+	if (!frame_exists(pa))
+		panic("frame_free: 0x%lx is not RAM", pa);
+	const struct frame *f = frame_of(pa);
+	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[state_of(f)],
+	      f->order);
+}
+
+void frame_free(paddr_t pa, unsigned order)
+{
+	struct frame *f = frame_of(pa);
+
+	if (UNLIKELY(pa % FRAME_SIZE != 0 || !frame_exists(pa) || state_of(f) != FRAME_USED ||
+		     f->order != order))
+		refuse_free(pa, order);
+
+	uint32_t n = (uint32_t)(pa >> FRAME_SHIFT);
+	struct zone *z = &zones[zone_of(n)];
+	if (order == 0) {
+		struct frame_cache *cache = &arch_this_cpu()->frames[zone_of(n)];
+
+		if (UNLIKELY(cache_count(cache) == FRAME_CACHE))
+			cache_give_back(cache, z, FRAME_CACHE_BATCH);
+		uint32_t count = cache_count(cache);
+		cache->frame[count] = n;
+		cache_set_count(cache, count + 1);
+		set_state(f, FRAME_CACHED);
+		return;
+	}
+	spin_lock(&z->lock);
+	set_state(f, FRAME_TAIL);
+	buddy_put(z, n, order);
+	spin_unlock(&z->lock);
+}
+
+void frame_zero(paddr_t pa, unsigned order)
+{
+	__builtin_memset(arch_phys_to_virt(pa), 0, FRAME_SIZE << order);
+}
+
+void frame_stats(struct frame_stats *out)
+{
+	*out = (struct frame_stats){ .total = frames_total };
+	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
+		struct zone *z = &zones[zone];
+
+		spin_lock(&z->lock);
+		out->free += atomic_load_explicit(&z->free, memory_order_relaxed);
+		uint32_t orders = z->orders;
+		spin_unlock(&z->lock);
+		if (orders != 0 && 31 - (unsigned)__builtin_clz(orders) > out->largest)
+			out->largest = 31 - (unsigned)__builtin_clz(orders);
+		for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1)
+			out->free += cache_count(&cpu_by_id[__builtin_ctzll(left)]->frames[zone]);
+	}
+}
+
+/* ---- boot: from the memory map to the table and the lists ---- */
+
+static struct {
+	bool known;                /* the lists are filled */
+	struct extent_list ram;    /* all RAM, loader's included */
+	struct extent_list free;   /* what nothing occupies */
+	struct extent_list loader; /* what frame_free_loader will free */
+} boot;
+
+static uint64_t round_to_frame(uint64_t bytes)
+{
+	return bytes / FRAME_SIZE + (bytes % FRAME_SIZE != 0);
+}
+
+/* Whole frames of the ranges of two kinds; ranges that touch count as one. */
+static void collect(struct extent_list *l, uint32_t kind, uint32_t or_kind)
+{
+	for (uint32_t i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *r = &boot_info.range[i];
+		if (r->kind == kind || r->kind == or_kind)
+			extent_append(l, r->base, r->base + r->size);
+	}
+	extent_scale_down(l, FRAME_SIZE);
+	extent_cut(l, FRAMES_MAX, UINT64_MAX);
+}
+
+/* Frame 0 is never handed out: number 0 ends lists, and no object has id 0. */
+static void cut_occupied(struct extent_list *l)
+{
+	const struct boot_info *b = &boot_info;
+
+	extent_cut(l, 0, 1);
+	extent_cut(l, b->kernel_base / FRAME_SIZE, round_to_frame(b->kernel_base + b->kernel_size));
+	if (b->archive_size > 0)
+		extent_cut(l, b->archive_base / FRAME_SIZE,
+			   round_to_frame(b->archive_base + b->archive_size));
+}
+
+static void read_map(void)
+{
+	if (boot.known)
+		return;
+	collect(&boot.ram, BOOT_RAM, BOOT_LOADER);
+	collect(&boot.free, BOOT_RAM, BOOT_RAM);
+	collect(&boot.loader, BOOT_LOADER, BOOT_LOADER);
+	cut_occupied(&boot.free);
+	cut_occupied(&boot.loader);
+	boot.known = true;
+}
+
+/* Zeroed frames in a row below frame `limit`; false when there are none. */
+MUST_CHECK static bool take_boot(uint64_t count, uint64_t limit, paddr_t *out)
+{
+	uint64_t n;
+
+	if (!extent_take(&boot.free, count, limit, &n))
+		return false;
+	*out = n << FRAME_SHIFT;
+	__builtin_memset(arch_phys_to_virt(*out), 0, count * FRAME_SIZE);
+	return true;
+}
+
+paddr_t frame_alloc_boot(unsigned count)
+{
+	paddr_t pa;
+
+	ASSERT(!ready);
+	read_map();
+	if (!take_boot(count, LOW_END, &pa))
+		boot_refuse("too little memory: no %u free frames in a row below 4 GiB", count);
+	return pa;
+}
+
+static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned access)
+{
+	vaddr_t va = (vaddr_t)entry(chunk * CHUNK_FRAMES);
+
+	if (arch_kernel_map(va, pa, chunks * FRAME_SIZE, access) != ST_OK)
+		boot_refuse("too little memory to map the frame table");
+}
+
+/* The entries of chunks with RAM in them, as zeros: FRAME_TAIL. */
+static void map_chunks(uint64_t chunk, uint64_t end)
+{
+	uint64_t count = end - chunk;
+	paddr_t pa;
+
+	while (chunk < end) {
+		if (count > end - chunk)
+			count = end - chunk;
+		if (take_boot(count, FRAMES_MAX, &pa)) {
+			map_table(chunk, count, pa, ARCH_WRITE);
+			chunk += count;
+		} else if (count > 1) {
+			count /= 2;
+		} else {
+			boot_refuse("too little memory for the frame table");
+		}
+	}
+}
+
+static uint64_t chunk_ram(uint64_t chunk)
+{
+	return extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
+}
+
+/* Corrects the entries of one chunk that is not RAM throughout. */
+static void mark_absent(uint64_t chunk)
+{
+	uint64_t end = (chunk + 1) * CHUNK_FRAMES;
+
+	for (uint64_t n = chunk * CHUNK_FRAMES; n < end; n++) {
+		if (extent_overlap(&boot.ram, n, n + 1) == 0)
+			set_state(entry(n), FRAME_ABSENT);
+	}
+}
+
+static void map_region(uint64_t region, paddr_t absent)
+{
+	uint64_t chunk = region * REGION_CHUNKS;
+	uint64_t end = chunk + REGION_CHUNKS;
+
+	while (chunk < end) {
+		uint64_t from = chunk;
+
+		while (chunk < end && chunk_ram(chunk) > 0)
+			chunk++;
+		map_chunks(from, chunk);
+		for (; from < chunk; from++) {
+			if (chunk_ram(from) < CHUNK_FRAMES)
+				mark_absent(from);
+		}
+		if (chunk < end)
+			map_table(chunk++, 1, absent, 0);
+	}
+	region_mapped[region / 64] |= 1ull << (region % 64);
+}
+
+static void map_regions(void)
+{
+	uint64_t next = 0;
+	paddr_t absent;
+
+	if (!take_boot(1, FRAMES_MAX, &absent))
+		boot_refuse("no memory");
+	struct frame *f = arch_phys_to_virt(absent);
+	for (unsigned i = 0; i < CHUNK_FRAMES; i++)
+		set_state(&f[i], FRAME_ABSENT);
+
+	for (uint32_t i = 0; i < boot.ram.count; i++) {
+		const struct extent *e = &boot.ram.at[i];
+		uint64_t region = e->base / REGION_FRAMES;
+
+		for (region = region > next ? region : next; region * REGION_FRAMES < e->end;
+		     region++)
+			map_region(region, absent);
+		next = region;
+		frames_total += e->end - e->base;
+	}
+}
+
+static void set_states(uint64_t n, uint64_t end, enum frame_state state)
+{
+	for (; n < end; n++)
+		set_state(entry(n), state);
+}
+
+/* All RAM that is not in boot.free is taken for ever, but for the loader's. */
+static void mark_taken(void)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < boot.ram.count; i++) {
+		const struct extent *ram = &boot.ram.at[i];
+		uint64_t n = ram->base;
+
+		for (; next < boot.free.count && boot.free.at[next].base < ram->end; next++) {
+			set_states(n, boot.free.at[next].base, FRAME_BOOT);
+			n = boot.free.at[next].end;
+		}
+		set_states(n, ram->end, FRAME_BOOT);
+	}
+}
+
+/* Frees the extents in the largest blocks that their alignment allows. */
+static void free_extents(const struct extent_list *l)
+{
+	for (uint32_t i = 0; i < l->count; i++) {
+		uint64_t n = l->at[i].base;
+
+		while (n < l->at[i].end) {
+			struct zone *z = &zones[zone_of(n)];
+			unsigned order = (unsigned)__builtin_ctzll(n);
+
+			if (order > FRAME_ORDER_MAX)
+				order = FRAME_ORDER_MAX;
+			while (n + (1ull << order) > l->at[i].end)
+				order--;
+			spin_lock(&z->lock);
+			buddy_put(z, (uint32_t)n, order);
+			spin_unlock(&z->lock);
+			n += 1ull << order;
+		}
+	}
+}
+
+void frame_init(void)
+{
+	struct frame_stats s;
+
+	read_map();
+	map_regions();
+	mark_taken();
+	free_extents(&boot.free);
+	if (extent_overlap(&boot.ram, LOW_END, FRAMES_MAX) > 0)
+		first_zone[FRAME_ANY] = FRAME_HIGH;
+	ready = true;
+	frame_stats(&s);
+	log_info("frame", "%lu MiB of RAM, %lu KiB of it in use", (s.total << FRAME_SHIFT) / MIB(1),
+		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
+}
+
+void frame_free_loader(void)
+{
+	for (uint32_t i = 0; i < boot.loader.count; i++)
+		set_states(boot.loader.at[i].base, boot.loader.at[i].end, FRAME_TAIL);
+	free_extents(&boot.loader);
+	boot.loader.count = 0;
+}
+
+/* ---- frame_ok ---- */
+
+REQUIRES(z->lock) static bool lists_ok(const struct zone *z, enum frame_zone zone)
+{
+	uint64_t free = 0;
+
+	for (unsigned order = 0; order < ORDERS; order++) {
+		uint32_t prev = 0;
+
+		if ((z->head[order] != 0) != (z->orders >> order & 1))
+			return false;
+		for (uint32_t n = z->head[order]; n != 0; n = entry(n)->free.next) {
+			const struct frame *f = entry(n);
+			const struct frame *buddy = entry(n ^ (1u << order));
+
+			if (state_of(f) != FRAME_FREE || f->order != order ||
+			    f->free.prev != prev || n % (1u << order) != 0 || zone_of(n) != zone)
+				return false;
+			if (order < FRAME_ORDER_MAX && state_of(buddy) == FRAME_FREE &&
+			    buddy->order == order)
+				return false; /* not merged */
+			free += 1ull << order;
+			prev = n;
+		}
+	}
+	return free == atomic_load_explicit(&z->free, memory_order_relaxed);
+}
+
+static bool caches_ok(uint64_t *cached)
+{
+	for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1) {
+		const struct cpu *c = cpu_by_id[__builtin_ctzll(left)];
+
+		for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
+			uint32_t count = cache_count(&c->frames[zone]);
+
+			for (uint32_t i = 0; i < count; i++) {
+				uint32_t n = c->frames[zone].frame[i];
+				if (state_of(entry(n)) != FRAME_CACHED || zone_of(n) != zone)
+					return false;
+			}
+			*cached += count;
+		}
+	}
+	return true;
+}
+
+/* Every frame of an extent belongs to exactly one block, and is counted in
+ * `sum` under the state of its head. */
+static bool blocks_ok(const struct extent *e, uint64_t sum[])
+{
+	for (uint64_t n = e->base; n < e->end;) {
+		const struct frame *f = entry(n);
+		uint8_t state = state_of(f);
+		uint64_t frames = 1;
+
+		if (state == FRAME_TAIL || state == FRAME_ABSENT)
+			return false;
+		if (state == FRAME_FREE || state == FRAME_USED)
+			frames = 1ull << f->order;
+		if (n + frames > e->end)
+			return false;
+		for (uint64_t tail = n + 1; tail < n + frames; tail++) {
+			if (state_of(entry(tail)) != FRAME_TAIL)
+				return false;
+		}
+		sum[state] += frames;
+		n += frames;
+	}
+	return true;
+}
+
+bool frame_ok(void)
+{
+	uint64_t sum[FRAME_ABSENT + 1] = { 0 };
+	uint64_t cached = 0;
+	uint64_t free = 0;
+	bool ok = caches_ok(&cached);
+
+	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
+		struct zone *z = &zones[zone];
+
+		spin_lock(&z->lock);
+		ok = ok && lists_ok(z, zone);
+		free += atomic_load_explicit(&z->free, memory_order_relaxed);
+		spin_unlock(&z->lock);
+	}
+	for (uint32_t i = 0; ok && i < boot.ram.count; i++)
+		ok = blocks_ok(&boot.ram.at[i], sum);
+	return ok && sum[FRAME_FREE] == free && sum[FRAME_CACHED] == cached;
+}

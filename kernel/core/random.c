@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/random.h>
+#include <arch/arch.h>
+#include <core/assert.h>
+#include <core/blake2s.h>
+#include <core/boot.h>
+#include <core/chacha20.h>
+#include <core/format.h>
+#include <core/log.h>
+#include <core/spinlock.h>
+#include <core/wipe.h>
+
+/* The pool keys a different hash for each use. */
+enum use { USE_MIX = 'm', USE_KEY = 'k', USE_POOL = 'p' };
+
+/* Jitter: one bit of entropy is credited to 16 samples, which is a small
+ * part of what such timings are found to hold. A machine that has not given
+ * enough after JITTER_TRIES samples never will. */
+#define JITTER_SAMPLES (RANDOM_SEED * 8 * 16)
+#define JITTER_TRIES   (JITTER_SAMPLES * 16)
+#define JITTER_TABLE   1024
+#define JITTER_STEPS   64
+
+static struct spinlock lock = SPINLOCK_INIT(LOCK_RANDOM);
+
+/* Guarded by lock. */
+static uint8_t pool[BLAKE2S_HASH];
+static uint8_t key[CHACHA20_KEY];
+
+static _Atomic bool seeded;
+static _Atomic uint64_t requests;
+
+_Static_assert(sizeof(key) == BLAKE2S_HASH, "a hash makes a key");
+_Static_assert(2 * sizeof(key) == CHACHA20_BLOCK, "a block makes the next key and a subkey");
+
+/* out = hash of `use` and `data`, keyed by the pool. `out` may be the pool. */
+static void pool_hash(enum use use, const void *data, size_t size, uint8_t out[BLAKE2S_HASH])
+	REQUIRES(lock)
+{
+	uint8_t first = (uint8_t)use;
+	struct blake2s s;
+
+	blake2s_init(&s, pool, sizeof(pool));
+	blake2s_update(&s, &first, sizeof(first));
+	blake2s_update(&s, data, size);
+	blake2s_final(&s, out);
+	wipe(&s, sizeof(s));
+}
+
+void random_mix(const void *data, size_t size)
+{
+	spin_lock(&lock);
+	pool_hash(USE_MIX, data, size, pool);
+	spin_unlock(&lock);
+}
+
+/* Renews the key from itself and the pool. The pool moves on, so that it does
+ * not tell the key that it made. */
+static void renew_key(void)
+{
+	spin_lock(&lock);
+	pool_hash(USE_KEY, key, sizeof(key), key);
+	pool_hash(USE_POOL, NULL, 0, pool);
+	spin_unlock(&lock);
+}
+
+/* A source that is broken repeats itself, or gives nothing but zeros or ones;
+ * a good one does so once in 2^63 words. */
+static bool is_stuck(const uint8_t *data, size_t size)
+{
+	uint64_t last = 0;
+
+	for (size_t at = 0; at + sizeof(last) <= size; at += sizeof(last)) {
+		uint64_t word = 0;
+		for (size_t i = 0; i < sizeof(word); i++)
+			word = word << 8 | data[at + i];
+		if (word == last || word == UINT64_MAX)
+			return true;
+		last = word;
+	}
+	return false;
+}
+
+/* The three sources of random_init return the bytes of entropy to credit. */
+
+static size_t mix_hardware(const char **name)
+{
+	uint8_t data[RANDOM_SEED];
+	size_t size = arch_random_seed(data, sizeof(data), name);
+
+	if (is_stuck(data, size)) {
+		log_warn("random", "%s repeats itself and is not used", *name);
+		return 0;
+	}
+	random_mix(data, size);
+	wipe(data, sizeof(data));
+	return size;
+}
+
+static size_t mix_boot_seed(void)
+{
+	size_t size = boot_info.seed_size;
+
+	if (size > BOOT_SEED || is_stuck(boot_info.seed, size)) {
+		log_warn("random", "the boot seed is not random and not used");
+		size = 0;
+	}
+	random_mix(boot_info.seed, size);
+	wipe(boot_info.seed, sizeof(boot_info.seed));
+	boot_info.seed_size = 0;
+	return size;
+}
+
+/* Cycles that a walk through a table takes. The number of instructions is always
+ * the same, so the result varies only if the machine does. */
+static uint64_t time_walk(void)
+{
+	static volatile uint8_t table[JITTER_TABLE];
+	uint64_t begin = arch_cycles();
+	uint32_t at = (uint32_t)begin % JITTER_TABLE;
+
+	for (unsigned step = 0; step < JITTER_STEPS; step++) {
+		table[at] = (uint8_t)(table[at] + at + step);
+		at = (at * 5 + table[at] + 1) % JITTER_TABLE;
+	}
+	return arch_cycles() - begin;
+}
+
+/* Only a sample that differs from the last one, and does so by another amount
+ * than that did, and that by another change, is credited. */
+static size_t mix_jitter(void)
+{
+	uint64_t last = 0, last_change = 0, last_bend = 0;
+	uint8_t hash[BLAKE2S_HASH];
+	unsigned good = 0;
+	struct blake2s s;
+
+	blake2s_init(&s, NULL, 0);
+	for (unsigned tries = 0; tries < JITTER_TRIES && good < JITTER_SAMPLES; tries++) {
+		uint64_t sample = time_walk();
+		uint64_t change = sample - last, bend = change - last_change;
+
+		if (change != 0 && bend != 0 && bend != last_bend)
+			good++;
+		blake2s_update(&s, &sample, sizeof(sample));
+		last = sample;
+		last_change = change;
+		last_bend = bend;
+	}
+	blake2s_final(&s, hash);
+	random_mix(hash, sizeof(hash));
+	wipe(hash, sizeof(hash));
+	wipe(&s, sizeof(s));
+	return good == JITTER_SAMPLES ? RANDOM_SEED : 0;
+}
+
+static void name_source(char *list, size_t size, const char *name)
+{
+	size_t used = 0;
+
+	while (list[used] != '\0')
+		used++;
+	format(list + used, size - used, "%s%s", used > 0 ? ", " : "", name);
+}
+
+void random_init(void)
+{
+	const char *hardware = NULL;
+	uint64_t now = arch_cycles();
+	char sources[64] = "";
+
+	random_mix(&now, sizeof(now));
+	size_t from_hardware = mix_hardware(&hardware);
+	size_t from_seed = mix_boot_seed();
+	if (from_hardware > 0)
+		name_source(sources, sizeof(sources), hardware);
+	if (from_seed > 0)
+		name_source(sources, sizeof(sources), "boot seed");
+	if (from_hardware + from_seed < RANDOM_SEED) {
+		if (mix_jitter() < RANDOM_SEED)
+			boot_refuse("no source of randomness: no hardware source, no boot seed, "
+				    "and the timer does not vary");
+		name_source(sources, sizeof(sources), "timer jitter");
+	}
+	renew_key();
+	atomic_store(&seeded, true);
+	log_info("random", "seeded from %s", sources);
+}
+
+static void reseed(void)
+{
+	uint8_t data[RANDOM_SEED];
+	const char *name;
+	size_t size = arch_random_seed(data, sizeof(data), &name);
+	uint64_t now = arch_cycles();
+
+	random_mix(data, size);
+	random_mix(&now, sizeof(now));
+	renew_key();
+	wipe(data, sizeof(data));
+}
+
+/* Gives out one half of a block and keeps the other as the next key: neither
+ * tells the other, and the key that made both is gone. */
+static void draw_subkey(uint8_t subkey[CHACHA20_KEY])
+{
+	uint8_t block[CHACHA20_BLOCK];
+
+	spin_lock(&lock);
+	chacha20_stream(key, 0, block);
+	for (size_t i = 0; i < sizeof(key); i++) {
+		key[i] = block[i];
+		subkey[i] = block[sizeof(key) + i];
+	}
+	spin_unlock(&lock);
+	wipe(block, sizeof(block));
+}
+
+void random_bytes(void *out, size_t size)
+{
+	uint8_t subkey[CHACHA20_KEY], block[CHACHA20_BLOCK];
+	uint8_t *to = out;
+
+	ASSERT(atomic_load(&seeded));
+	ASSERT(size <= RANDOM_MAX);
+	if (atomic_fetch_add(&requests, 1) % RANDOM_RESEED == RANDOM_RESEED - 1)
+		reseed();
+	draw_subkey(subkey);
+	for (size_t i = 0; i < size; i++) {
+		if (i % CHACHA20_BLOCK == 0)
+			chacha20_stream(subkey, (uint32_t)(i / CHACHA20_BLOCK), block);
+		to[i] = block[i % CHACHA20_BLOCK];
+	}
+	wipe(block, sizeof(block));
+	wipe(subkey, sizeof(subkey));
+}
+
+uint64_t random_u64(void)
+{
+	uint64_t value;
+
+	random_bytes(&value, sizeof(value));
+	return value;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/spinlock.h>
+#include <core/assert.h>
+#include <core/cpu.h>
+#include <core/tlb.h>
+
+static const char *const rank_name[] = {
+	[LOCK_TREE] = "tree",           [LOCK_CSPACE] = "cspace", [LOCK_ASPACE] = "aspace",
+	[LOCK_MEMORY] = "memory",       [LOCK_IPC] = "ipc",       [LOCK_THREAD] = "thread",
+	[LOCK_RUN_QUEUE] = "run queue", [LOCK_TIMER] = "timer",   [LOCK_QUOTA] = "quota",
+	[LOCK_IRQ] = "irq",             [LOCK_SLAB] = "slab",     [LOCK_REAPER] = "reaper",
+	[LOCK_GRACE] = "grace",         [LOCK_KERNEL_MAP] = "kernel map",
+	[LOCK_FRAME] = "frame",         [LOCK_RANDOM] = "random", [LOCK_LOG] = "log",
+};
+_Static_assert(ARRAY_LEN(rank_name) == LOCK_RANKS, "every rank has a name");
+
+static const char *rank_of(const struct spinlock *l)
+{
+	return l->rank < LOCK_RANKS && rank_name[l->rank] != NULL ? rank_name[l->rank] : "none";
+}
+
+void spin_init(struct spinlock *l, enum lock_rank rank)
+{
+	*l = (struct spinlock)SPINLOCK_INIT((uint8_t)rank);
+}
+
+void spin_wait(const struct spinlock *l, uint16_t ticket)
+{
+	cpu_count_up(&arch_this_cpu()->lock_waits);
+	while (atomic_load_explicit(&l->owner, memory_order_acquire) != ticket) {
+		tlb_serve();
+		arch_cpu_relax();
+	}
+}
+
+/* `l` may be taken after `held` if it ranks higher, or, where the caller says
+ * that it takes a further one, if it ranks the same and lies higher. */
+static bool may_follow(const struct spinlock *l, const struct spinlock *held, bool second)
+{
+	if (l->rank != held->rank)
+		return l->rank > held->rank;
+	return second && l > held;
+}
+
+void spin_check_order(const struct spinlock *l, bool second)
+{
+	const struct cpu *c = arch_this_cpu();
+
+	for (uint32_t i = 0; i < c->locks_held; i++) {
+		const struct spinlock *held = c->lock[i];
+		if (!may_follow(l, held, second))
+			panic("lock order: %s lock %p taken while %s lock %p is held", rank_of(l),
+			      (const void *)l, rank_of(held), (const void *)held);
+	}
+}
+
+void spin_note_taken(struct spinlock *l)
+{
+	struct cpu *c = arch_this_cpu();
+
+	ASSERT(c->locks_held < CPU_LOCKS_HELD);
+	c->lock[c->locks_held++] = l;
+	atomic_store_explicit(&l->holder, (uint16_t)(c->id + 1), memory_order_relaxed);
+}
+
+void spin_note_released(struct spinlock *l)
+{
+	struct cpu *c = arch_this_cpu();
+	uint32_t i = c->locks_held;
+
+	while (i > 0 && c->lock[i - 1] != l)
+		i--;
+	if (i == 0)
+		panic("%s lock %p released by CPU %u, which does not hold it", rank_of(l),
+		      (const void *)l, c->id);
+	for (; i < c->locks_held; i++)
+		c->lock[i - 1] = c->lock[i];
+	c->locks_held--;
+	atomic_store_explicit(&l->holder, 0, memory_order_relaxed);
+}
+
+bool spin_is_mine(const struct spinlock *l)
+{
+	return atomic_load_explicit(&l->holder, memory_order_relaxed) == arch_this_cpu()->id + 1;
+}
+
+void spin_check_none_held(void)
+{
+	const struct cpu *c = arch_this_cpu();
+
+	if (c->locks_held > 0)
+		panic("%s lock %p is held where none may be", rank_of(c->lock[c->locks_held - 1]),
+		      (const void *)c->lock[c->locks_held - 1]);
+}
+
+uint64_t spin_contended_total(void)
+{
+	uint64_t total = 0;
+
+	for (cpumask_t left = cpu_online_mask(); left != 0; left &= left - 1) {
+		const struct cpu *c = cpu_by_id[__builtin_ctzll(left)];
+		total += atomic_load_explicit(&c->lock_waits, memory_order_relaxed);
+	}
+	return total;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/symbol.h>
+#include <string.h>
+#include <test/test.h>
+
+/* A kernel made up for the test: its text begins 0x100 behind kernel_start, has
+ * a hole from 0x180 to 0x200, and ends at 0x240. */
+extern const char kernel_start[], symbol_names[];
+extern const uint32_t symbol_count;
+struct symbol {
+	uint32_t offset, name;
+};
+extern const struct symbol symbol_table[];
+
+const char kernel_start[0x1000];
+const char symbol_names[] = "alpha\0beta\0\0gamma";
+const struct symbol symbol_table[] = {
+	{ 0x100, 0 }, { 0x140, 6 }, { 0x180, 11 }, { 0x200, 12 }, { 0x240, 11 },
+};
+const uint32_t symbol_count = 5;
+
+static vaddr_t at(size_t offset)
+{
+	return (vaddr_t)kernel_start + offset;
+}
+
+static bool is(vaddr_t pc, const char *name, size_t want)
+{
+	size_t offset = 0;
+	const char *found = symbol_find(pc, &offset);
+
+	return found != NULL && strcmp(found, name) == 0 && offset == want;
+}
+
+TEST(symbol_names_each_byte_of_a_function)
+{
+	CHECK(is(at(0x100), "alpha", 0));
+	CHECK(is(at(0x13f), "alpha", 0x3f));
+	CHECK(is(at(0x140), "beta", 0));
+	CHECK(is(at(0x17f), "beta", 0x3f));
+	CHECK(is(at(0x200), "gamma", 0));
+	CHECK(is(at(0x23f), "gamma", 0x3f));
+}
+
+TEST(symbol_names_nothing_outside_of_functions)
+{
+	size_t offset = 77;
+
+	CHECK(symbol_find(0, &offset) == NULL);
+	CHECK(symbol_find(at(0) - 1, &offset) == NULL);
+	CHECK(symbol_find(at(0), &offset) == NULL);
+	CHECK(symbol_find(at(0xff), &offset) == NULL);
+	CHECK(symbol_find(at(0x180), &offset) == NULL);
+	CHECK(symbol_find(at(0x1ff), &offset) == NULL);
+	CHECK(symbol_find(at(0x240), &offset) == NULL);
+	CHECK(symbol_find(at(0x100000200), &offset) == NULL);
+	CHECK(symbol_find(UINTPTR_MAX, &offset) == NULL);
+	CHECK(offset == 77);
+}
+
+TEST(symbol_format_gives_offset_and_length)
+{
+	char text[32];
+
+	symbol_format(at(0x152), text, sizeof(text));
+	CHECK(strcmp(text, "beta+0x12/0x40") == 0);
+	symbol_format(0x1234, text, sizeof(text));
+	CHECK(strcmp(text, "0x0000000000001234") == 0);
+	symbol_format(at(0x152), text, 6);
+	CHECK(strcmp(text, "beta+") == 0);
+}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# make fuzz: each program of tests/fuzz/ with the core as the host knows it, driven
+# by libFuzzer for FUZZ_SECONDS. What it has learnt stays in build/fuzz/.
+
+FUZZ_SECONDS := 60
+SANITIZE-fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+fuzz-programs := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz-core := $(filter-out test/% boot/% %_test.c,$(host-src))
+
+$(eval $(call compile-rules,build/fuzz/obj,clang $(HOST_CFLAGS) $(SANITIZE-fuzz)))
+
+$(fuzz-programs): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.c.o $(fuzz-core:%=build/fuzz/obj/%.o)
+	$(call say,LD $@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^
+
+# A real archive to begin with; the rest it finds.
+fuzz: $(fuzz-programs) $(B)/boot.cpio
+	@for f in $(fuzz-programs); do \
+		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -len_control=0 \
+			-seed_inputs=$(B)/boot.cpio -artifact_prefix=build/fuzz/ \
+			-verbosity=0 -print_final_stats=1 $$f.corpus || exit 1; done
+
+-include $(fuzz-core:%=build/fuzz/obj/%.d)
+
+.PHONY: fuzz
