@@ -17,7 +17,7 @@ struct slab {
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
 void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
-                     enum lock_rank rank)
+		     enum lock_rank rank)
 {
 	ASSERT(size % OBJECT_GRANULE == 0 && size <= SLAB_SIZE_MAX);
 	*cache = (struct slab_cache){
@@ -129,7 +129,7 @@ static struct slab *slab_create(struct slab_cache *cache)
 
 /* ---- slots ---- */
 
-REQUIRES(cache->lock) static struct object *take_slot(struct slab_cache *cache)
+static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 {
 	struct slab *s = cache->used.first;
 
@@ -231,7 +231,7 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 }
 
 /* Moves the empty pages but `keep` to those that wait for a new ticket. */
-REQUIRES(cache->lock) static void ask_for_grace(struct slab_cache *cache, unsigned keep)
+static void ask_for_grace(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
 {
 	struct slab *s = cache->empty.first;
 
@@ -327,7 +327,7 @@ bool slab_ok(struct slab_cache *cache)
 
 	spin_lock(&cache->lock);
 	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
-	          list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
+		  list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
 	spin_unlock(&cache->lock);
 	return ok;
 }

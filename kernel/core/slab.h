@@ -50,7 +50,7 @@ struct slab_cache {
 /* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
  * OBJECT_GRANULE up to SLAB_SIZE_MAX). */
 void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
-                     enum lock_rank rank);
+		     enum lock_rank rank);
 
 /* A slot, zeroed behind the header, or NULL when no frame is to be had or the cache is
  * closed. Its generation is the one that the slot's next capabilities must carry. */

@@ -5,12 +5,23 @@
 #include <core/tlb.h>
 
 static const char *const rank_name[] = {
-	[LOCK_TREE] = "tree",           [LOCK_CSPACE] = "cspace", [LOCK_ASPACE] = "aspace",
-	[LOCK_MEMORY] = "memory",       [LOCK_IPC] = "ipc",       [LOCK_THREAD] = "thread",
-	[LOCK_RUN_QUEUE] = "run queue", [LOCK_TIMER] = "timer",   [LOCK_QUOTA] = "quota",
-	[LOCK_IRQ] = "irq",             [LOCK_SLAB] = "slab",     [LOCK_REAPER] = "reaper",
-	[LOCK_GRACE] = "grace",         [LOCK_KERNEL_MAP] = "kernel map",
-	[LOCK_FRAME] = "frame",         [LOCK_RANDOM] = "random", [LOCK_LOG] = "log",
+	[LOCK_TREE] = "tree",
+	[LOCK_CSPACE] = "cspace",
+	[LOCK_ASPACE] = "aspace",
+	[LOCK_MEMORY] = "memory",
+	[LOCK_IPC] = "ipc",
+	[LOCK_THREAD] = "thread",
+	[LOCK_RUN_QUEUE] = "run queue",
+	[LOCK_TIMER] = "timer",
+	[LOCK_QUOTA] = "quota",
+	[LOCK_IRQ] = "irq",
+	[LOCK_SLAB] = "slab",
+	[LOCK_REAPER] = "reaper",
+	[LOCK_GRACE] = "grace",
+	[LOCK_KERNEL_MAP] = "kernel map",
+	[LOCK_FRAME] = "frame",
+	[LOCK_RANDOM] = "random",
+	[LOCK_LOG] = "log",
 };
 _Static_assert(ARRAY_LEN(rank_name) == LOCK_RANKS, "every rank has a name");
 

@@ -10,7 +10,7 @@
 TEST(token_layout_is_published)
 {
 	_Static_assert(TOKEN_OBJECT_SHIFT == 32 && TOKEN_GEN_SHIFT == 16 && TOKEN_RIGHTS_SHIFT == 0,
-	               "the token is 32/16/16");
+		       "the token is 32/16/16");
 	_Static_assert(sizeof(rights_t) == 2 && sizeof(cap_t) == 8, "as abi/rights.h says");
 	uint64_t token = 0x12345678abcd9001;
 
@@ -141,8 +141,8 @@ TEST(slices_only_get_narrower)
 		      ST_BAD_ARG);
 		CHECK(do_derive(home, home, slice, RIGHTS_ALL, CAP_RANGE(150, 1), &part) ==
 		      ST_BAD_ARG);
-		CHECK(do_derive(home, home, slice, RIGHTS_ALL,
-		                CAP_RANGE(UINT32_MAX, UINT32_MAX), &part) == ST_BAD_ARG);
+		CHECK(do_derive(home, home, slice, RIGHTS_ALL, CAP_RANGE(UINT32_MAX, UINT32_MAX),
+				&part) == ST_BAD_ARG);
 		CHECK(do_derive(home, home, slice, RIGHTS_ALL, CAP_RANGE(120, 0), &part) ==
 		      ST_BAD_ARG);
 		CHECK(do_derive(home, home, slice, RIGHTS_ALL, CAP_RANGE(149, 1), &part) == ST_OK);
@@ -487,7 +487,8 @@ TEST(revoke_reaches_every_space)
 		for (unsigned j = 0; j < EACH; j++) {
 			struct cspace *from = i == 0 ? home : space[i - 1];
 			cap_t source = i == 0 ? h : all[i - 1][(j * 7) % EACH];
-			CHECK(do_derive(space[i], from, source, RIGHTS_ALL, 0, &all[i][j]) == ST_OK);
+			CHECK(do_derive(space[i], from, source, RIGHTS_ALL, 0, &all[i][j]) ==
+			      ST_OK);
 		}
 	}
 	CHECK(do_revoke_some(home, h) == ST_LATER); /* more than a batch */
@@ -549,7 +550,7 @@ TEST(nothing_is_derived_below_a_revoke)
 	struct cap_send send = { .ref = ref, .mask = RIGHTS_ALL };
 	CHECK(cap_transfer(home, &send, 1, &other) == ST_REVOKED);
 	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &other) == ST_OK); /* above it may */
-	CHECK(do_move(home, home, grandchild, &moved) == ST_OK); /* is no derivation */
+	CHECK(do_move(home, home, grandchild, &moved) == ST_OK);         /* is no derivation */
 	CHECK(do_revoke(home, beside) == ST_OK);
 	CHECK(do_drop(home, moved) == ST_BAD_CAP);
 	CHECK(o->caps == 3 && cap_tree_ok(o));
@@ -783,9 +784,9 @@ TEST(a_binding_is_kept_while_it_is_being_cut)
 	during.handle = h;
 	test_cut_hook = look_during_cut;
 	CHECK(do_revoke(home, child) == ST_OK);
-	CHECK(!during.unbound);              /* the owner has to come back */
-	CHECK(during.rebound == ST_LATER);   /* it is in use */
-	CHECK(during.revoked == ST_LATER);   /* from above too, it is not gone yet */
+	CHECK(!during.unbound);            /* the owner has to come back */
+	CHECK(during.rebound == ST_LATER); /* it is in use */
+	CHECK(during.revoked == ST_LATER); /* from above too, it is not gone yet */
 	test_cut_hook = NULL;
 	CHECK(do_revoke(home, h) == ST_OK);
 	CHECK(do_bind(home, h, t, 0) == ST_OK && test_object_of(t)->cuts == 1);

@@ -146,7 +146,7 @@ static status_t look(struct cspace *cs, cap_t handle, struct cap_ref *ref)
 }
 
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
-                   uint64_t word, cap_t *out)
+		   uint64_t word, cap_t *out)
 {
 	struct cap_ref ref;
 	status_t st = look(from, handle, &ref);
@@ -193,12 +193,12 @@ status_t do_bind(struct cspace *cs, cap_t handle, struct object *owner, unsigned
 	status_t st = look(cs, handle, &ref);
 
 	return st != ST_OK ? st
-	                   : cap_bind(&ref, owner, owner->gen, BIND_NONE,
-	                              &test_object_of(owner)->binding[i]);
+			   : cap_bind(&ref, owner, owner->gen, BIND_NONE,
+				      &test_object_of(owner)->binding[i]);
 }
 
 status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *rights,
-                 uint64_t *badge)
+		 uint64_t *badge)
 {
 	struct cap_ref ref;
 	status_t st = cap_lock(cs, handle, OBJ_ANY, 0, &ref);
