@@ -35,7 +35,8 @@ ENVIRONMENT = {**{k: v for k, v in os.environ.items() if not k.startswith(("MAKE
                "GIT_CEILING_DIRECTORIES": SCRATCH,
                "PYTHONPATH": "tools:tests", "BUILD": BUILD}
 TARGETS = {"host": ["build/host/asan/unit"], "host-tsan": ["build/host/tsan/unit"],
-           "guest": [f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio"], "e2e": ["image"],
+           "guest": [f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio"],
+           "e2e": ["image", f"{BUILD}/debug/kernel-test.elf"],
            "tools": ["help"]}
 
 

@@ -44,6 +44,9 @@ void arch_tlb_flush_tag(uint32_t tag);                                /* on this
  * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
 paddr_t frame_alloc_boot(unsigned count);
 
+/* The same for one frame that ends at or below `below`; false if there is none. */
+bool frame_take_boot(paddr_t below, paddr_t *out) MUST_CHECK;
+
 /* cpu.c */
 void arch_cpu_init_boot(void);          /* descriptor tables, features, protections */
 void arch_stack_guard_init(void);       /* new stack canary; its caller never returns */

@@ -317,13 +317,12 @@ static status_t move_check(const struct cap_ref *ref) REQUIRES(ref->object->tree
 static void move_to(struct cap_slot *slot, const struct cap_ref *ref, rights_t mask)
 	REQUIRES(ref->object->tree)
 {
-	struct object *o = ref->object;
 	struct cap_node *old = &ref->slot->node;
 
-	slot_fill(o, slot, old->parent, token_masked(ref->token, mask), ref->badge);
-	node_bequeath(o, old, &slot->node);
-	slot_clear(o, ref->slot);
-	slot_free(o, ref->slot);
+	slot_fill(ref->object, slot, old->parent, token_masked(ref->token, mask), ref->badge);
+	node_bequeath(ref->object, old, &slot->node);
+	slot_clear(ref->object, ref->slot);
+	slot_free(ref->object, ref->slot);
 }
 
 status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out)
@@ -591,7 +590,7 @@ static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, obj
 	atomic_store_explicit(&binding->token, to->token, memory_order_release);
 }
 
-status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
+UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
 		  enum cap_binding which, struct cap_slot *binding)
 {
 	status_t st = cap_hold(to);

@@ -113,9 +113,9 @@ status_t cspace_create(struct quota *q, struct cspace **out)
 		object_discard(o);
 		return ST_NO_MEMORY;
 	}
-	spin_lock(&o->lock);
+	spin_lock(&cs->obj.lock);
 	chunk_add(cs, cs->first);
-	spin_unlock(&o->lock);
+	spin_unlock(&cs->obj.lock);
 	*out = cs;
 	return ST_OK;
 }

@@ -414,6 +414,13 @@ paddr_t frame_alloc_boot(unsigned count)
 	return pa;
 }
 
+bool frame_take_boot(paddr_t below, paddr_t *out)
+{
+	ASSERT(!ready);
+	read_map();
+	return take_boot(1, below >> FRAME_SHIFT, out);
+}
+
 static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned access)
 {
 	vaddr_t va = (vaddr_t)entry(chunk * CHUNK_FRAMES);

@@ -1,18 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/boot.h>
 #include <core/cpu.h>
+#include <core/frame.h>
 #include <core/log.h>
+#include <core/random.h>
+#include <core/timer.h>
 #include <core/version.h>
 
+/* Linked into the kernel that runs the guest tests; never returns. */
 __attribute__((weak)) void kernel_test_main(void)
 {
+}
+
+static void log_idle(void)
+{
+	struct frame_stats frames;
+
+	frame_stats(&frames);
+	log_info("boot", "idle after %llu us, %llu KiB used",
+	         (unsigned long long)(time_now() / 1000),
+	         (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
 void kernel_main(const struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);
+	arch_cpu_init_boot();
+	arch_mmu_init();
+	frame_init();
+	random_init();
+	arch_stack_guard_init();
+	arch_interrupts_init();
+	timer_cpu_init();
+	cpu_set_online(&cpu_boot);
+	arch_cpus_start();
+	frame_free_loader();
+	log_idle();
 	kernel_test_main();
-	log_info("power", "off");
+	log_info("power", "off: the boot archive holds no root program");
 	arch_power_off(false);
 }

@@ -92,6 +92,12 @@ def crash_of_the_stack_is_reported_from_another():
 
 
 @case
+def crash_without_gs_ends_on_another_stack():
+    lines, _ = crash("gs")
+    check_exception("gs", lines, "#DF double fault; the kernel stack overflowed into its guard page")
+
+
+@case
 def crash_of_a_canary_is_reported():
     lines, functions = crash("canary")
     check("a stack canary was overwritten" in lines[0], lines[0])

@@ -2,6 +2,9 @@
 #include "feature.h"
 #include <core/format.h>
 
+/* What every CPU with long mode has at least (Intel SDM volume 3, section 4.1.4). */
+#define PHYSICAL_BITS_UNTOLD 36
+
 static const char *const names[FEATURE_COUNT] = {
 #define FEATURE_NAME(id, name, leaf, reg, bit, required) name,
 	FEATURE_LIST(FEATURE_NAME)
@@ -62,6 +65,8 @@ void feature_decode(const struct feature_leaves *from, struct feature_set *to)
 	decode_vendor(&from->vendor, to->vendor);
 	decode_model(from->basic.eax, to);
 	to->physical_bits = from->sizes.eax & 0xff;
+	if (to->physical_bits == 0)
+		to->physical_bits = PHYSICAL_BITS_UNTOLD;
 	to->arch_capabilities = from->arch_capabilities;
 	if (feature_has(to, FEATURE_XSAVE))
 		to->xcr0 = choose_xcr0(from);

@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/boot.h>
@@ -18,7 +19,7 @@
 #define FLUSH_PAGES_MAX 64
 
 static struct spinlock lock = SPINLOCK_INIT(LOCK_KERNEL_MAP);
-static paddr_t root;
+static LATE_CONST paddr_t root;
 static vaddr_t window_next = ARCH_DEVICE_MAP; /* guarded by lock */
 
 static uint64_t *table_at(uint64_t entry)
@@ -205,6 +206,8 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	uint64_t *table = table_at(root);
 	unsigned rights = ARCH_WRITE | ARCH_EXEC;
 
+	if (va < ARCH_DIRECT_MAP) /* not ours, or not even an address */
+		return false;
 	for (unsigned level = MMU_LEVELS;; level--) {
 		uint64_t e = __atomic_load_n(&table[mmu_index(va, level)], __ATOMIC_ACQUIRE);
 
@@ -359,6 +362,7 @@ void arch_mmu_init(void)
 	for (unsigned i = 0; i < ARRAY_LEN(windows); i++)
 		root_entry_make(windows[i]);
 	write_cr3(root);
+	smp_reserve();
 
 	/* Nothing refers to the boot tables any more; they map all of memory
 	 * writable and executable, so they are made useless. */

@@ -130,11 +130,13 @@ TEST(random_key_is_renewed_from_hardware)
 
 TEST(random_bytes_before_random_init_is_fatal)
 {
-	if (child_is_inner(__func__ + strlen("test_"))) {
+	static const char name[] = "random_bytes_before_random_init_is_fatal";
+
+	if (child_is_inner(name)) {
 		random_u64();
 		return;
 	}
-	child_run_case(&c, __func__ + strlen("test_"));
+	child_run_case(&c, name);
 	CHECK(child_gave_up(&c));
 	CHECK(child_said(&c, "panic: assertion failed: atomic_load(&seeded)") == 1);
 }

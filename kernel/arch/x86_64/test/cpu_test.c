@@ -3,6 +3,7 @@
 #include "../feature.h"
 #include "../probe.h"
 #include "../regs.h"
+#include "smp_call.h"
 #include <arch/arch.h>
 #include <core/frame.h>
 #include <test/test.h>
@@ -36,6 +37,51 @@ TEST(cpu_protections_are_on)
 	CHECK(read_cr4() == expected);
 	CHECK(read_cr0() == (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG));
 	CHECK(rdmsr(MSR_EFER) == (EFER_LME | EFER_LMA | EFER_NXE));
+}
+
+/* What one CPU has in its registers. */
+struct view {
+	uint64_t cr0, cr3, cr4, efer, pat, xcr0, interrupt_table;
+};
+
+static struct view views[CPU_MAX];
+static uint64_t canaries[CPU_MAX];
+
+static void look(void *unused)
+{
+	const uint32_t id = arch_this_cpu()->id;
+	struct table_pointer idt;
+
+	(void)unused;
+	__asm__ volatile("sidt %0" : "=m"(idt));
+	__asm__ volatile("movq %%gs:16, %0" : "=r"(canaries[id]));
+	views[id] = (struct view){
+		.cr0 = read_cr0(),
+		.cr3 = read_cr3(),
+		.cr4 = read_cr4(),
+		.efer = rdmsr(MSR_EFER),
+		.pat = rdmsr(MSR_PAT),
+		.xcr0 = cpu_has(FEATURE_XSAVE) ? read_xcr0() : 0,
+		.interrupt_table = idt.base,
+	};
+}
+
+static bool is_same(const struct view *a, const struct view *b)
+{
+	return a->cr0 == b->cr0 && a->cr3 == b->cr3 && a->cr4 == b->cr4 && a->efer == b->efer &&
+	       a->pat == b->pat && a->xcr0 == b->xcr0 && a->interrupt_table == b->interrupt_table;
+}
+
+TEST(cpu_protections_are_the_same_on_all)
+{
+	if (cpu_count() == 1)
+		SKIP("one CPU");
+	smp_call(cpu_online_mask(), look, NULL);
+	for (uint32_t id = 1; id < cpu_count(); id++) {
+		CHECK(is_same(&views[0], &views[id]));
+		for (uint32_t other = 0; other < id; other++)
+			CHECK(canaries[id] != canaries[other]);
+	}
 }
 
 TEST(cpu_vector_state_is_on)

@@ -163,6 +163,13 @@ static void crash_canary(void)
 		word[i] = 0;
 }
 
+/* What the handlers need to report anything is gone. */
+static void crash_gs(void)
+{
+	wrmsr(MSR_GS_BASE, 0);
+	crash_opcode();
+}
+
 static void fault_again(const void *context)
 {
 	(void)context;
@@ -205,6 +212,7 @@ static const struct {
 	{ "machine_check", crash_machine_check },
 	{ "stack", crash_stack },
 	{ "canary", crash_canary },
+	{ "gs", crash_gs },
 	{ "report", crash_report },
 	{ "panic", crash_panic },
 };

@@ -100,7 +100,7 @@ TEST(feature_bits_come_from_their_leaves)
 	struct feature_set s;
 
 	feature_decode(&none, &s);
-	CHECK(s.bits == 0 && s.xcr0 == 0);
+	CHECK(s.bits == 0 && s.xcr0 == 0 && s.physical_bits == 36);
 
 	leaves.structured.ebx = 1u << 20 | 1u << 7;
 	leaves.extended.edx = 1u << 20;

@@ -299,6 +299,17 @@ TEST(mmu_map_refuses_what_it_must)
 	frame_free(frame, 0);
 }
 
+TEST(mmu_translate_knows_kernel_addresses_only)
+{
+	const vaddr_t va = (vaddr_t)arch_phys_to_virt(boot_info.kernel_base);
+	paddr_t pa;
+	unsigned access;
+
+	CHECK(arch_kernel_translate(va, &pa, &access));
+	CHECK(!arch_kernel_translate(va & ~(0xffffull << 48), &pa, &access));
+	CHECK(!arch_kernel_translate(boot_info.kernel_base, &pa, &access));
+}
+
 TEST(mmu_map_leaves_a_taken_place_alone)
 {
 	const vaddr_t place = FREE_PLACE;
