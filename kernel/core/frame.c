@@ -271,7 +271,7 @@ bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
 	f->used.payer_slots = 0;
 	f->payer = 0;
 	f->order = (uint8_t)order;
-	f->flags = 0;
+	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
 	set_state(f, FRAME_USED);
 	*out = (paddr_t)n << FRAME_SHIFT;
 	return true;

@@ -73,4 +73,6 @@ static inline bool arch_fail_step(void)
 
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
+extern uint32_t host_slot_gen_max;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
+#define ARCH_SLOT_GEN_MAX    host_slot_gen_max
