@@ -26,6 +26,7 @@ struct boot_info;
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
+ *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  */
 
 /* Access of a mapping. Of the kernel's, which can all be read, writable and executable at

@@ -91,13 +91,13 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why)
 
 /* ---- links; the tree is locked ---- */
 
-REQUIRES(o->tree) static struct cap_node **first_child(struct object *o, struct cap_node *parent)
+static struct cap_node **first_child(struct object *o, struct cap_node *parent) REQUIRES(o->tree)
 {
 	return parent != NULL ? &parent->child : &o->children;
 }
 
-REQUIRES(o->tree)
 static void node_link(struct object *o, struct cap_node *parent, struct cap_node *n)
+	REQUIRES(o->tree)
 {
 	struct cap_node **first = first_child(o, parent);
 
@@ -109,7 +109,7 @@ static void node_link(struct object *o, struct cap_node *parent, struct cap_node
 	*first = n;
 }
 
-REQUIRES(o->tree) static void node_unlink(struct object *o, struct cap_node *n)
+static void node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
 	*(n->prev != NULL ? &n->prev->next : first_child(o, n->parent)) = n->next;
 	if (n->next != NULL)
@@ -118,8 +118,8 @@ REQUIRES(o->tree) static void node_unlink(struct object *o, struct cap_node *n)
 
 /* Up to CAP_HEIRS of the children of `n` become children of `heir` (NULL: of the object).
  * Returns how many. */
-REQUIRES(o->tree)
 static unsigned node_bequeath(struct object *o, struct cap_node *n, struct cap_node *heir)
+	REQUIRES(o->tree)
 {
 	struct cap_node *first = n->child;
 	struct cap_node *last = NULL;
@@ -157,9 +157,8 @@ static status_t node_may_get_child(const struct cap_node *n, unsigned depth)
 
 /* ---- slots; the tree is locked ---- */
 
-REQUIRES(o->tree)
 static void slot_fill(struct object *o, struct cap_slot *slot, struct cap_node *parent,
-                      uint64_t token, uint64_t badge)
+		      uint64_t token, uint64_t badge) REQUIRES(o->tree)
 {
 	slot->node.kind = CAP_SLOT;
 	slot->node.child = NULL;
@@ -172,13 +171,13 @@ static void slot_fill(struct object *o, struct cap_slot *slot, struct cap_node *
 
 /* From here on no look-up finds the slot. As long as it is linked it is a grave, and its
  * badge word says whose tree that is. If it was the object's last, that dies. */
-REQUIRES(o->tree) static uint64_t slot_clear(struct object *o, struct cap_slot *slot)
+static uint64_t slot_clear(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
 	uint32_t gen = gen_of(slot);
 
 	spin_lock(&o->lock);
 	atomic_store_explicit(&slot->gen, gen == ARCH_SLOT_GEN_MAX ? 0 : gen + 1,
-	                      memory_order_relaxed);
+			      memory_order_relaxed);
 	atomic_store_explicit(&slot->badge, token_of(slot), memory_order_relaxed);
 	set_flags(&slot->node, CAP_GRAVE);
 	atomic_store_explicit(&slot->token, 0, memory_order_release);
@@ -194,7 +193,7 @@ static cap_t slot_handle(const struct cap_slot *slot)
 }
 
 /* Gives a cleared slot without children back to its space. */
-REQUIRES(o->tree) static void slot_free(struct object *o, struct cap_slot *slot)
+static void slot_free(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
 	node_unlink(o, &slot->node);
 	set_flags(&slot->node, 0);
@@ -202,7 +201,7 @@ REQUIRES(o->tree) static void slot_free(struct object *o, struct cap_slot *slot)
 }
 
 /* Frees graves from `n` upwards whose last child has gone. */
-REQUIRES(o->tree) static void graves_free(struct object *o, struct cap_node *n)
+static void graves_free(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
 	while (n != NULL && (flags_of(n) & CAP_GRAVE) && n->child == NULL) {
 		struct cap_node *parent = n->parent;
@@ -214,7 +213,7 @@ REQUIRES(o->tree) static void graves_free(struct object *o, struct cap_node *n)
 
 /* What is below a cleared slot goes to its parent, as far as one piece reaches; with
  * nothing left below it, it is free. Returns how many nodes changed their parent. */
-REQUIRES(o->tree) static unsigned slot_bury(struct object *o, struct cap_slot *slot)
+static unsigned slot_bury(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
 	unsigned moved = node_bequeath(o, &slot->node, slot->node.parent);
 
@@ -244,7 +243,7 @@ static status_t badge_derive(unsigned type, uint64_t badge, uint64_t word, uint6
 }
 
 status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64_t badge,
-                    cap_t *out)
+		    cap_t *out)
 {
 	struct cap_slot *slot;
 
@@ -264,8 +263,8 @@ static uint64_t token_masked(uint64_t token, rights_t mask)
 	return token_make(token_object(token), token_gen(token), token_rights(token) & mask);
 }
 
-REQUIRES(ref->object->tree)
 static status_t derive_check(const struct cap_ref *ref, uint64_t word, uint64_t *badge)
+	REQUIRES(ref->object->tree)
 {
 	if (!cap_still(ref))
 		return ST_BAD_CAP;
@@ -275,15 +274,14 @@ static status_t derive_check(const struct cap_ref *ref, uint64_t word, uint64_t 
 	return st != ST_OK ? st : node_may_get_child(&ref->slot->node, CAP_DEPTH);
 }
 
-REQUIRES(ref->object->tree)
 static void derive_to(struct cap_slot *slot, const struct cap_ref *ref, rights_t mask,
-                      uint64_t badge)
+		      uint64_t badge) REQUIRES(ref->object->tree)
 {
 	slot_fill(ref->object, slot, &ref->slot->node, token_masked(ref->token, mask), badge);
 }
 
 status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
-                    cap_t *out)
+		    cap_t *out)
 {
 	struct cap_slot *slot;
 	uint64_t badge;
@@ -302,7 +300,7 @@ status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask
 
 /* ---- moving ---- */
 
-REQUIRES(ref->object->tree) static status_t move_check(const struct cap_ref *ref)
+static status_t move_check(const struct cap_ref *ref) REQUIRES(ref->object->tree)
 {
 	unsigned count = 0;
 
@@ -316,16 +314,15 @@ REQUIRES(ref->object->tree) static status_t move_check(const struct cap_ref *ref
 }
 
 /* A revoke that was under way finds its capability gone, and its mark with it. */
-REQUIRES(ref->object->tree)
 static void move_to(struct cap_slot *slot, const struct cap_ref *ref, rights_t mask)
+	REQUIRES(ref->object->tree)
 {
-	struct object *o = ref->object;
 	struct cap_node *old = &ref->slot->node;
 
-	slot_fill(o, slot, old->parent, token_masked(ref->token, mask), ref->badge);
-	node_bequeath(o, old, &slot->node);
-	slot_clear(o, ref->slot);
-	slot_free(o, ref->slot);
+	slot_fill(ref->object, slot, old->parent, token_masked(ref->token, mask), ref->badge);
+	node_bequeath(ref->object, old, &slot->node);
+	slot_clear(ref->object, ref->slot);
+	slot_free(ref->object, ref->slot);
 }
 
 status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out)
@@ -371,7 +368,7 @@ UNCHECKED_LOCKS static void transfer_lock(const struct cap_send *list, unsigned 
 }
 
 UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
-                                               uint64_t badge[])
+					       uint64_t badge[])
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct cap_send *s = &list[i];
@@ -390,7 +387,7 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 }
 
 UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
-                                      unsigned count, cap_t out[])
+				      unsigned count, cap_t out[])
 {
 	struct cap_slot *slot[MSG_CAPS];
 	uint64_t badge[MSG_CAPS];
@@ -458,7 +455,7 @@ bool cap_evict(struct cap_slot *slot, unsigned *work)
 /* ---- revoking and sweeping ---- */
 
 /* Takes a leaf that stands for a mapping or a binding, see above. */
-REQUIRES(o->tree) static bool leaf_take(struct object *o, struct cap_node *n)
+static bool leaf_take(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
 	if (n->kind == CAP_MAPPING)
 		return aspace_node_claim(n);
@@ -472,7 +469,7 @@ REQUIRES(o->tree) static bool leaf_take(struct object *o, struct cap_node *n)
 }
 
 /* Takes a binding out of the tree: from now on its owner may use it again. */
-REQUIRES(o->tree) static void binding_unlink(struct object *o, struct cap_slot *binding)
+static void binding_unlink(struct object *o, struct cap_slot *binding) REQUIRES(o->tree)
 {
 	node_unlink(o, &binding->node);
 	graves_free(o, binding->node.parent);
@@ -497,8 +494,8 @@ static bool leaf_cut(struct object *o, struct cap_node *n)
 
 /* Removes leaves below `root` (NULL: the object). Stops when nothing is left, when the
  * budget is used up, or at a leaf that has to be cut: that one is taken and returned. */
-REQUIRES(o->tree)
 static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned *budget)
+	REQUIRES(o->tree)
 {
 	struct cap_node *n = root;
 
@@ -579,9 +576,8 @@ status_t cap_inspect(const struct cap_ref *ref, enum object_type *type, rights_t
 
 /* ---- bindings and mappings ---- */
 
-REQUIRES(to->object->tree)
 static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, object_id_t owner,
-                         enum cap_binding which)
+			 enum cap_binding which) REQUIRES(to->object->tree)
 {
 	binding->node.kind = CAP_BINDING;
 	binding->node.which = (uint8_t)which;
@@ -594,8 +590,8 @@ static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, obj
 	atomic_store_explicit(&binding->token, to->token, memory_order_release);
 }
 
-status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
-                  enum cap_binding which, struct cap_slot *binding)
+UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
+		  enum cap_binding which, struct cap_slot *binding)
 {
 	status_t st = cap_hold(to);
 
@@ -705,7 +701,7 @@ static struct cap_node *node_after(struct cap_node *n, unsigned *depth)
 	return n->next;
 }
 
-REQUIRES(o->tree) static bool node_ok(struct object *o, struct cap_node *n, unsigned depth)
+static bool node_ok(struct object *o, struct cap_node *n, unsigned depth) REQUIRES(o->tree)
 {
 	bool grave = flags_of(n) & CAP_GRAVE;
 

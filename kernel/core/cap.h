@@ -88,7 +88,7 @@ struct cap_ref {
 static inline bool cap_still(const struct cap_ref *ref)
 {
 	return LIKELY(ref->object->gen == token_gen(ref->token) &&
-	              atomic_load_explicit(&ref->slot->gen, memory_order_relaxed) == ref->gen);
+		      atomic_load_explicit(&ref->slot->gen, memory_order_relaxed) == ref->gen);
 }
 
 /* `why`, or ST_BAD_CAP if the capability is dead. */
@@ -97,8 +97,8 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why);
 /* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes every
  * type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
 MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle,
-                                           enum object_type type, rights_t need,
-                                           struct cap_ref *out)
+					   enum object_type type, rights_t need,
+					   struct cap_ref *out)
 {
 	struct cap_slot *slot = cspace_slot(cs, (uint32_t)handle);
 
@@ -125,8 +125,8 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 
 /* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
 MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *cs, cap_t handle,
-                                                           enum object_type type, rights_t need,
-                                                           struct cap_ref *out)
+							   enum object_type type, rights_t need,
+							   struct cap_ref *out)
 {
 	status_t st = cap_find(cs, handle, type, need, out);
 
@@ -148,7 +148,7 @@ MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *
 /* The first capability to the new object `o`, with `rights`, in `cs`; from now on `o` is
  * live. ST_NO_MEMORY, ST_NO_SLOTS, ST_BAD_CAP: as from cspace_take; `o` is still new. */
 status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64_t badge,
-                    cap_t *out) MUST_CHECK;
+		    cap_t *out) MUST_CHECK;
 
 /* Derives: the new capability is a child of `from`, which needs RIGHT_COPY. Rights are
  * those of `from` and `mask`. word 0 keeps the badge or range. Else an endpoint's or
@@ -157,7 +157,7 @@ status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64
  * ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG: deeper
  * than CAP_DEPTH; as from cspace_take. */
 status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
-                    cap_t *out) MUST_CHECK;
+		    cap_t *out) MUST_CHECK;
 
 /* The capability changes its place and keeps its place in the tree. ST_TOO_BIG: it has
  * more than CAP_HEIRS children; as from cspace_take. */
@@ -178,7 +178,7 @@ void cap_revoke_abandon(const struct cap_ref *ref);
 
 /* Type and rights. Never the badge. */
 status_t cap_inspect(const struct cap_ref *ref, enum object_type *type,
-                     rights_t *rights) MUST_CHECK;
+		     rights_t *rights) MUST_CHECK;
 
 /* One capability on its way into another space. */
 struct cap_send {
@@ -190,7 +190,7 @@ struct cap_send {
 /* Derives or moves `count` capabilities, at most MSG_CAPS, all or none. A capability that
  * is moved may be there only once (ST_BAD_ARG). Errors as of cap_derive and cap_move. */
 status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
-                      cap_t out[]) MUST_CHECK;
+		      cap_t out[]) MUST_CHECK;
 
 /* ---- bindings and mappings ---- */
 
@@ -200,7 +200,7 @@ status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned c
  * by cap_unbind; it survives the drop of the capability. ST_LATER: the binding is in use.
  * ST_REVOKED as for cap_derive. */
 status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
-                  enum cap_binding which, struct cap_slot *binding) MUST_CHECK;
+		  enum cap_binding which, struct cap_slot *binding) MUST_CHECK;
 
 /* Empties `binding` without cap_cut. False: it is being cut on another CPU, come back. */
 bool cap_unbind(struct cap_slot *binding) MUST_CHECK;

@@ -55,7 +55,7 @@ static void frame_back(struct cspace *cs, void *frame)
 
 /* Enters the free slots of the newest chunk into the list, lowest first. Slot 0 is
  * never used. */
-REQUIRES(cs->obj.lock) static void chunk_add(struct cspace *cs, struct cap_slot *chunk)
+static void chunk_add(struct cspace *cs, struct cap_slot *chunk) REQUIRES(cs->obj.lock)
 {
 	uint32_t base = cs->slots;
 
@@ -70,7 +70,7 @@ REQUIRES(cs->obj.lock) static void chunk_add(struct cspace *cs, struct cap_slot 
 }
 
 /* Adds a chunk, and what directories it needs: all or nothing. */
-REQUIRES(cs->obj.lock) static status_t cspace_grow(struct cspace *cs)
+static status_t cspace_grow(struct cspace *cs) REQUIRES(cs->obj.lock)
 {
 	uint32_t number = cs->slots / CSPACE_CHUNK;
 	struct cap_slot ***root = cs->root;
@@ -113,9 +113,9 @@ status_t cspace_create(struct quota *q, struct cspace **out)
 		object_discard(o);
 		return ST_NO_MEMORY;
 	}
-	spin_lock(&o->lock);
+	spin_lock(&cs->obj.lock);
 	chunk_add(cs, cs->first);
-	spin_unlock(&o->lock);
+	spin_unlock(&cs->obj.lock);
 	*out = cs;
 	return ST_OK;
 }
@@ -123,7 +123,7 @@ status_t cspace_create(struct quota *q, struct cspace **out)
 /* ---- slots ---- */
 
 /* Takes one from the list; the space has one. */
-REQUIRES(cs->obj.lock) static struct cap_slot *slot_pop(struct cspace *cs)
+static struct cap_slot *slot_pop(struct cspace *cs) REQUIRES(cs->obj.lock)
 {
 	uint32_t index = cs->free;
 	struct cap_slot *slot = cspace_slot(cs, index);
@@ -135,7 +135,7 @@ REQUIRES(cs->obj.lock) static struct cap_slot *slot_pop(struct cspace *cs)
 	return slot;
 }
 
-REQUIRES(cs->obj.lock) static void slot_push(struct cspace *cs, struct cap_slot *slot)
+static void slot_push(struct cspace *cs, struct cap_slot *slot) REQUIRES(cs->obj.lock)
 {
 	uint32_t index = slot->index;
 

@@ -28,7 +28,7 @@
 enum cap_kind {
 	CAP_SLOT,    /* in a cspace; the user names it by handle */
 	CAP_BINDING, /* held by a kernel object: a thread's address space, a timer's
-	              * notification, the pin of a message block ... */
+		      * notification, the pin of a message block ... */
 	CAP_MAPPING, /* part of a struct mapping */
 };
 

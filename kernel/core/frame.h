@@ -36,6 +36,9 @@ enum frame_state {
 	FRAME_ABSENT, /* not RAM */
 };
 
+/* A slab page; the kind of its objects is in the low byte (slab.h). */
+#define FRAME_SLAB 0x100u
+
 struct frame {
 	union {
 		struct {
@@ -47,7 +50,7 @@ struct frame {
 	uint32_t payer;        /* object id of the quota that pays; 0: the kernel */
 	_Atomic uint8_t state; /* enum frame_state */
 	uint8_t order;
-	uint16_t flags;
+	_Atomic uint16_t flags; /* FRAME_SLAB, or 0 */
 };
 
 _Static_assert(sizeof(struct frame) == 16, "16 bytes a frame is the budget");

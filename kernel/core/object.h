@@ -46,10 +46,10 @@ enum object_kind {
 
 struct object {
 	struct spinlock lock;
-	object_gen_t gen; /* counted up by the kill; kept while the slot is free */
-	uint8_t type;     /* enum object_type or object_kind; constant for the slab page */
-	uint8_t flags;    /* guarded by tree; 0: the slot is free */
-	union {           /* guarded by tree */
+	object_gen_t gen;         /* counted up by the kill; kept while the slot is free */
+	uint8_t type;             /* enum object_type or object_kind; constant for the slab page */
+	uint8_t flags;            /* guarded by tree; 0: the slot is free */
+	union {                   /* guarded by tree */
 		uint32_t caps;    /* while live: capability slots that name it */
 		object_id_t next; /* while on a reaper's list */
 	};

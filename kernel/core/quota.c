@@ -72,7 +72,7 @@ bool quota_charge(struct quota *q, uint64_t bytes)
 
 /* What the parent gets back: all that is neither used nor reserved when nothing is used,
  * else what exceeds two chunks, but for one. */
-REQUIRES(q->obj.lock) static uint64_t quota_surplus(const struct quota *q)
+static uint64_t quota_surplus(const struct quota *q) REQUIRES(q->obj.lock)
 {
 	uint64_t kept = most(q->used, q->keep);
 
@@ -121,7 +121,8 @@ static void quota_init_caches(struct quota *q)
 {
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
 		if (object_ops[kind] != NULL)
-			slab_cache_init(&q->slab[kind], q, kind);
+			slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
+					object_ops[kind]->rank);
 	}
 }
 
@@ -130,7 +131,7 @@ void quota_init(void)
 	static struct slab_cache cache; /* of the root alone; nobody pays */
 	struct frame_stats stats;
 
-	slab_cache_init(&cache, NULL, OBJ_QUOTA);
+	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size, LOCK_QUOTA);
 	struct object *o = slab_alloc(&cache);
 	ASSERT(o != NULL);
 	frame_stats(&stats);
@@ -169,7 +170,7 @@ static bool quota_arguments_ok(uint64_t limit, uint64_t reservation)
 }
 
 status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
-                      struct quota **out)
+		      struct quota **out)
 {
 	if (!quota_arguments_ok(limit, reservation))
 		return ST_BAD_ARG;
@@ -201,8 +202,7 @@ discard:
 
 /* Between the two halves of a resize nothing is given back that the larger reservation
  * needs. Tells how much lacks for that. */
-static status_t resize_begin(struct quota *q, uint64_t limit, uint64_t reservation,
-                             uint64_t *lack)
+static status_t resize_begin(struct quota *q, uint64_t limit, uint64_t reservation, uint64_t *lack)
 {
 	status_t st = ST_OK;
 
@@ -291,9 +291,9 @@ unsigned quota_trim(struct quota *q)
 
 /* What can run or is large goes first. Kinds that no capability names go with others. */
 static const uint8_t close_order[] = {
-	OBJ_QUOTA, OBJ_THREAD,   OBJ_ASPACE,       OBJ_MEMORY, OBJ_DMA,   OBJ_IRQ,    OBJ_TIMER,
-	OBJ_REPLY, OBJ_ENDPOINT, OBJ_NOTIFICATION, OBJ_SCHED,  OBJ_NODE,  OBJ_IOPORT, OBJ_NONE,
-	OBJ_CSPACE,
+	OBJ_QUOTA, OBJ_THREAD, OBJ_ASPACE, OBJ_MEMORY,   OBJ_DMA,
+	OBJ_IRQ,   OBJ_TIMER,  OBJ_REPLY,  OBJ_ENDPOINT, OBJ_NOTIFICATION,
+	OBJ_SCHED, OBJ_NODE,   OBJ_IOPORT, OBJ_NONE,     OBJ_CSPACE,
 };
 
 _Static_assert(ARRAY_LEN(close_order) == OBJ_TYPES, "every type is destroyed");
@@ -366,6 +366,6 @@ bool quota_ok(struct quota *q, uint64_t frames)
 		promised += child->reservation;
 	}
 	return ok && used == q->used && promised == q->promised && q->used <= q->drawn &&
-	       q->drawn <= q->limit && q->reservation <= q->drawn && q->promised <= q->reservation &&
-	       q->keep == q->reservation;
+	       q->drawn <= q->limit && q->reservation <= q->drawn &&
+	       q->promised <= q->reservation && q->keep == q->reservation;
 }

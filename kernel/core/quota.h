@@ -70,7 +70,7 @@ void quota_frame_free(struct quota *q, paddr_t pa);
  * (ST_BAD_ARG). ST_NO_MEMORY: the object or the reservation does not fit; ST_TOO_BIG:
  * deeper than QUOTA_DEPTH. */
 status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
-                      struct quota **out) MUST_CHECK;
+		      struct quota **out) MUST_CHECK;
 
 /* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else is
  * resizing it. ST_BAD_ARG, ST_NO_MEMORY as above. */

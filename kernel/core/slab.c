@@ -16,15 +16,15 @@ struct slab {
 
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
-void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned kind)
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
+		     enum lock_rank rank)
 {
-	size_t size = object_ops[kind]->size;
-
 	ASSERT(size % OBJECT_GRANULE == 0 && size <= SLAB_SIZE_MAX);
 	*cache = (struct slab_cache){
 		.quota = q,
 		.size = (uint16_t)size,
-		.type = (uint8_t)kind,
+		.type = (uint8_t)type,
+		.rank = (uint8_t)rank,
 		.slots = (uint8_t)(SLAB_SIZE_MAX / size),
 	};
 	spin_init(&cache->lock, LOCK_SLAB);
@@ -118,7 +118,7 @@ static struct slab *slab_create(struct slab_cache *cache)
 		struct object *o = slot_at(cache, s, i);
 
 		*o = (struct object){ .type = cache->type };
-		spin_init(&o->lock, object_ops[cache->type]->rank);
+		spin_init(&o->lock, cache->rank);
 		spin_init(&o->tree, LOCK_TREE);
 	}
 	if (cache->quota != NULL)
@@ -129,7 +129,7 @@ static struct slab *slab_create(struct slab_cache *cache)
 
 /* ---- slots ---- */
 
-REQUIRES(cache->lock) static struct object *take_slot(struct slab_cache *cache)
+static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 {
 	struct slab *s = cache->used.first;
 
@@ -231,7 +231,7 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 }
 
 /* Moves the empty pages but `keep` to those that wait for a new ticket. */
-REQUIRES(cache->lock) static void ask_for_grace(struct slab_cache *cache, unsigned keep)
+static void ask_for_grace(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
 {
 	struct slab *s = cache->empty.first;
 
@@ -271,17 +271,16 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
 	return left;
 }
 
-struct object *slab_object(object_id_t id, unsigned kind)
+struct object *slab_object(object_id_t id, unsigned type)
 {
 	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
 
-	if (kind >= OBJECT_KINDS || !frame_exists(pa) ||
-	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | kind))
+	if (!frame_exists(pa) ||
+	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | type))
 		return NULL;
-	size_t offset = pa % FRAME_SIZE;
-	if (offset < OBJECT_GRANULE || (offset - OBJECT_GRANULE) % object_ops[kind]->size != 0)
-		return NULL;
-	return object_at(id);
+	struct object *o = object_at(id);
+	size_t offset = pa % FRAME_SIZE - OBJECT_GRANULE; /* of the head: very large */
+	return offset < FRAME_SIZE && offset % slab_of(o)->cache->size == 0 ? o : NULL;
 }
 
 /* ---- for tests ---- */
@@ -328,7 +327,7 @@ bool slab_ok(struct slab_cache *cache)
 
 	spin_lock(&cache->lock);
 	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
-	          list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
+		  list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
 	spin_unlock(&cache->lock);
 	return ok;
 }

@@ -35,6 +35,7 @@ struct slab_cache {
 	struct quota *quota; /* who pays; NULL: nobody (the root quota itself) */
 	uint16_t size;       /* of a slot, bytes */
 	uint8_t type;
+	uint8_t rank;  /* of the objects' locks */
 	uint8_t slots; /* in a page */
 
 	/* Guarded by lock. */
@@ -46,7 +47,10 @@ struct slab_cache {
 	uint64_t ticket;
 };
 
-void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned kind);
+/* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
+ * OBJECT_GRANULE up to SLAB_SIZE_MAX). */
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
+		     enum lock_rank rank);
 
 /* A slot, zeroed behind the header, or NULL when no frame is to be had or the cache is
  * closed. Its generation is the one that the slot's next capabilities must carry. */
@@ -67,9 +71,9 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
  * `keep`; grace_poll, before and after, is the caller's. Returns how many pages are left. */
 unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
 
-/* The object of `id`, if that is a slot for objects of `kind`, for as long as the caller
+/* The object of `id`, if that is a slot for objects of `type`, for as long as the caller
  * stays in the kernel; else NULL. Safe for any number. */
-struct object *slab_object(object_id_t id, unsigned kind);
+struct object *slab_object(object_id_t id, unsigned type);
 
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;

@@ -11,6 +11,7 @@
 char *host_phys, *host_window;
 _Thread_local int64_t host_steps_left = -1;
 uint16_t host_object_gen_mask = UINT16_MAX;
+uint32_t host_slot_gen_max = UINT32_MAX;
 
 void host_fail_step(int64_t n)
 {
@@ -22,7 +23,7 @@ void host_fail_step(int64_t n)
 static char *reserve(size_t size)
 {
 	long at = syscall(SYS_mmap, NULL, size, PROT_NONE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
 
 	if (at == -1)
 		abort();

@@ -8,13 +8,12 @@
  */
 #pragma once
 #include <core/types.h>
-#include <sched.h>
 #include <stdatomic.h>
 
-#define HOST_PHYS_SIZE    GIB(320)              /* physical addresses end here */
-#define HOST_TABLE_SIZE   (HOST_PHYS_SIZE / 256) /* 16 bytes for each frame */
-#define HOST_WINDOW_SIZE  (HOST_TABLE_SIZE + MIB(64))
-#define HOST_TLB_ENTRIES  1024
+#define HOST_PHYS_SIZE   GIB(320)               /* physical addresses end here */
+#define HOST_TABLE_SIZE  (HOST_PHYS_SIZE / 256) /* 16 bytes for each frame */
+#define HOST_WINDOW_SIZE (HOST_TABLE_SIZE + MIB(64))
+#define HOST_TLB_ENTRIES 1024
 
 /* User addresses, as on the machines that we have. */
 #define ARCH_USER_END    0x00007ffffffff000ull
@@ -25,11 +24,11 @@ struct host_cpu;
 struct host_user;
 
 struct arch_cpu {
-	struct host_cpu *host;     /* its thread; NULL: the program's first */
-	_Atomic uint32_t pending;  /* enum host_interrupt, one bit each */
-	_Atomic uint64_t *tlb;     /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
-	struct host_user *user;    /* modelled: what it knows of user page tables, user_mmu.c */
-	uint64_t timer;            /* what arch_timer_arm said last */
+	struct host_cpu *host;    /* its thread; NULL: the program's first */
+	_Atomic uint32_t pending; /* enum host_interrupt, one bit each */
+	_Atomic uint64_t *tlb;    /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
+	struct host_user *user;   /* modelled: what it knows of user page tables, user_mmu.c */
+	uint64_t timer;           /* what arch_timer_arm said last */
 };
 
 /* The program's first thread acts as the boot CPU, from its first instruction. */
@@ -40,10 +39,8 @@ static inline struct cpu *arch_this_cpu(void)
 	return host_this_cpu;
 }
 
-static inline void arch_cpu_relax(void)
-{
-	sched_yield();
-}
+/* There may be fewer processors than threads: who spins lets others run. */
+void arch_cpu_relax(void);
 
 /* Reserved by host_machine. */
 extern char *host_phys, *host_window;
@@ -82,4 +79,6 @@ static inline bool arch_fail_step(void)
 
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
+extern uint32_t host_slot_gen_max;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
+#define ARCH_SLOT_GEN_MAX    host_slot_gen_max

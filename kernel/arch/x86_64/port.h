@@ -93,3 +93,4 @@ static inline bool arch_fail_step(void)
 }
 
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
+#define ARCH_SLOT_GEN_MAX    UINT32_MAX

@@ -10,9 +10,16 @@ void (*test_cut_hook)(struct cap_slot *binding);
 
 void world_boot(uint16_t object_gen_mask, uint32_t slot_gen_max)
 {
+	struct boot_info info = host_usual_machine();
+
+	world_boot_on(&info, object_gen_mask, slot_gen_max);
+}
+
+void world_boot_on(const struct boot_info *info, uint16_t object_gen_mask, uint32_t slot_gen_max)
+{
 	cap_t handle;
 
-	host_boot_usual();
+	host_boot(info);
 	if (object_gen_mask != 0)
 		host_object_gen_mask = object_gen_mask;
 	if (slot_gen_max != 0)
@@ -139,7 +146,7 @@ static status_t look(struct cspace *cs, cap_t handle, struct cap_ref *ref)
 }
 
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
-                   uint64_t word, cap_t *out)
+		   uint64_t word, cap_t *out)
 {
 	struct cap_ref ref;
 	status_t st = look(from, handle, &ref);
@@ -186,12 +193,12 @@ status_t do_bind(struct cspace *cs, cap_t handle, struct object *owner, unsigned
 	status_t st = look(cs, handle, &ref);
 
 	return st != ST_OK ? st
-	                   : cap_bind(&ref, owner, owner->gen, BIND_NONE,
-	                              &test_object_of(owner)->binding[i]);
+			   : cap_bind(&ref, owner, owner->gen, BIND_NONE,
+				      &test_object_of(owner)->binding[i]);
 }
 
 status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *rights,
-                 uint64_t *badge)
+		 uint64_t *badge)
 {
 	struct cap_ref ref;
 	status_t st = cap_lock(cs, handle, OBJ_ANY, 0, &ref);

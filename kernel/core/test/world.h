@@ -13,6 +13,7 @@
 /* The usual machine and the root quota, whose generations wrap where the masks say
  * (0: as on a real machine). */
 void world_boot(uint16_t object_gen_mask, uint32_t slot_gen_max);
+void world_boot_on(const struct boot_info *info, uint16_t object_gen_mask, uint32_t slot_gen_max);
 
 /* The unit tests' own type of object: the kind OBJ_NONE. */
 struct test_object {
@@ -31,8 +32,7 @@ extern void (*test_cut_hook)(struct cap_slot *binding); /* called by the cut, if
 struct test_object *test_object_of(struct object *o);
 
 /* A new object with its first capability in `cs`; NULL if that does not work. */
-struct object *test_object_make(struct quota *q, struct cspace *cs, rights_t rights,
-                                cap_t *out);
+struct object *test_object_make(struct quota *q, struct cspace *cs, rights_t rights, cap_t *out);
 
 /* A space and a quota, live, whose first capability is in `home` (a space below the root
  * quota that world_boot makes). They abort when there is no memory. */
@@ -53,7 +53,7 @@ struct test_mapping {
 /* ---- calls by handle ---- */
 
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
-                   uint64_t word, cap_t *out);
+		   uint64_t word, cap_t *out);
 status_t do_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *out);
 status_t do_drop(struct cspace *cs, cap_t handle);
 status_t do_revoke_some(struct cspace *cs, cap_t handle);
@@ -62,7 +62,7 @@ status_t do_bind(struct cspace *cs, cap_t handle, struct object *owner, unsigned
 
 /* ST_OK if the handle names a live capability; its object, rights and badge. */
 status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *rights,
-                 uint64_t *badge);
+		 uint64_t *badge);
 
 /* Kills and destroys to the end. False: it was dead already. */
 bool do_destroy(struct object *o);
