@@ -414,18 +414,19 @@ static uint64_t block_ahead(const struct memory *m, uint64_t page)
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
+	const uint64_t base = m->base / FRAME_SIZE;
 	unsigned level = 0;
 
 	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
 		uint64_t span = level_pages(next);
-		uint64_t first = ALIGN_DOWN(page, span);
+		uint64_t first = ALIGN_DOWN(base + page, span);
 
-		if ((m->base / FRAME_SIZE + first) % span != 0 || first + span > m->pages)
+		if (first < base || first + span > base + m->pages)
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span)
+		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
 			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (frame_exists(m->base + (first + i) * FRAME_SIZE))
+			if (frame_exists((first + i) * FRAME_SIZE))
 				return level;
 		}
 		level = next;
