@@ -65,8 +65,16 @@ static uint64_t quota_take(struct quota *q, uint64_t min, uint64_t want)
 
 bool quota_charge(struct quota *q, uint64_t bytes)
 {
+	return !arch_fail_step() && quota_take(q, bytes, bytes) != 0;
+}
+
+bool quota_charge_trim(struct quota *q, uint64_t bytes)
+{
 	if (UNLIKELY(arch_fail_step()))
 		return false;
+	if (LIKELY(quota_take(q, bytes, bytes) != 0))
+		return true;
+	quota_trim(q);
 	return quota_take(q, bytes, bytes) != 0;
 }
 

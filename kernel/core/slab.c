@@ -73,11 +73,8 @@ static bool page_alloc(struct quota *q, paddr_t *out)
 {
 	paddr_t pa;
 
-	if (q != NULL && !quota_charge(q, FRAME_SIZE)) {
-		quota_trim(q);
-		if (!quota_charge(q, FRAME_SIZE))
-			return false;
-	}
+	if (q != NULL && !quota_charge_trim(q, FRAME_SIZE))
+		return false;
 	if (!frame_alloc(0, FRAME_ANY, &pa))
 		goto refund;
 	if (UNLIKELY(pa >= OBJECT_LIMIT)) {
@@ -275,7 +272,7 @@ struct object *slab_object(object_id_t id, unsigned type)
 {
 	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
 
-	if (!frame_exists(pa) ||
+	if (type > UINT8_MAX || !frame_exists(pa) ||
 	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | type))
 		return NULL;
 	struct object *o = object_at(id);
