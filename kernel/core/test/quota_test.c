@@ -390,6 +390,7 @@ TEST(quota_dies_with_its_last_capability)
 #define RACERS 4
 
 static struct quota *shared, *own[RACERS];
+static _Atomic unsigned racers_done;
 
 static void charge_and_refund(unsigned id)
 {
@@ -413,6 +414,9 @@ static void charge_and_refund(unsigned id)
 			CHECK(quota_resize(shared, MIB(1) + chance_below(&c, 64) * FRAME_SIZE,
 					   chance_below(&c, 64) * FRAME_SIZE) != ST_BAD_ARG);
 	}
+	racers_done++;
+	while (racers_done < RACERS)
+		arch_cpu_relax();
 	quota_refund(own[id], mine[1]);
 	quota_refund(shared, mine[0]);
 }
