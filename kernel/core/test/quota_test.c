@@ -432,15 +432,6 @@ TEST(quota_books_are_exact_under_races)
 	host_cpus_run(RACERS, charge_and_refund);
 	for (unsigned i = 0; i < RACERS; i++)
 		CHECK(quota_ok(own[i], 0) && own[i]->used == 0 && own[i]->drawn == 0);
-	{
-		extern int printf(const char *, ...);
-		struct quota *q[2] = { shared, top };
-		for (int i = 0; i < 2; i++)
-			printf("lim %lu res %lu keep %lu drawn %lu used %lu prom %lu ref %lu pages %u ok %d\n",
-			       q[i]->limit, q[i]->reservation, q[i]->keep, q[i]->drawn, q[i]->used,
-			       q[i]->promised, q[i]->refused, q[i]->slab[OBJ_QUOTA].pages,
-			       quota_ok(q[i], 0));
-	}
 	CHECK(quota_ok(shared, 0) && quota_ok(top, 0) && top->refused > 0);
 	CHECK(do_destroy(&top->obj) && used_after_all(quota_root) == before);
 }
