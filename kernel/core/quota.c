@@ -149,7 +149,6 @@ void quota_init(void)
 	q->reservation = q->keep = q->drawn = q->limit;
 	quota_init_caches(q);
 	o->flags = OBJECT_NEW;
-	o->caps = 1; /* the kernel's own: the root does not die with its last capability */
 	quota_root = q;
 }
 
