@@ -154,6 +154,15 @@ static void magazine_set_count(struct slab_magazine *m, uint32_t count)
 	atomic_store_explicit(&m->count, count, memory_order_relaxed);
 }
 
+static bool magazine_has(const struct slab_magazine *m, const struct object *o)
+{
+	for (uint32_t i = 0; i < magazine_count(m); i++) {
+		if (m->slot[i] == o)
+			return true;
+	}
+	return false;
+}
+
 /* Takes `m` (full, or to be emptied) down to `left` slots. */
 static void magazine_drain(struct slab_cache *cache, struct slab_magazine *m, uint32_t left)
 {
@@ -220,8 +229,7 @@ void slab_free(struct slab_cache *cache, struct object *o)
 		spin_unlock(&cache->lock);
 		return;
 	}
-	for (uint32_t i = 0; i < magazine_count(m); i++)
-		DEBUG_ASSERT(m->slot[i] != o);
+	DEBUG_ASSERT(!magazine_has(m, o));
 	if (UNLIKELY(magazine_count(m) == SLAB_MAGAZINE))
 		magazine_drain(cache, m, SLAB_MAGAZINE / 2);
 	uint32_t count = magazine_count(m);
