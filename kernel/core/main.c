@@ -18,8 +18,8 @@ static void log_idle(void)
 
 	frame_stats(&frames);
 	log_info("boot", "idle after %llu us, %llu KiB used",
-	         (unsigned long long)(time_now() / 1000),
-	         (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
+		 (unsigned long long)(time_now() / 1000),
+		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
 void kernel_main(const struct boot_info *info)

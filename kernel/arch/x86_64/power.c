@@ -19,7 +19,7 @@
 #define PM1_SCI_ENABLED       0x0001u
 #define PM1_SLEEP_TYPE(t)     ((t) << 10)
 #define PM1_SLEEP_ENABLE      0x2000u
-#define CONTROL_SLEEP_TYPE(t) ((t) << 2)
+#define CONTROL_SLEEP_TYPE(t) ((unsigned)(t) << 2)
 #define CONTROL_SLEEP_ENABLE  0x20u
 
 /* Command port of the keyboard controller (8042), and to pulse the reset line. */
