@@ -26,7 +26,6 @@ enum madt_type {
 	MADT_IOAPIC = 1,
 	MADT_OVERRIDE = 2,
 	MADT_CPU_NMI = 4,
-	MADT_LAPIC_BASE = 5,
 	MADT_X2APIC_CPU = 9,
 	MADT_X2APIC_NMI = 10,
 };
@@ -211,12 +210,6 @@ static bool add_override(struct acpi_info *info, const struct table *e)
 	return true;
 }
 
-static bool set_lapic_base(struct acpi_info *info, paddr_t base)
-{
-	info->lapic_base = base;
-	return base != 0;
-}
-
 static bool madt_entry(struct acpi_info *info, const struct table *e)
 {
 	switch (get8(e, 0)) {
@@ -228,8 +221,6 @@ static bool madt_entry(struct acpi_info *info, const struct table *e)
 		return e->size >= 12 && add_ioapic(info, e);
 	case MADT_OVERRIDE:
 		return e->size >= 10 && add_override(info, e);
-	case MADT_LAPIC_BASE:
-		return e->size >= 12 && set_lapic_base(info, get(e, 4, 8));
 	default:
 		return true;
 	}
@@ -285,7 +276,6 @@ static status_t madt_parse(struct walk *w, const struct table *madt)
 
 	if (madt->size < MADT_ENTRIES)
 		return corrupt(w, "the MADT is too short");
-	info->lapic_base = get32(madt, 36);
 	info->has_8259 = (get32(madt, 40) & MADT_8259) != 0;
 	for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
 		info->isa[irq] = (struct acpi_line){ .gsi = irq };

@@ -60,7 +60,6 @@ struct acpi_power {
 
 struct acpi_info {
 	/* MADT */
-	paddr_t lapic_base;
 	bool has_8259;
 	uint32_t cpu_count; /* entries of cpu[]: those that firmware enabled */
 	uint32_t cpus_left_out;

@@ -8,6 +8,7 @@
 
 #define APIC_BASE_X2APIC  (1ul << 10)
 #define APIC_BASE_ENABLED (1ul << 11)
+#define APIC_BASE_ADDRESS 0x000ffffffffff000ul
 
 #define REG_ID            0x020u
 #define REG_VERSION       0x030u
@@ -62,11 +63,11 @@ static void reg_write(uint32_t reg, uint32_t value)
 		*(volatile uint32_t *)(registers + reg) = value;
 }
 
-void lapic_init(paddr_t base, bool use_x2apic)
+void lapic_init(bool use_x2apic)
 {
 	x2apic = use_x2apic;
 	if (!x2apic)
-		registers = arch_device_map(base, REG_PAGE);
+		registers = arch_device_map(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, REG_PAGE);
 }
 
 void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints)

@@ -16,18 +16,17 @@ struct lapic_vectors {
 	uint8_t timer, error, spurious;
 };
 
-/* Chooses the mode; `base` is where the registers lie without x2APIC. A CPU that
- * has x2APIC must use it: firmware may have switched it on, and the only way
- * back is off. */
-void lapic_init(paddr_t base, bool x2apic);
+/* Chooses the mode. A CPU that has x2APIC must use it: firmware may have switched
+ * it on, and the only way back is off. */
+void lapic_init(bool x2apic);
 
 /* Sets up this CPU's: everything masked but what `vectors` names and, on the
  * local pins whose bits are set in `nmi_lints`, NMIs. */
 void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints);
 
-bool lapic_is_x2apic(void);
-uint32_t lapic_id(void); /* this CPU's number among the controllers */
-void lapic_eoi(void);    /* ends the interrupt being served */
+bool lapic_is_x2apic(void); /* the mode that lapic_init was told */
+uint32_t lapic_id(void);    /* this CPU's number among the controllers */
+void lapic_eoi(void);       /* ends the interrupt being served */
 
 /* Error bits since the last call (figure 11-9). */
 uint32_t lapic_take_errors(void);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "firmware.h"
 #include "mmu.h"
-#include "regs.h"
 #include <arch/arch.h>
 #include <core/boot.h>
 #include <core/log.h>
 #include <core/panic.h>
-
-#define APIC_BASE_ADDRESS 0x000ffffffffff000ul
 
 struct acpi_info firmware;
 
@@ -52,10 +49,7 @@ static const uint8_t *table_bytes(void *context, paddr_t pa, size_t size)
 
 static void assume_plain_pc(void)
 {
-	firmware = (struct acpi_info){
-		.lapic_base = rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS,
-		.has_8259 = true,
-	};
+	firmware = (struct acpi_info){ .has_8259 = true };
 	for (uint32_t irq = 0; irq < ACPI_ISA_IRQS; irq++)
 		firmware.isa[irq] = (struct acpi_line){ .gsi = irq };
 }

@@ -119,7 +119,7 @@ void irq_init(void)
 	if (firmware.has_8259)
 		pic_disable();
 	ioapics_init();
-	lapic_init(firmware.lapic_base, cpu_has(FEATURE_X2APIC));
+	lapic_init(cpu_has(FEATURE_X2APIC));
 	irq_cpu_init();
 	log_info("irq", "%s, %u lines, %u vectors for devices",
 		 lapic_is_x2apic() ? "x2APIC" : "xAPIC", ioapic_line_count(),
@@ -239,5 +239,4 @@ void arch_interrupts_init(void)
 	power_init(&firmware.power);
 	irq_init();
 	time_init();
-	timer_cpu_init();
 }

@@ -53,6 +53,7 @@ struct irq_counts {
 	_Atomic uint64_t errors;   /* reported by the local APIC */
 } ALIGNED(64);
 
+/* Those of CPU `cpu`, whether it is up or not. */
 const struct irq_counts *irq_counts(uint32_t cpu);
 
 /* Silences the 8259s, takes over the I/O APICs and this CPU's local APIC. */
@@ -78,11 +79,13 @@ struct irq_line {
 /* The line of one of the 16 interrupts of the old PC. */
 MUST_CHECK bool irq_isa_line(uint32_t isa, struct irq_line *out);
 
-/* Sends the line's interrupts to `s` (which has a vector) on CPU `cpu`, and
- * leaves it masked. ST_BAD_ARG: no such line or CPU; ST_UNSUPPORTED: the I/O
- * APIC can't name that CPU. */
+/* Sends the line's interrupts to `s` (which has a vector, and no other line) on
+ * CPU `cpu`, and leaves it masked. Nobody else may use the line. ST_BAD_ARG: no
+ * such line or CPU; ST_UNSUPPORTED: the I/O APIC can't name that CPU. */
 MUST_CHECK status_t irq_route(struct irq_source *s, const struct irq_line *line, uint32_t cpu);
 
+/* Holds the line's interrupts back (edges are lost then), and lets them through
+ * again. Nothing happens without a line. */
 void irq_mask(const struct irq_source *s);
 void irq_unmask(const struct irq_source *s);
 

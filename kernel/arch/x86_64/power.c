@@ -22,8 +22,12 @@
 #define CONTROL_SLEEP_TYPE(t) ((t) << 2)
 #define CONTROL_SLEEP_ENABLE  0x20u
 
-/* Firmware may take its time to switch to ACPI mode; the processor is at rest
- * sometime after the write that asks for it. Reads of a port, roughly 1 us each. */
+/* Command port of the keyboard controller (8042), and to pulse the reset line. */
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_RESET   0xfe
+
+/* Turns of a loop: a millisecond at least, and much longer in an emulator. The
+ * clock may be what has failed. */
 #define SPIN_MAX 1000000
 
 /* A register of one byte, in one of the two spaces; both zero: none. */
@@ -72,6 +76,13 @@ void power_init(const struct acpi_power *acpi)
 		log_warn("power", "firmware names no way to switch off");
 }
 
+/* What was asked of the machine takes effect a while after the write. */
+static void give_time(void)
+{
+	for (unsigned n = 0; n < SPIN_MAX; n++)
+		arch_cpu_relax();
+}
+
 /* The PM1 registers obey only in ACPI mode. */
 static void enter_acpi_mode(uint16_t pm1a)
 {
@@ -104,24 +115,21 @@ static void sleep_s5(void)
 		if (is_port(&power.pm1b_control))
 			pm1_sleep((uint16_t)power.pm1b_control.address, power.s5_type_b);
 	}
-	for (unsigned n = 0; n < SPIN_MAX; n++)
-		arch_cpu_relax();
+	give_time();
 }
 
-/* The keyboard controller's command that pulses the reset line (PC AT, 8042);
- * micro-VMs without ACPI, such as Firecracker, take it for their end. */
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_RESET   0xfe
-
-/* An exception without a table to handle it shuts the processor down: a reset
- * on most machines, the end of QEMU's microvm. */
-static NORETURN void triple_fault(void)
+/* The ways that a PC has had to begin anew: what ACPI names, the keyboard
+ * controller's pulse on the reset line, and an exception that can't be handled,
+ * which shuts the processor down. Virtual machines without power-off, such as
+ * Firecracker's and QEMU's microvm, take one of these for their end. */
+NORETURN static void restart(void)
 {
-	static const struct {
-		uint16_t limit;
-		uint64_t base;
-	} __attribute__((packed)) no_table;
+	static const struct table_pointer no_table;
 
+	if (byte_write(&reset, power.reset_value))
+		give_time();
+	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+	give_time();
 	__asm__ volatile("lidt %0; ud2" : : "m"(no_table));
 	__builtin_unreachable();
 }
@@ -144,11 +152,6 @@ void arch_power_off(bool failure)
 	if (failure)
 		signal_failure();
 	sleep_s5();
-	log_error("power", "can't switch this machine off; resetting it");
-	if (byte_write(&reset, power.reset_value)) {
-		for (unsigned n = 0; n < SPIN_MAX; n++)
-			arch_cpu_relax();
-	}
-	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-	triple_fault();
+	log_error("power", "this machine can't be switched off: restarting it");
+	restart();
 }

@@ -57,7 +57,7 @@ static paddr_t start_table[START_TABLES];
 void smp_reserve(void)
 {
 	if (!frame_take_boot(REAL_MODE_END, &trampoline))
-		trampoline = 0;
+		log_warn("smp", "no memory below 1 MiB to start other CPUs in");
 }
 
 static bool start_tables_make(void)

@@ -276,7 +276,8 @@ static const char *find_rates(void)
 
 	clock.tsc_hz = tsc_hz_told();
 	if (is_tsc_rate(clock.tsc_hz)) {
-		clock.lapic_hz = measure_lapic(clock.tsc_hz);
+		if (!clock.deadline)
+			clock.lapic_hz = measure_lapic(clock.tsc_hz);
 		return "CPUID";
 	}
 	if (reference_find(&r)) {
@@ -292,9 +293,10 @@ static const char *find_rates(void)
 
 void time_init(void)
 {
+	clock.deadline = cpu_has(FEATURE_TSC_DEADLINE) && cpu_has(FEATURE_INVARIANT_TSC);
 	lapic_timer_init(false);
 	const char *source = find_rates();
-	if (!is_tsc_rate(clock.tsc_hz) || clock.lapic_hz == 0)
+	if (!is_tsc_rate(clock.tsc_hz) || (clock.lapic_hz == 0 && !clock.deadline))
 		boot_refuse("the clocks make no sense: TSC %llu Hz, APIC timer %llu Hz by %s",
 			    (unsigned long long)clock.tsc_hz, (unsigned long long)clock.lapic_hz,
 			    source);
@@ -303,7 +305,6 @@ void time_init(void)
 	scale_init(&clock.tsc_to_ns, clock.tsc_hz, NS_PER_SECOND);
 	scale_init(&clock.ns_to_tsc, NS_PER_SECOND, clock.tsc_hz);
 	scale_init(&clock.ns_to_lapic, NS_PER_SECOND, clock.lapic_hz);
-	clock.deadline = cpu_has(FEATURE_TSC_DEADLINE) && cpu_has(FEATURE_INVARIANT_TSC);
 	atomic_store(&clamped, !cpu_has(FEATURE_INVARIANT_TSC));
 	time_cpu_init();
 	atomic_store(&ready, true);

@@ -34,4 +34,5 @@ uint64_t time_clamp(_Atomic uint64_t *latest, uint64_t now);
 /* Waits, serving shootdowns, until `*flag` is `wanted`, at most `ns`. */
 MUST_CHECK bool time_wait_for(_Atomic uint32_t *flag, uint32_t wanted, uint64_t ns);
 
+/* Waits so long, serving shootdowns. */
 void time_wait(uint64_t ns);

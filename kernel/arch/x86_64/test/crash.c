@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "../cpu.h"
 #include "../regs.h"
+#include "../time.h"
 #include <arch/arch.h>
 #include <core/cpu.h>
+#include <core/log.h>
 #include <core/panic.h>
 #include <test/runner.h>
 #include "probe.h"
+#include "smp_call.h"
 
 /* Each of these ends the kernel with the report of one exception, for
  * tests/e2e/crash.py. #TS and #AC can't be had in ring 0. `int` stands in for a
@@ -15,6 +18,7 @@
 #define DESCRIPTOR_PRESENT (1ull << 47)
 #define NON_CANONICAL      0x8000000000000000ul
 #define OPCODE_RET         0xc3
+#define TURNS_NS           5000000ull
 
 /* The address, with the compiler kept from knowing it. */
 static volatile uint64_t *at(uintptr_t address)
@@ -186,6 +190,34 @@ static void crash_panic(void)
 	panic("as it was asked for");
 }
 
+/* The other CPUs spin in the kernel, deaf to interrupts; a panic stops them. */
+static _Atomic uint64_t turns;
+
+static void turn(void *arg)
+{
+	(void)arg;
+	for (;;)
+		atomic_fetch_add(&turns, 1);
+}
+
+static void report_turns(const void *context)
+{
+	uint64_t then = atomic_load(&turns);
+
+	(void)context;
+	time_wait(TURNS_NS);
+	log_raw("  the others made %lu turns before the report, %lu in it", then,
+		atomic_load(&turns) - then);
+}
+
+static void crash_others(void)
+{
+	smp_call_begin(smp_others(), turn, NULL);
+	while (atomic_load(&turns) == 0)
+		arch_cpu_relax();
+	panic_report(report_turns, NULL, "while the others spin");
+}
+
 static const struct {
 	const char *name;
 	void (*crash)(void);
@@ -215,6 +247,7 @@ static const struct {
 	{ "gs", crash_gs },
 	{ "report", crash_report },
 	{ "panic", crash_panic },
+	{ "others", crash_others },
 };
 
 void test_crash(const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* QEMU keeps translations for each CPU as a processor does, so a flush that is
  * missed shows here. */
-#include "smp_call.h"
 #include "../probe.h"
+#include "smp_call.h"
 #include <arch/arch.h>
 #include <core/frame.h>
 #include <core/tlb.h>
