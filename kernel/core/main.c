@@ -26,6 +26,7 @@ void kernel_main(const struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);
+	log_configure();
 	arch_cpu_init_boot();
 	arch_mmu_init();
 	frame_init();
