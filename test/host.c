@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 	(void)argc;
 	names = argv + 1;
 	test_report = mmap(NULL, sizeof(*test_report), PROT_READ | PROT_WRITE,
-	                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (test_report == MAP_FAILED)
 		abort();
 	return test_run(is_wanted) ? 0 : 1;

@@ -8,9 +8,9 @@
 #include <core/spinlock.h>
 
 /* All numbers here are frame numbers unless they are called pa. */
-#define LOW_END   (GIB(4) >> FRAME_SHIFT)
+#define LOW_END    (GIB(4) >> FRAME_SHIFT)
 #define FRAMES_MAX (FRAME_LIMIT >> FRAME_SHIFT)
-#define ORDERS    (FRAME_ORDER_MAX + 1)
+#define ORDERS     (FRAME_ORDER_MAX + 1)
 
 /* The table is mapped a region at a time: the entries of 1 GiB of addresses, in
  * pages that hold the entries of a chunk each. Where a chunk has no RAM, all
@@ -280,16 +280,16 @@ bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
 NORETURN static void refuse_free(paddr_t pa, unsigned order)
 {
 	static const char *const what[] = {
-		[FRAME_TAIL] = "inside a block",  [FRAME_FREE] = "free already",
-		[FRAME_CACHED] = "free already",  [FRAME_USED] = "allocated",
+		[FRAME_TAIL] = "inside a block", [FRAME_FREE] = "free already",
+		[FRAME_CACHED] = "free already", [FRAME_USED] = "allocated",
 		[FRAME_BOOT] = "taken for ever", [FRAME_ABSENT] = "not RAM",
 	};
 
 	if (!frame_exists(pa))
 		panic("frame_free: 0x%lx is not RAM", pa);
 	const struct frame *f = frame_of(pa);
-	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order,
-	      what[state_of(f)], f->order);
+	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[state_of(f)],
+	      f->order);
 }
 
 void frame_free(paddr_t pa, unsigned order)
@@ -297,7 +297,7 @@ void frame_free(paddr_t pa, unsigned order)
 	struct frame *f = frame_of(pa);
 
 	if (UNLIKELY(pa % FRAME_SIZE != 0 || !frame_exists(pa) || state_of(f) != FRAME_USED ||
-	             f->order != order))
+		     f->order != order))
 		refuse_free(pa, order);
 
 	uint32_t n = (uint32_t)(pa >> FRAME_SHIFT);
@@ -376,7 +376,7 @@ static void cut_occupied(struct extent_list *l)
 	extent_cut(l, b->kernel_base / FRAME_SIZE, round_to_frame(b->kernel_base + b->kernel_size));
 	if (b->archive_size > 0)
 		extent_cut(l, b->archive_base / FRAME_SIZE,
-		           round_to_frame(b->archive_base + b->archive_size));
+			   round_to_frame(b->archive_base + b->archive_size));
 }
 
 static void read_map(void)
@@ -501,8 +501,8 @@ static void map_regions(void)
 		const struct extent *e = &boot.ram.at[i];
 		uint64_t region = e->base / REGION_FRAMES;
 
-		for (region = region > next ? region : next;
-		     region * REGION_FRAMES < e->end; region++)
+		for (region = region > next ? region : next; region * REGION_FRAMES < e->end;
+		     region++)
 			map_region(region, absent);
 		next = region;
 		frames_total += e->end - e->base;
@@ -566,8 +566,8 @@ void frame_init(void)
 		first_zone[FRAME_ANY] = FRAME_HIGH;
 	ready = true;
 	frame_stats(&s);
-	log_info("frame", "%lu MiB of RAM, %lu KiB of it in use",
-	         (s.total << FRAME_SHIFT) / MIB(1), ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
+	log_info("frame", "%lu MiB of RAM, %lu KiB of it in use", (s.total << FRAME_SHIFT) / MIB(1),
+		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
 void frame_free_loader(void)
@@ -593,8 +593,8 @@ REQUIRES(z->lock) static bool lists_ok(const struct zone *z, enum frame_zone zon
 			const struct frame *f = entry(n);
 			const struct frame *buddy = entry(n ^ (1u << order));
 
-			if (state_of(f) != FRAME_FREE || f->order != order || f->free.prev != prev ||
-			    n % (1u << order) != 0 || zone_of(n) != zone)
+			if (state_of(f) != FRAME_FREE || f->order != order ||
+			    f->free.prev != prev || n % (1u << order) != 0 || zone_of(n) != zone)
 				return false;
 			if (order < FRAME_ORDER_MAX && state_of(buddy) == FRAME_FREE &&
 			    buddy->order == order)

@@ -28,10 +28,10 @@ static struct {
 
 	/* Guarded by lock. */
 	enum grace_state state;
-	uint64_t begun;   /* periods begun, the running one included */
+	uint64_t begun; /* periods begun, the running one included */
 	uint64_t ended;
-	uint64_t wanted;  /* highest ticket drawn */
-	cpumask_t inside; /* CPUs that may not have been outside since the beginning */
+	uint64_t wanted;         /* highest ticket drawn */
+	cpumask_t inside;        /* CPUs that may not have been outside since the beginning */
 	uint64_t exits[CPU_MAX]; /* kernel_exits at the beginning, of these */
 } grace = { .lock = SPINLOCK_INIT(LOCK_GRACE) };
 
@@ -89,8 +89,8 @@ REQUIRES(grace.lock) static void note_exits(void)
 {
 	for (cpumask_t left = grace.inside; left != 0; left &= left - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(left);
-		uint64_t now = atomic_load_explicit(&cpu_by_id[id]->kernel_exits,
-		                                    memory_order_acquire);
+		uint64_t now =
+			atomic_load_explicit(&cpu_by_id[id]->kernel_exits, memory_order_acquire);
 		if (now != grace.exits[id])
 			grace.inside &= ~(1ull << id);
 	}

@@ -8,21 +8,21 @@
 #pragma once
 
 enum lock_rank {
-	LOCK_TREE = 1,  /* derivation tree of one object */
-	LOCK_CSPACE,    /* capability slots */
-	LOCK_ASPACE,    /* address space */
-	LOCK_MEMORY,    /* memory object */
-	LOCK_IPC,       /* endpoint, notification and the other small objects */
-	LOCK_THREAD,    /* thread */
-	LOCK_RUN_QUEUE, /* one CPU's run queue */
-	LOCK_TIMER,     /* one CPU's deadline queue */
-	LOCK_IRQ,       /* registers of one I/O APIC */
-	LOCK_QUOTA,     /* quota */
-	LOCK_SLAB,      /* slab cache */
-	LOCK_GRACE,     /* the count of grace periods */
+	LOCK_TREE = 1,   /* derivation tree of one object */
+	LOCK_CSPACE,     /* capability slots */
+	LOCK_ASPACE,     /* address space */
+	LOCK_MEMORY,     /* memory object */
+	LOCK_IPC,        /* endpoint, notification and the other small objects */
+	LOCK_THREAD,     /* thread */
+	LOCK_RUN_QUEUE,  /* one CPU's run queue */
+	LOCK_TIMER,      /* one CPU's deadline queue */
+	LOCK_IRQ,        /* registers of one I/O APIC */
+	LOCK_QUOTA,      /* quota */
+	LOCK_SLAB,       /* slab cache */
+	LOCK_GRACE,      /* the count of grace periods */
 	LOCK_KERNEL_MAP, /* the kernel's own page tables */
-	LOCK_FRAME,     /* buddy allocator of one zone */
-	LOCK_RANDOM,    /* entropy pool */
-	LOCK_LOG,       /* log ring; may be taken with anything held */
+	LOCK_FRAME,      /* buddy allocator of one zone */
+	LOCK_RANDOM,     /* entropy pool */
+	LOCK_LOG,        /* log ring; may be taken with anything held */
 	LOCK_RANKS,
 };

@@ -276,8 +276,8 @@ void slab_stats(struct slab_cache *cache, struct slab_stats *out)
 }
 
 /* With the cache's lock held. */
-static bool list_ok(const struct slab_cache *cache, const struct slab_list *list,
-                    uint64_t *pages, uint64_t *taken)
+static bool list_ok(const struct slab_cache *cache, const struct slab_list *list, uint64_t *pages,
+		    uint64_t *taken)
 {
 	const struct slab *prev = NULL;
 
@@ -293,7 +293,7 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 			return false;
 		for (unsigned i = 0; i < cache->slots; i++) {
 			const struct object *o = (const void *)((uintptr_t)s + OBJECT_GRANULE +
-			                                        (uintptr_t)i * cache->size);
+								(uintptr_t)i * cache->size);
 			if (o->type != cache->type || o->lock.rank != cache->rank)
 				return false;
 		}
@@ -312,10 +312,10 @@ bool slab_ok(struct slab_cache *cache)
 
 	spin_lock(&cache->lock);
 	bool ok = list_ok(cache, &cache->partial, &pages, &taken) &&
-	          list_ok(cache, &cache->full, &pages, &taken) &&
-	          list_ok(cache, &cache->empty, &pages, &taken) &&
-	          list_ok(cache, &cache->waiting, &pages, &taken) && pages == cache->pages &&
-	          taken == cache->taken;
+		  list_ok(cache, &cache->full, &pages, &taken) &&
+		  list_ok(cache, &cache->empty, &pages, &taken) &&
+		  list_ok(cache, &cache->waiting, &pages, &taken) && pages == cache->pages &&
+		  taken == cache->taken;
 	spin_unlock(&cache->lock);
 	return ok;
 }

@@ -43,9 +43,9 @@ struct slab_cache {
 
 	/* Constant. */
 	uint8_t type;
-	uint8_t rank;  /* of the objects' locks */
-	uint8_t slots; /* in a page */
-	uint32_t size; /* of a slot, bytes */
+	uint8_t rank;                   /* of the objects' locks */
+	uint8_t slots;                  /* in a page */
+	uint32_t size;                  /* of a slot, bytes */
 	struct slab_magazine *magazine; /* NULL: none */
 
 	/* Guarded by lock. */

@@ -13,6 +13,7 @@ static const char *const rank_name[] = {
 	[LOCK_THREAD] = "thread",
 	[LOCK_RUN_QUEUE] = "run queue",
 	[LOCK_TIMER] = "timer",
+	[LOCK_IRQ] = "irq",
 	[LOCK_QUOTA] = "quota",
 	[LOCK_SLAB] = "slab",
 	[LOCK_GRACE] = "grace",

@@ -18,9 +18,9 @@
 #include <stdatomic.h>
 
 struct LOCKABLE spinlock {
-	_Atomic uint16_t next;   /* ticket of the next to arrive */
-	_Atomic uint16_t owner;  /* ticket being served */
-	uint8_t rank;            /* enum lock_rank */
+	_Atomic uint16_t next;  /* ticket of the next to arrive */
+	_Atomic uint16_t owner; /* ticket being served */
+	uint8_t rank;           /* enum lock_rank */
 	uint8_t reserved;
 	_Atomic uint16_t holder; /* debug builds: number of the CPU that holds it, plus 1 */
 };
@@ -99,7 +99,7 @@ UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l)
 	uint16_t ticket = atomic_load_explicit(&l->owner, memory_order_acquire);
 
 	if (!atomic_compare_exchange_strong_explicit(&l->next, &ticket, (uint16_t)(ticket + 1),
-	                                             memory_order_acquire, memory_order_relaxed))
+						     memory_order_acquire, memory_order_relaxed))
 		return false;
 	SPIN_DEBUG(spin_note_taken(l));
 	return true;

@@ -78,7 +78,7 @@ void tlb_serve(void)
 		struct cpu *asker = cpu_by_id[__builtin_ctzll(from)];
 		flush_here(&asker->tlb.request);
 		atomic_fetch_and_explicit(&asker->tlb.waiting, ~(1ull << c->id),
-		                          memory_order_release);
+					  memory_order_release);
 		cpu_count_up(&c->tlb.served);
 	}
 }

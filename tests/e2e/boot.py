@@ -111,6 +111,16 @@ def uefi_boot_takes_load_options():
 
 
 @case
+def uefi_boot_takes_the_firmwares_randomness():
+    """A random source of the firmware's becomes one of the kernel's; the kernel
+    has it from nowhere else."""
+    seeded = r"seeded from .*boot seed"
+    check(check_boots(machine(esp=ESP, extra=["-device", "virtio-rng-pci"])).find(seeded),
+          "the seed was not used")
+    check(not check_boots(machine(esp=ESP)).find(seeded), "a seed without a source")
+
+
+@case
 def uefi_boot_with_memory_above_4_gib():
     """The firmware puts the stub itself above 4 GiB then, the kernel stays below."""
     def look(stop, info):

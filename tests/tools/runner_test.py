@@ -68,7 +68,7 @@ def unit_passes_only_if_something_passed():
 def unit_takes_rounds_and_seed_from_outside():
     check(run("usual")[0] == 0)
     check(run("rounds", TEST_ROUNDS="3", TEST_SEED="7")[0] == 0)
-    check(run("rounds", TEST_ROUNDS="many")[0] == 2)
+    check(run("rounds", TEST_ROUNDS="many")[0] != 0)
 
 
 @case

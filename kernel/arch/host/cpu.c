@@ -3,14 +3,16 @@
 #include <core/assert.h>
 #include <core/spinlock.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum host_interrupt { HOST_SHOOTDOWN = 1, HOST_KICK = 2 };
 
 /* A thread that is a CPU. */
 struct host_cpu {
 	pthread_mutex_t lock;
-	pthread_cond_t wake;       /* something is pending */
+	pthread_cond_t wake;              /* something is pending */
 	_Atomic(void (*)(unsigned)) work; /* what the next kick is about; NULL: nothing */
 };
 
@@ -18,7 +20,7 @@ _Atomic uint64_t host_cycles_step, host_cycles;
 
 static _Atomic uint64_t boot_tlb[HOST_TLB_ENTRIES];
 static struct host_cpu boot_host = { .lock = PTHREAD_MUTEX_INITIALIZER,
-	                             .wake = PTHREAD_COND_INITIALIZER };
+				     .wake = PTHREAD_COND_INITIALIZER };
 _Thread_local struct cpu *host_this_cpu = &cpu_boot;
 
 static _Atomic unsigned busy; /* CPUs that run a test's function */
@@ -43,6 +45,17 @@ void arch_cpus_start(void)
 
 void arch_cpus_stop(void)
 {
+}
+
+/* Yielding alone does not help when other programs want the processors too. */
+void arch_cpu_relax(void)
+{
+	static _Thread_local unsigned turns;
+
+	if (++turns % 64 != 0)
+		sched_yield();
+	else
+		nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
 }
 
 /* ---- interrupts ---- */

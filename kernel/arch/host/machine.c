@@ -22,7 +22,7 @@ void host_fail_step(int64_t n)
 static char *reserve(size_t size)
 {
 	long at = syscall(SYS_mmap, NULL, size, PROT_NONE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0L);
 
 	if (at == -1)
 		abort();

@@ -91,7 +91,7 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access)
 		return st;
 	for (uint64_t p = page; p < end; p++)
 		window_table[p] = (pa / FRAME_SIZE + p - page) << PTE_FRAME | PTE_PRESENT |
-		                  (access & ARCH_WRITE ? PTE_WRITE : 0);
+				  (access & ARCH_WRITE ? PTE_WRITE : 0);
 	if (mprotect((void *)va, size, PROT_READ | PROT_WRITE))
 		abort();
 	memcpy((void *)va, arch_phys_to_virt(pa), size);
@@ -132,8 +132,8 @@ void *arch_device_map(paddr_t pa, size_t size)
 
 void host_map(uint32_t tag, vaddr_t va, paddr_t pa, bool write)
 {
-	*entry_at(tag, page_of(tag, va)) = pa / FRAME_SIZE << PTE_FRAME | PTE_PRESENT |
-	                                   (write ? PTE_WRITE : 0);
+	*entry_at(tag, page_of(tag, va)) =
+		pa / FRAME_SIZE << PTE_FRAME | PTE_PRESENT | (write ? PTE_WRITE : 0);
 }
 
 void host_unmap(uint32_t tag, vaddr_t va)

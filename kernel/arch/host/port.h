@@ -8,22 +8,21 @@
  */
 #pragma once
 #include <core/types.h>
-#include <sched.h>
 #include <stdatomic.h>
 
-#define HOST_PHYS_SIZE    GIB(320)              /* physical addresses end here */
-#define HOST_TABLE_SIZE   (HOST_PHYS_SIZE / 256) /* 16 bytes for each frame */
-#define HOST_WINDOW_SIZE  (HOST_TABLE_SIZE + MIB(64))
-#define HOST_TLB_ENTRIES  1024
+#define HOST_PHYS_SIZE   GIB(320)               /* physical addresses end here */
+#define HOST_TABLE_SIZE  (HOST_PHYS_SIZE / 256) /* 16 bytes for each frame */
+#define HOST_WINDOW_SIZE (HOST_TABLE_SIZE + MIB(64))
+#define HOST_TLB_ENTRIES 1024
 
 struct cpu;
 struct host_cpu;
 
 struct arch_cpu {
-	struct host_cpu *host;     /* its thread; NULL: the program's first */
-	_Atomic uint32_t pending;  /* enum host_interrupt, one bit each */
-	_Atomic uint64_t *tlb;     /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
-	uint64_t timer;            /* what arch_timer_arm said last */
+	struct host_cpu *host;    /* its thread; NULL: the program's first */
+	_Atomic uint32_t pending; /* enum host_interrupt, one bit each */
+	_Atomic uint64_t *tlb;    /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
+	uint64_t timer;           /* what arch_timer_arm said last */
 };
 
 /* The program's first thread acts as the boot CPU, from its first instruction. */
@@ -34,10 +33,8 @@ static inline struct cpu *arch_this_cpu(void)
 	return host_this_cpu;
 }
 
-static inline void arch_cpu_relax(void)
-{
-	sched_yield();
-}
+/* There may be fewer processors than threads: who spins lets others run. */
+void arch_cpu_relax(void);
 
 /* Reserved by host_machine. */
 extern char *host_phys, *host_window;

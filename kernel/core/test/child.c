@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define INNER_CASE   "THEMELIOS_INNER_CASE"
 #define HANG_SECONDS 30 /* finds hangs, and no slow machine takes so long */
 
 static void collect(struct child *c, int from, pid_t pid)
@@ -27,7 +26,7 @@ static void collect(struct child *c, int from, pid_t pid)
 	c->hung = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
 }
 
-static void start(struct child *c, void (*fn)(void), const char *name)
+void child_run(struct child *c, void (*fn)(void))
 {
 	int ends[2];
 
@@ -45,31 +44,9 @@ static void start(struct child *c, void (*fn)(void), const char *name)
 	dup2(ends[1], STDOUT_FILENO);
 	dup2(ends[1], STDERR_FILENO);
 	alarm(HANG_SECONDS);
-	if (fn == NULL) {
-		setenv(INNER_CASE, name, 1);
-		execl("/proc/self/exe", "unit", name, (char *)NULL);
-		abort();
-	}
 	fn();
 	fflush(stdout);
 	_exit(0);
-}
-
-void child_run(struct child *c, void (*fn)(void))
-{
-	start(c, fn, NULL);
-}
-
-void child_run_case(struct child *c, const char *name)
-{
-	start(c, NULL, name);
-}
-
-bool child_is_inner(const char *name)
-{
-	const char *inner = getenv(INNER_CASE);
-
-	return inner != NULL && strcmp(inner, name) == 0;
 }
 
 bool child_gave_up(const struct child *c)

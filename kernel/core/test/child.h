@@ -13,11 +13,6 @@ struct child {
 /* Runs `fn` in a copy of this process. */
 void child_run(struct child *c, void (*fn)(void));
 
-/* Runs the one case `name` in a new process, where nothing has happened yet.
- * There child_is_inner(name) is true. */
-void child_run_case(struct child *c, const char *name);
-bool child_is_inner(const char *name);
-
 /* True if the kernel ended itself with a failure, and no sanitizer did. */
 bool child_gave_up(const struct child *c);
 

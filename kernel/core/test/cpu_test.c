@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <arch/host/host.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <test/test.h>
@@ -30,12 +29,12 @@ TEST(cpu_sits_idle_between_work)
 	cpu_set_online(&cpu_boot);
 	host_cpus_run(2, enter);
 	while (!cpu_by_id[1]->idle)
-		sched_yield();
+		arch_cpu_relax();
 	uint64_t exits = cpu_by_id[1]->kernel_exits;
 	CHECK(exits > 0);
 	host_cpus_run(2, enter);
 	while (!cpu_by_id[1]->idle)
-		sched_yield();
+		arch_cpu_relax();
 	CHECK(cpu_by_id[1]->kernel_exits > exits);
 }
 

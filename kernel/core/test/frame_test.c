@@ -29,7 +29,7 @@ static uint64_t free_frames(void)
 
 /* How many bytes of [base, base + size) the ranges of `kind` or `or_kind` cover. */
 static uint64_t covered(const struct boot_info *info, uint64_t base, uint64_t size, uint32_t kind,
-                        uint32_t or_kind)
+			uint32_t or_kind)
 {
 	uint64_t sum = 0;
 
@@ -64,7 +64,7 @@ static bool is_occupied(const struct boot_info *info, paddr_t pa)
 static struct boot_info random_machine(struct chance *chance)
 {
 	static const uint32_t kinds[] = { BOOT_RAM, BOOT_RAM, BOOT_LOADER, BOOT_ACPI,
-		                          BOOT_RESERVED };
+					  BOOT_RESERVED };
 	static const uint64_t starts[] = { 0, GIB(4) - MIB(9), GIB(33) + MIB(3) };
 	struct boot_range map[BOOT_RANGES];
 	uint32_t count = 0;
@@ -83,8 +83,9 @@ static struct boot_info random_machine(struct chance *chance)
 				size = ALIGN_UP(size, FRAME_SIZE);
 			if (chance_below(chance, 2))
 				at += chance_below(chance, KIB(700));
-			map[count++] = (struct boot_range){ at, size,
-				                            kinds[chance_below(chance, ARRAY_LEN(kinds))], 0 };
+			map[count++] = (struct boot_range){
+				at, size, kinds[chance_below(chance, ARRAY_LEN(kinds))], 0
+			};
 			at += size;
 		}
 	}
@@ -115,8 +116,9 @@ static void check_map(const struct boot_info *info)
 			if (!is_ram(info, pa))
 				continue;
 			ram++;
-			bool free = covered(info, pa, FRAME_SIZE, BOOT_RAM, BOOT_RAM) == FRAME_SIZE &&
-			            !is_occupied(info, pa);
+			bool free =
+				covered(info, pa, FRAME_SIZE, BOOT_RAM, BOOT_RAM) == FRAME_SIZE &&
+				!is_occupied(info, pa);
 			usable += free;
 			if (!free)
 				CHECK(frame_of(pa)->state == FRAME_BOOT);
@@ -421,7 +423,8 @@ TEST(frame_exhaustion_is_an_answer)
 		count++;
 	}
 	CHECK(count == free && free_frames() == 0);
-	CHECK(!frame_alloc(0, FRAME_ANY, &untouched) && !frame_alloc(0, FRAME_BELOW_4G, &untouched));
+	CHECK(!frame_alloc(0, FRAME_ANY, &untouched) &&
+	      !frame_alloc(0, FRAME_BELOW_4G, &untouched));
 	CHECK(!frame_alloc(5, FRAME_ANY, &untouched) && untouched == 12345);
 	for (uint64_t i = 0; i < count; i++)
 		frame_free(held[i], 0);

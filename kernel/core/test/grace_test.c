@@ -3,7 +3,6 @@
 #include <core/frame.h>
 #include <core/grace.h>
 #include <core/spinlock.h>
-#include <sched.h>
 #include <test/test.h>
 
 /* How often CPU 0 leaves the kernel and polls before we believe that a period
@@ -16,7 +15,7 @@ static uint64_t ticket;
 static void wait_for_stage(unsigned n)
 {
 	while (stage < n)
-		sched_yield();
+		arch_cpu_relax();
 }
 
 /* Goes through the kernel until the ticket is over or patience is. */
@@ -71,7 +70,7 @@ TEST(grace_does_not_wake_the_idle)
 	cpu_set_online(&cpu_boot);
 	host_cpus_run(4, come_and_go);
 	while (!cpu_by_id[1]->idle || !cpu_by_id[2]->idle || !cpu_by_id[3]->idle)
-		sched_yield();
+		arch_cpu_relax();
 	ticket = grace_ticket();
 	CHECK(over_in_time(ticket));
 	for (unsigned id = 1; id < 4; id++)
@@ -92,7 +91,7 @@ static void stay_inside(unsigned id)
 	stage = 1;
 	while (stage < 2) {
 		tlb_serve(); /* as a loop inside the kernel does; that is no way out */
-		sched_yield();
+		arch_cpu_relax();
 	}
 	cpu_leave_kernel(arch_this_cpu());
 	stage = 3;
@@ -118,7 +117,7 @@ static void stay_in_user_mode(unsigned id)
 	while (stage < 2) { /* a program that makes no call */
 		if (host_interrupt_window())
 			cpu_leave_kernel(arch_this_cpu());
-		sched_yield();
+		arch_cpu_relax();
 	}
 }
 
@@ -142,7 +141,7 @@ static void read_published(void)
 			paddr_t pa = published;
 			if (pa == 0)
 				break;
-			sched_yield();
+			arch_cpu_relax();
 			const uint64_t *word = arch_phys_to_virt(pa);
 			CHECK(*word == pa); /* and not what its next owner wrote */
 		}
@@ -163,7 +162,7 @@ static void replace_published(void)
 		while (!grace_is_over(t)) {
 			grace_poll();
 			host_user_mode();
-			sched_yield();
+			arch_cpu_relax();
 		}
 		*(uint64_t *)arch_phys_to_virt(old) = ~old;
 		frame_free(old, 0);
@@ -202,7 +201,7 @@ static void draw_and_poll(unsigned id)
 		while (!grace_is_over(t)) {
 			grace_poll();
 			host_user_mode();
-			sched_yield();
+			arch_cpu_relax();
 		}
 	}
 }

@@ -237,8 +237,8 @@ static bool lines_whole(char *text)
 
 		sscanf(line, "[%lf] cpu%u info  race: writer %u line %u%n", &time, &cpu, &writer,
 		       &number, &length);
-		if (length == 0 || line[length] != '\0' || cpu != writer || writer >= WRITERS ||
-		    number != next[writer]++ || time < last)
+		if (length == 0 || line[length] != '\0' || cpu != writer || writer < 1 ||
+		    writer > WRITERS || number != next[writer - 1]++ || time < last)
 			return false;
 		last = time;
 	}
@@ -258,7 +258,7 @@ TEST(log_lines_of_many_cpus_stay_whole)
 	capture_begin();
 	for (unsigned i = 0; i < WRITERS; i++) {
 		cpus[i].self = &cpus[i];
-		cpus[i].id = i;
+		cpus[i].id = i + 1; /* CPU 0 is the reader */
 		if (pthread_create(&thread[i], NULL, write_lines, &cpus[i]) != 0)
 			abort();
 	}

@@ -5,7 +5,6 @@
 #include <core/frame.h>
 #include <core/grace.h>
 #include <core/slab.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <test/test.h>
@@ -112,7 +111,8 @@ TEST(slab_slots_of_every_size)
 /* The slots of a dirty page keep type and generation, and are handed out clean. */
 TEST(slab_reuse_keeps_the_generation)
 {
-	static struct object *held[105]; /* 5 pages of 21 */;
+	static struct object *held[105]; /* 5 pages of 21 */
+	;
 
 	begin(192);
 	for (unsigned round = 0; round < 5; round++) {
@@ -273,19 +273,19 @@ static void hold_the_page(unsigned id)
 		struct object *o = slab_alloc(&cache);
 
 		while (stage == 0)
-			sched_yield();
+			arch_cpu_relax();
 		slab_free(&cache, o);
 		CHECK(reclaim_all() == 0 && stats().pages == 1);
 		stage = 2;
 		while (stage == 2)
-			sched_yield();
+			arch_cpu_relax();
 		CHECK(reclaim_all() == 1 && stats().pages == 0);
 		return;
 	}
 	stage = 1;
 	while (stage == 1) {
 		tlb_serve();
-		sched_yield();
+		arch_cpu_relax();
 	}
 	cpu_leave_kernel(arch_this_cpu());
 	stage = 3;
@@ -307,7 +307,7 @@ TEST(slab_page_is_not_held_by_idle_cpus)
 	begin(512);
 	host_cpus_run(4, come_and_go);
 	while (!cpu_by_id[1]->idle || !cpu_by_id[2]->idle || !cpu_by_id[3]->idle)
-		sched_yield();
+		arch_cpu_relax();
 	slab_free(&cache, slab_alloc(&cache));
 	CHECK(reclaim_all() == 1);
 }
@@ -383,8 +383,10 @@ static void free_everywhere(unsigned id)
 		o = slab_alloc(&cache);
 		stage = 1;
 	}
-	while (stage != id + 1)
-		sched_yield();
+	while (stage != id + 1) {
+		tlb_serve(); /* the other one reclaims */
+		arch_cpu_relax();
+	}
 	slab_free(&cache, o);
 	slab_reclaim(&cache);
 	stage = stage + 1;
@@ -415,8 +417,8 @@ static void free_to_another(void)
 TEST(slab_misuse_panics)
 {
 	static void (*const misuses[])(void) = { free_twice, free_twice_into_magazine,
-		                                 free_twice_on_two_cpus, free_inside,
-		                                 free_to_another };
+						 free_twice_on_two_cpus, free_inside,
+						 free_to_another };
 	static struct child c;
 
 	for (unsigned i = 0; i < ARRAY_LEN(misuses); i++) {

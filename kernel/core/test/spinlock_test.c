@@ -2,11 +2,10 @@
 #include "child.h"
 #include <arch/host/host.h>
 #include <core/spinlock.h>
-#include <sched.h>
 #include <test/test.h>
 
 /* More turns than anything that works needs: it finds hangs. */
-#define PATIENCE 20000000
+#define PATIENCE 10000000
 
 static struct spinlock low = SPINLOCK_INIT(LOCK_TREE);
 static struct spinlock high = SPINLOCK_INIT(LOCK_FRAME);
@@ -18,7 +17,7 @@ static uint64_t count, copy;
 static void wait_for(_Atomic unsigned *what, unsigned value)
 {
 	for (unsigned i = 0; *what < value && i < PATIENCE; i++)
-		sched_yield();
+		arch_cpu_relax();
 	if (*what < value)
 		test_fail(__FILE__, __LINE__, "what a CPU waits for never comes");
 }
@@ -50,7 +49,7 @@ static void count_by_trying(unsigned id)
 	(void)id;
 	for (unsigned i = 0; i < 5000;) {
 		if (!spin_trylock(&low)) {
-			sched_yield();
+			arch_cpu_relax();
 			continue;
 		}
 		CHECK(count == copy);
@@ -93,7 +92,7 @@ static void stand_in_line(unsigned id)
 			for (unsigned i = 0; low.next != (uint16_t)(low.owner + n + 1); i++) {
 				if (i == PATIENCE)
 					break;
-				sched_yield();
+				arch_cpu_relax();
 			}
 		}
 		spin_unlock(&low);
@@ -182,7 +181,7 @@ static void flush_who_waits(unsigned id)
 	default:
 		wait_for(&arrived, 2);
 		while (low.next != (uint16_t)(low.owner + 2))
-			sched_yield();
+			arch_cpu_relax();
 		tlb_batch_init(&b, 1);
 		tlb_batch_add(&b, 0, FRAME_SIZE);
 		tlb_flush(&b, 1ull << 1);
@@ -303,10 +302,12 @@ TEST(spin_misuse_panics_and_names_the_ranks)
 		{ take_lower_below_others, { "lock order: memory ", " taken while frame lock " } },
 		{ take_twice, { "lock order: tree lock ", " taken while tree lock " } },
 		{ take_same_rank, { "lock order: memory lock ", " taken while memory lock " } },
-		{ take_second_downwards, { "lock order: memory lock ", " taken while memory lock " } },
+		{ take_second_downwards,
+		  { "lock order: memory lock ", " taken while memory lock " } },
 		{ take_second_of_lower_rank, { "lock order: tree ", " taken while memory lock " } },
 		{ take_below_what_was_tried, { "lock order: tree ", " taken while frame lock " } },
-		{ release_what_is_free, { "tree lock ", "released by CPU 0, which does not hold it" } },
+		{ release_what_is_free,
+		  { "tree lock ", "released by CPU 0, which does not hold it" } },
 		{ hold_where_none_may_be, { "memory lock ", "is held where none may be" } },
 		{ flush_with_a_lock, { "memory lock ", "is held where none may be" } },
 		{ barrier_with_a_lock, { "memory lock ", "is held where none may be" } },

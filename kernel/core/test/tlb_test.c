@@ -6,10 +6,10 @@
 #include <core/tlb.h>
 #include <test/test.h>
 
-#define TAG   1u
-#define OTHER 2u
-#define ALL   UINT64_MAX
-#define PAGE(n) ((vaddr_t)(n) * FRAME_SIZE)
+#define TAG     1u
+#define OTHER   2u
+#define ALL     UINT64_MAX
+#define PAGE(n) ((vaddr_t)(n)*FRAME_SIZE)
 
 static struct tlb_batch batch_of(uint32_t tag, vaddr_t base, size_t size)
 {
