@@ -154,7 +154,7 @@ static void magazine_set_count(struct slab_magazine *m, uint32_t count)
 	atomic_store_explicit(&m->count, count, memory_order_relaxed);
 }
 
-static bool magazine_has(const struct slab_magazine *m, const struct object *o)
+UNUSED static bool magazine_has(const struct slab_magazine *m, const struct object *o)
 {
 	for (uint32_t i = 0; i < magazine_count(m); i++) {
 		if (m->slot[i] == o)

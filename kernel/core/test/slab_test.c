@@ -424,7 +424,8 @@ TEST(slab_misuse_panics)
 	for (unsigned i = 0; i < ARRAY_LEN(misuses); i++) {
 		child_run(&c, misuses[i]);
 		CHECK(child_gave_up(&c));
-		CHECK(child_said(&c, "is no slot in use") + child_said(&c, "!magazine_has(m, o)") == 1);
+		CHECK(child_said(&c, "is no slot in use") + child_said(&c, "!magazine_has(m, o)") ==
+		      1);
 	}
 }
 
