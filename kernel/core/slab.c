@@ -106,14 +106,14 @@ static struct slab *slab_create(struct slab_cache *cache)
 /* ---- slots, between the pages and the user or a magazine ---- */
 
 /* The page to take a slot from: one in use, so that others get empty. */
-REQUIRES(cache->lock) static struct slab *slab_to_use(const struct slab_cache *cache)
+static struct slab *slab_to_use(const struct slab_cache *cache) REQUIRES(cache->lock)
 {
 	if (cache->partial.first != NULL)
 		return cache->partial.first;
 	return cache->empty.first != NULL ? cache->empty.first : cache->waiting.first;
 }
 
-REQUIRES(cache->lock) static struct object *take_slot(struct slab_cache *cache)
+static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 {
 	struct slab *s = slab_to_use(cache);
 
@@ -126,7 +126,7 @@ REQUIRES(cache->lock) static struct object *take_slot(struct slab_cache *cache)
 	return slot_at(cache, s, i);
 }
 
-REQUIRES(cache->lock) static void put_slot(struct slab_cache *cache, struct object *o)
+static void put_slot(struct slab_cache *cache, struct object *o) REQUIRES(cache->lock)
 {
 	struct slab *s = slab_of(o);
 	size_t offset = (uintptr_t)o - (uintptr_t)s - OBJECT_GRANULE;
