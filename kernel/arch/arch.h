@@ -11,6 +11,7 @@
 
 struct cpu;
 struct boot_info;
+struct quota;
 
 /* From port.h:
  *   struct arch_cpu                         the port's part of struct cpu
@@ -27,6 +28,13 @@ struct boot_info;
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
+ *   struct arch_thread                      the port's part of struct thread; zero at first
+ *   struct thread_registers                 a thread's user registers, as its ABI has them
+ *   void arch_thread_save(struct arch_thread *)
+ *   void arch_thread_load(struct arch_thread *)
+ *                                           the thread left this CPU; it goes to user mode next
+ *   void arch_thread_result(struct arch_thread *, status_t, uint64_t, uint64_t, uint64_t)
+ *                                           what the system call answers that it made
  */
 
 /* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
@@ -37,13 +45,13 @@ struct boot_info;
 #define ARCH_READ   8u
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
-void arch_mmu_init(void);               /* builds the final tables, switches to them */
+void arch_mmu_init(void); /* builds the final tables, switches to them */
 status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) MUST_CHECK;
-void arch_kernel_unmap(vaddr_t va, size_t size); /* no flush: see tlb.h */
+void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
-void *arch_device_map(paddr_t pa, size_t size);  /* a window on device registers; panics if full */
-void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size);    /* on this CPU */
-void arch_tlb_flush_tag(uint32_t tag);                                /* on this CPU */
+void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
+void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
 /* user_mmu.c: roots of user page tables, see core/pagetable.h. */
 void arch_root_init(paddr_t root);               /* fills in the kernel's half */
@@ -68,7 +76,7 @@ void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serv
 void arch_cpus_stop(void);              /* stops every other CPU for good (panic) */
 
 /* time.c */
-uint64_t arch_time_ns(void);            /* since boot, see time_now for the promise */
+uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */
 void arch_timer_arm(uint64_t deadline_ns); /* TIMER_NEVER disarms */
 
 /* random.c: fills `out` with up to `size` bytes of hardware randomness, returns how many and
@@ -84,3 +92,23 @@ NORETURN void arch_power_off(bool failure); /* failure: the emulator's exit code
 
 /* trap.c: calls `visit` for each return address up the stack, at most `max` */
 void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max);
+
+/* user.c: threads in user mode. The port calls syscall_dispatch, thread_fault and aspace_fault
+ * when one has entered the kernel, and thread_exit_kernel before one goes back. */
+void arch_thread_init(struct arch_thread *t);
+void arch_thread_close(struct arch_thread *t, struct quota *q); /* it has run for the last time */
+NORETURN void arch_run_threads(void); /* this CPU serves its run queue from now on */
+
+/* Registers that user code chose. ST_BAD_ARG: an address is none of user mode. Not while it runs
+ * or waits. */
+status_t arch_thread_write(struct arch_thread *t, const struct thread_registers *r) MUST_CHECK;
+void arch_thread_read(const struct arch_thread *t, struct thread_registers *r);
+
+/* The system call that it made is made again when it goes to user mode. */
+void arch_thread_repeat(struct arch_thread *t, uint64_t number, const uint64_t *arg);
+
+/* probe.S: copies from or to the user memory of the running thread. False: the range leaves the
+ * user addresses, or a part of it is not mapped so at the moment; some bytes may have
+ * been copied. */
+MUST_CHECK bool arch_copy_from_user(void *to, const void *from, size_t size);
+MUST_CHECK bool arch_copy_to_user(void *to, const void *from, size_t size);

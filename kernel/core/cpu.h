@@ -30,12 +30,12 @@ typedef uint64_t cpumask_t;
 typedef _Atomic uint64_t cpu_counter_t;
 
 struct cpu {
-	struct cpu *self;     /* first member: how a port finds it */
-	uint32_t id;          /* dense, 0 is the boot CPU */
-	_Atomic uint8_t idle; /* in the idle loop, outside the kernel; see cpu_leave_idle */
-	struct arch_cpu arch; /* the port's part */
-
+	struct cpu *self;           /* first member: how a port finds it */
+	uint32_t id;                /* dense, 0 is the boot CPU */
+	_Atomic uint8_t idle;       /* in the idle loop, outside the kernel; see cpu_leave_idle */
 	cpu_counter_t kernel_exits; /* times it left the kernel, into user mode or idle */
+	struct arch_cpu arch;       /* the port's part */
+
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */
 	struct frame_cache frames[FRAME_ZONES];
