@@ -585,7 +585,6 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_t va,
                             const struct memory_page *p)
 {
-	uint64_t page = map->first + (va - map->base) / FRAME_SIZE;
 	status_t st = ST_EXISTS;
 
 	for (unsigned level = p->level + 1; level-- > 0 && st == ST_EXISTS;) {
@@ -596,10 +595,8 @@ static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_
 			.level = level,
 			.access = p->keep & (to_arch(map->access) | ARCH_DEVICE),
 		};
-		bool fits = ((va / FRAME_SIZE - page) & mask / FRAME_SIZE) == 0 && e.va >= map->base &&
-		            e.va + mask < map_end(map);
 
-		if (fits)
+		if (((va ^ p->pa) & mask) == 0 && e.va >= map->base && e.va + mask < map_end(map))
 			st = pagetable_enter(&as->table, as->obj.quota, &e);
 	}
 	return st;

@@ -414,18 +414,19 @@ static uint64_t block_ahead(const struct memory *m, uint64_t page)
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
+	const uint64_t base = m->base / FRAME_SIZE;
 	unsigned level = 0;
 
 	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
 		uint64_t span = level_pages(next);
-		uint64_t first = ALIGN_DOWN(page, span);
+		uint64_t first = ALIGN_DOWN(base + page, span);
 
-		if ((m->base / FRAME_SIZE + first) % span != 0 || first + span > m->pages)
+		if (first < base || first + span > base + m->pages)
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span)
+		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
 			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (frame_exists(m->base + (first + i) * FRAME_SIZE))
+			if (frame_exists((first + i) * FRAME_SIZE))
 				return level;
 		}
 		level = next;
@@ -1056,3 +1057,72 @@ const struct object_ops memory_ops = {
 	.rank = LOCK_MEMORY,
 	.close = memory_close,
 };
+
+/* ---- for tests ---- */
+
+/* The books of one slot, whose object is locked. */
+static bool slot_ok(const struct memory *m, uint64_t slot)
+{
+	if (!(slot & MEMORY_SLOT_HERE))
+		return (slot & ~MEMORY_SLOT_RO) == 0;
+	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
+	uint64_t uses = f->uses;
+	bool payer = slot & MEMORY_SLOT_PAYER;
+
+	if (f->state != FRAME_USED || (uint32_t)uses == 0 || uses >> 32 > (uint32_t)uses)
+		return false;
+	if (payer && (uses < USES_PAYER || f->payer != object_id(&m->obj.quota->obj)))
+		return false;
+	return slot_pins(slot) == 0 || m->sealed || (slot & MEMORY_SLOT_RO) || (uint32_t)uses == 1;
+}
+
+/* A translation shows what the page holds, and allows writing only to whom it belongs. */
+static bool translation_ok(struct memory *m, const struct mapping *map, uint64_t page)
+{
+	vaddr_t va = map->base + (page - map->first) * FRAME_SIZE;
+	uint64_t slot = has_slots(m) ? slot_at(m, page) : 0;
+	paddr_t pa = has_slots(m) ? slot & MEMORY_SLOT_FRAME : m->base + page * FRAME_SIZE;
+	struct pagetable_page e;
+
+	if (!pagetable_find(&map->aspace->table, va, &e))
+		return true;
+	if (has_slots(m) && !(slot & MEMORY_SLOT_HERE) && (!m->lent || backing(m, page, &pa) != ST_OK))
+		return false;
+	if (e.pa + (va - e.va) != pa)
+		return false;
+	if (!(e.access & ARCH_WRITE))
+		return true;
+	return map->writer && !m->sealed && (!has_slots(m) || ((slot & MEMORY_SLOT_HERE) &&
+	       !(slot & MEMORY_SLOT_RO) && is_alone(slot)));
+}
+
+bool memory_ok(struct memory *m)
+{
+	uint64_t committed = 0, pins = 0, writers = 0, skip = 1;
+
+	if (!tree_ok(&m->mappings))
+		return false;
+	for (uint64_t page = 0; has_slots(m) && page < m->pages; page += skip) {
+		const _Atomic uint64_t *slot = slot_find(m, page, &skip);
+		if (slot == NULL)
+			continue;
+		skip = 1;
+		if (!slot_ok(m, *slot))
+			return false;
+		committed += *slot & MEMORY_SLOT_HERE;
+		pins += slot_pins(*slot);
+	}
+	for (struct tree_node *n = tree_first(&m->mappings); n != NULL; n = tree_next(n)) {
+		const struct mapping *map = mapping_of(n);
+
+		if (map->memory != m || map->first + map->pages > m->pages)
+			return false;
+		for (uint64_t i = 0; i < map->pages && m->transit.count == 0; i++) {
+			if (!translation_ok(m, map, map->first + i))
+				return false;
+		}
+		writers += map->writer;
+	}
+	return committed == m->committed && pins <= m->pins && writers <= m->writers &&
+	       m->writers <= writers + m->pins && !(m->sealed && m->writers > 0);
+}
