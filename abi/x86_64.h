@@ -11,7 +11,7 @@
 
 /* The user registers of a thread, as thread_read_registers and thread_write_registers carry them,
  * and as a state page holds those of a guest. */
-struct thread_registers {
+struct arch_registers {
 	uint64_t rax, rsi, rdi, rdx;
 	uint64_t rip, rflags, rsp;
 	uint64_t rbx, rbp, r12, r13, r14, r15;
@@ -19,7 +19,7 @@ struct thread_registers {
 	uint64_t fs_base, gs_base;
 };
 
-_Static_assert(sizeof(struct thread_registers) == 160, "thread_registers is ABI");
+_Static_assert(sizeof(struct arch_registers) == 160, "arch_registers is ABI");
 
 /* The bits of RFLAGS that user mode may have as it likes; others are as the kernel wants them. */
 #define USER_FLAGS 0x250dd5u

@@ -29,7 +29,7 @@ struct quota;
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  *   struct arch_thread                      the port's part of struct thread; zero at first
- *   struct thread_registers                 a thread's user registers, as its ABI has them
+ *   struct arch_registers                 a thread's user registers, as its ABI has them
  *   void arch_thread_save(struct arch_thread *)
  *   void arch_thread_load(struct arch_thread *)
  *                                           the thread left this CPU; it goes to user mode next
@@ -101,11 +101,11 @@ NORETURN void arch_run_threads(void); /* this CPU serves its run queue from now 
 
 /* Registers that user code chose. ST_BAD_ARG: an address is none of user mode. Not while it runs
  * or waits. */
-status_t arch_thread_write(struct arch_thread *t, const struct thread_registers *r) MUST_CHECK;
-void arch_thread_read(const struct arch_thread *t, struct thread_registers *r);
+status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r) MUST_CHECK;
+void arch_thread_get(const struct arch_thread *t, struct arch_registers *r);
 
 /* The system call that it made is made again when it goes to user mode. */
-void arch_thread_repeat(struct arch_thread *t, uint64_t number, const uint64_t *arg);
+void arch_thread_restart(struct arch_thread *t, uint64_t number, const uint64_t *arg);
 
 /* probe.S: copies from or to the user memory of the running thread. False: the range leaves the
  * user addresses, or a part of it is not mapped so at the moment; some bytes may have

@@ -83,7 +83,7 @@ void user_load_bases(const struct arch_thread *t)
 	wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
 }
 
-status_t arch_thread_write(struct arch_thread *t, const struct thread_registers *r)
+status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r)
 {
 	if (r->rip >= ARCH_USER_END || r->rsp > ARCH_USER_END || r->fs_base >= ARCH_USER_END ||
 	    r->gs_base >= ARCH_USER_END)
@@ -96,7 +96,7 @@ status_t arch_thread_write(struct arch_thread *t, const struct thread_registers 
 	return ST_OK;
 }
 
-void arch_thread_read(const struct arch_thread *t, struct thread_registers *r)
+void arch_thread_get(const struct arch_thread *t, struct arch_registers *r)
 {
 	*r = t->regs;
 	r->fs_base = t->fs_base;
@@ -106,9 +106,9 @@ void arch_thread_read(const struct arch_thread *t, struct thread_registers *r)
 		r->rcx = r->r8 = r->r9 = r->r10 = r->r11 = 0;
 }
 
-void arch_thread_repeat(struct arch_thread *t, uint64_t number, const uint64_t *arg)
+void arch_thread_restart(struct arch_thread *t, uint64_t number, const uint64_t *arg)
 {
-	struct thread_registers *r = &t->regs;
+	struct arch_registers *r = &t->regs;
 
 	r->rip -= SYSCALL_SIZE;
 	r->rax = number;
@@ -179,7 +179,7 @@ static status_t resolve(struct thread *self, struct msg_fault *f)
 
 static void exception(struct thread *self, uint64_t vector, uint64_t error)
 {
-	struct thread_registers *r = &self->arch.regs;
+	struct arch_registers *r = &self->arch.regs;
 	struct msg_fault f = {
 		.kind = kind_of(vector),
 		.vector = (uint32_t)vector,
