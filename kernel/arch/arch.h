@@ -29,6 +29,8 @@ struct quota;
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  *   struct arch_thread                      the port's part of struct thread; zero at first
+ *   ARCH_ELF_MACHINE                        as ELF numbers machines
+ *   ARCH_PORTS                              I/O ports, 0 on machines that have none
  *   struct arch_registers                 a thread's user registers, as its ABI has them
  *   void arch_thread_save(struct arch_thread *)
  *   void arch_thread_load(struct arch_thread *)
@@ -50,6 +52,8 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) M
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
 void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+bool arch_device_is_taken(paddr_t pa); /* the kernel has a window on this page */
+paddr_t arch_physical_end(void);       /* physical addresses end here */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
@@ -89,6 +93,14 @@ void arch_console_write(const char *text, size_t size);
 
 /* power.c */
 NORETURN void arch_power_off(bool failure); /* failure: the emulator's exit code tells */
+NORETURN void arch_reboot(void);
+
+/* ioport.c: `width` 1, 2 or 4 bytes */
+uint32_t arch_port_read(uint16_t port, unsigned width);
+void arch_port_write(uint16_t port, unsigned width, uint32_t value);
+
+/* irq.c: interrupts that CPU `cpu` has taken */
+uint64_t arch_interrupt_count(uint32_t cpu);
 
 /* trap.c: calls `visit` for each return address up the stack, at most `max` */
 void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max);
@@ -98,6 +110,9 @@ void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max);
 void arch_thread_init(struct arch_thread *t);
 void arch_thread_close(struct arch_thread *t, struct quota *q); /* it has run for the last time */
 NORETURN void arch_run_threads(void); /* this CPU serves its run queue from now on */
+
+/* A new thread begins at `pc` with the stack that ends at `sp` and one argument. */
+void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument);
 
 /* Registers that user code chose. ST_BAD_ARG: an address is none of user mode. Not while it runs
  * or waits. */

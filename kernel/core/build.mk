@@ -1,8 +1,8 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c extent.c format.c \
-	frame.c grace.c log.c main.c memory.c object.c pagetable.c panic.c quota.c random.c scale.c \
-	slab.c spinlock.c symbol.c timer.c tlb.c tree.c
+core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c elf.c extent.c format.c \
+	frame.c grace.c ioport.c log.c main.c memory.c node.c object.c pagetable.c panic.c quota.c random.c root.c scale.c \
+	slab.c spinlock.c symbol.c timer.c tlb.c tree.c user.c
 core-freestanding-src :=
 
 # Unit tests, and those that only ThreadSanitizer is to run.

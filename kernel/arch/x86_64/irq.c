@@ -34,6 +34,11 @@ const struct irq_counts *irq_counts(uint32_t cpu)
 	return &counts[cpu];
 }
 
+uint64_t arch_interrupt_count(uint32_t cpu)
+{
+	return atomic_load_explicit(&counts[cpu].taken, memory_order_relaxed);
+}
+
 static void on_interrupt(struct trap_frame *f)
 {
 	struct cpu *c = arch_this_cpu();

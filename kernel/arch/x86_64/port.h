@@ -23,6 +23,9 @@
 #define ARCH_USER_END    0x00007ffffffff000ull
 #define ARCH_PERSONALITY 0x00007f8000000000ull
 
+#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+#define ARCH_PORTS       0x10000u
+
 /* Tags under which this CPU may have translations cached, see user_mmu.c. */
 #define ARCH_PCIDS 64
 

@@ -6,11 +6,11 @@
 #include "user_offsets.h"
 #include "vector.h"
 #include <arch/arch.h>
-#include <core/aspace.h>
 #include <core/assert.h>
 #include <core/cpu.h>
 #include <core/syscall.h>
 #include <core/thread.h>
+#include <core/user.h>
 
 #define CHECK_CPU(name, field)  _Static_assert(offsetof(struct cpu, field) == (name), #name)
 #define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #name)
@@ -75,6 +75,13 @@ void arch_thread_init(struct arch_thread *t)
 void arch_thread_close(struct arch_thread *t, struct quota *q)
 {
 	vector_end(t, q);
+}
+
+void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument)
+{
+	t->regs.rip = pc;
+	t->regs.rsp = sp;
+	t->regs.rdi = argument;
 }
 
 void user_load_bases(const struct arch_thread *t)
@@ -168,10 +175,8 @@ static uint32_t access_of(uint64_t error)
 /* Resolves the exception, or says why it can't be. */
 static status_t resolve(struct thread *self, struct msg_fault *f)
 {
-	if (f->vector == TRAP_PAGE && f->address < ARCH_USER_END)
-		return aspace_fault(self->aspace, f->address, f->access);
 	if (f->vector == TRAP_PAGE)
-		return ST_BAD_ADDRESS;
+		return user_fault(self, f->address, f->access);
 	if (f->vector == TRAP_NO_FPU)
 		return vector_begin(&self->arch, self->obj.quota);
 	return ST_UNSUPPORTED;
