@@ -29,6 +29,7 @@ struct quota;
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  *   struct arch_thread                      the port's part of struct thread; zero at first
+ *   struct arch_irq, arch_irq_fn            an interrupt, and what it calls
  *   ARCH_ELF_MACHINE                        as ELF numbers machines
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
  *   struct arch_registers                 a thread's user registers, as its ABI has them
@@ -99,7 +100,29 @@ NORETURN void arch_reboot(void);
 uint32_t arch_port_read(uint16_t port, unsigned width);
 void arch_port_write(uint16_t port, unsigned width, uint32_t value);
 
-/* irq.c: interrupts that CPU `cpu` has taken */
+/* irq.c: a device's interrupt becomes a call of `fn` on one CPU, until arch_irq_disconnect; one that
+ * has begun may go on until every CPU has been outside the kernel once. A line is masked at
+ * first and, if it is level-triggered, each time that it has interrupted, until
+ * arch_irq_ack. ST_BAD_ARG: no such line or CPU; ST_EXISTS: the line is somebody else's;
+ * ST_UNSUPPORTED: the machine has no more vectors, or no way to that CPU. */
+struct arch_irq_source {
+	bool message;    /* else a line */
+	bool level, low; /* of a line: level-triggered; active low */
+	uint32_t line;
+	uint32_t cpu;
+};
+status_t arch_irq_connect(struct arch_irq *irq, const struct arch_irq_source *source,
+			  arch_irq_fn *fn) MUST_CHECK;
+void arch_irq_disconnect(struct arch_irq *irq); /* does nothing for one that is not connected */
+void arch_irq_mask(const struct arch_irq *irq);
+void arch_irq_unmask(const struct arch_irq *irq);
+void arch_irq_ack(const struct arch_irq *irq);
+
+/* What the device has to write where, for an interrupt by message. */
+status_t arch_irq_message(const struct arch_irq *irq, uint32_t cpu, uint64_t *address,
+			  uint32_t *data) MUST_CHECK;
+
+/* Interrupts that CPU `cpu` has taken. */
 uint64_t arch_interrupt_count(uint32_t cpu);
 
 /* trap.c: calls `visit` for each return address up the stack, at most `max` */

@@ -79,6 +79,17 @@ struct arch_cpu {
 	uint32_t pcid_tag[ARCH_PCIDS]; /* whose translations each PCID has, see user_mmu.c */
 };
 
+/* An interrupt, see irq.h. */
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+struct arch_irq {
+	arch_irq_fn *fn;
+	uint8_t vector; /* 0: none */
+	bool level;
+	uint32_t gsi; /* its line, or IRQ_NO_LINE */
+};
+
 /* GS base holds the address of this CPU's struct cpu, whose first member is
  * that address. */
 static inline struct cpu *arch_this_cpu(void)
