@@ -7,10 +7,12 @@
  */
 #pragma once
 #include <core/types.h>
-#include <port.h> /* struct arch_cpu, arch_this_cpu, arch_cpu_relax, arch_phys_to_virt */
+#include <port.h> /* struct arch_cpu, arch_this_cpu, arch_cpu_relax, arch_phys_to_virt ... */
 
-struct cpu;
+struct arch_registers;
+struct arch_thread;
 struct boot_info;
+struct cpu;
 
 /* From port.h:
  *   struct arch_cpu                         the port's part of struct cpu
@@ -22,6 +24,15 @@ struct boot_info;
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
+ *   struct arch_thread                      user registers of a thread; all zero before init
+ *   struct arch_registers                   of these, what programs may read and write (abi/)
+ *   ARCH_SYSCALL_ARGS                       6
+ *   void arch_thread_result(struct arch_thread *, status_t, uint64_t, uint64_t, uint64_t)
+ *                                           what its system call returns
+ *   void arch_thread_save(struct arch_thread *), arch_thread_load(struct arch_thread *)
+ *                                           of the thread that this CPU ran: what the entry left
+ *                                           in registers (vector state, thread pointer); and the
+ *                                           other way round, so that an exit goes to its program
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
@@ -67,6 +78,15 @@ void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 void arch_cpus_stop(void);              /* stops every other CPU for good (panic) */
 
+/* user.c: threads. ST_BAD_ARG: what no user program may have in its registers. */
+void arch_thread_init(struct arch_thread *t);
+void arch_thread_get(const struct arch_thread *t, struct arch_registers *out);
+status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r) MUST_CHECK;
+
+/* When it runs again it makes the system call that it is in once more, with these arguments. */
+void arch_thread_restart(struct arch_thread *t, uint64_t number,
+			 const uint64_t arg[ARCH_SYSCALL_ARGS]);
+
 /* time.c */
 uint64_t arch_time_ns(void);            /* since boot, see time_now for the promise */
 void arch_timer_arm(uint64_t deadline_ns); /* TIMER_NEVER disarms */
@@ -81,6 +101,11 @@ void arch_console_write(const char *text, size_t size);
 
 /* power.c */
 NORETURN void arch_power_off(bool failure); /* failure: the emulator's exit code tells */
+
+/* probe.S: copies that may fault. They stay inside the user half, move `size` bytes or some of
+ * them, and tell whether it was all. */
+MUST_CHECK bool arch_copy_from_user(void *to, const void *from, size_t size);
+MUST_CHECK bool arch_copy_to_user(void *to, const void *from, size_t size);
 
 /* trap.c: calls `visit` for each return address up the stack, at most `max` */
 void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max);

@@ -5,6 +5,10 @@ core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c 
 	slab.c spinlock.c symbol.c timer.c tlb.c tree.c
 core-freestanding-src :=
 
+# What needs a port with user mode.
+core-user-src := endpoint.c message.c notification.c reply.c run_queue.c sched.c sys_cap.c \
+	sys_message.c sys_thread.c syscall.c thread.c thread_bind.c timer_object.c
+
 # Unit tests, and those that only ThreadSanitizer is to run.
 core-test-src := test/archive_test.c test/blake2s_test.c test/boot_test.c test/cap_test.c \
 	test/chacha20_test.c test/child.c test/cpu_test.c test/extent_test.c test/format_test.c \
