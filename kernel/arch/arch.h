@@ -7,10 +7,12 @@
  */
 #pragma once
 #include <core/types.h>
-#include <port.h> /* struct arch_cpu, arch_this_cpu, arch_cpu_relax, arch_phys_to_virt */
+#include <port.h> /* struct arch_cpu, arch_this_cpu, arch_cpu_relax, arch_phys_to_virt ... */
 
-struct cpu;
+struct arch_registers;
+struct arch_thread;
 struct boot_info;
+struct cpu;
 struct quota;
 
 /* From port.h:
@@ -23,21 +25,23 @@ struct quota;
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
+ *   struct arch_thread                      user registers of a thread; all zero before init
+ *   struct arch_registers                   of these, what programs may read and write (abi/)
+ *   ARCH_SYSCALL_ARGS                       6
+ *   void arch_thread_result(struct arch_thread *, status_t, uint64_t, uint64_t, uint64_t)
+ *                                           what its system call returns
+ *   void arch_thread_save(struct arch_thread *), arch_thread_load(struct arch_thread *)
+ *                                           of the thread that this CPU ran: what the entry left
+ *                                           in registers (vector state, thread pointer); and the
+ *                                           other way round, so that an exit goes to its program
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
- *   struct arch_thread                      the port's part of struct thread; zero at first
  *   struct arch_irq, arch_irq_fn            an interrupt, and what it calls
  *   ARCH_ELF_MACHINE                        as ELF numbers machines
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
- *   struct arch_registers                 a thread's user registers, as its ABI has them
- *   void arch_thread_save(struct arch_thread *)
- *   void arch_thread_load(struct arch_thread *)
- *                                           the thread left this CPU; it goes to user mode next
- *   void arch_thread_result(struct arch_thread *, status_t, uint64_t, uint64_t, uint64_t)
- *                                           what the system call answers that it made
  */
 
 /* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
@@ -143,7 +147,8 @@ status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r) 
 void arch_thread_get(const struct arch_thread *t, struct arch_registers *r);
 
 /* The system call that it made is made again when it goes to user mode. */
-void arch_thread_restart(struct arch_thread *t, uint64_t number, const uint64_t *arg);
+void arch_thread_restart(struct arch_thread *t, uint64_t number,
+			 const uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* probe.S: copies from or to the user memory of the running thread. False: the range leaves the
  * user addresses, or a part of it is not mapped so at the moment; some bytes may have

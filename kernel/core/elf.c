@@ -117,7 +117,7 @@ static const char *add_segment(struct elf_image *out, const struct elf_program_h
 
 	switch (p->type) {
 	case SEGMENT_LOAD:
-		wrong = check_load(p, size, limits);
+		wrong = p->memory_size == 0 ? NULL : check_load(p, size, limits);
 		return wrong != NULL ? wrong : add_load(out, p, file);
 	case SEGMENT_DYNAMIC:
 	case SEGMENT_INTERP:

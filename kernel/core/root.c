@@ -206,6 +206,7 @@ static void start_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 
 	const struct cap_ref self = find(r, r->startup.self);
 	fill(&self, 0, &r->startup, sizeof(r->startup));
+	spin_lock(&t->obj.lock);
 	thread_resume(t);
 }
 

@@ -8,9 +8,11 @@
 
 status_t user_fault(struct thread *self, vaddr_t va, unsigned access)
 {
-	if (va >= ARCH_USER_END)
+	struct aspace *as = atomic_load_explicit(&self->aspace, memory_order_relaxed);
+
+	if (va >= ARCH_USER_END || as == NULL)
 		return ST_BAD_ADDRESS;
-	return aspace_fault(self->aspace, va, access);
+	return aspace_fault(as, va, access);
 }
 
 static status_t bring_in(struct thread *self, vaddr_t va, size_t size, unsigned access)

@@ -26,6 +26,8 @@
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 #define ARCH_PORTS       0x10000u
 
+#define ARCH_SYSCALL_ARGS 6
+
 /* Tags under which this CPU may have translations cached, see user_mmu.c. */
 #define ARCH_PCIDS 64
 

@@ -113,7 +113,8 @@ void arch_thread_get(const struct arch_thread *t, struct arch_registers *r)
 		r->rcx = r->r8 = r->r9 = r->r10 = r->r11 = 0;
 }
 
-void arch_thread_restart(struct arch_thread *t, uint64_t number, const uint64_t *arg)
+void arch_thread_restart(struct arch_thread *t, uint64_t number,
+			 const uint64_t arg[ARCH_SYSCALL_ARGS])
 {
 	struct arch_registers *r = &t->regs;
 
