@@ -48,8 +48,10 @@ void kernel_main(const struct boot_info *info)
 	frame_free_loader();
 	log_idle();
 	kernel_test_main();
-	if (root)
+	if (root) {
+		root_run();
 		arch_run_threads();
+	}
 	log_info("power", "off: the boot archive holds no root program");
 	arch_power_off(false);
 }

@@ -33,6 +33,8 @@
 
 _Static_assert(STARTUP_SEGMENTS == ELF_SEGMENTS, "each has a capability");
 
+static struct thread *root_thread;
+
 /* The program in the making. */
 struct root {
 	struct cspace *cs;
@@ -190,7 +192,7 @@ _Static_assert(STARTUP_CMDLINE == BOOT_CMDLINE, "copied whole");
 
 /* ---- the thread ---- */
 
-static void start_thread(struct root *r, vaddr_t pc, vaddr_t startup)
+static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 {
 	struct thread_config config = { 0 };
 	struct thread *t;
@@ -206,8 +208,7 @@ static void start_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 
 	const struct cap_ref self = find(r, r->startup.self);
 	fill(&self, 0, &r->startup, sizeof(r->startup));
-	spin_lock(&t->obj.lock);
-	thread_resume(t);
+	root_thread = t;
 }
 
 /* Places stack and structure; gives the address of the structure. */
@@ -245,7 +246,13 @@ bool root_start(void)
 	give_archive(&root);
 	give_facts(&root.startup);
 	load(&root, &image);
-	start_thread(&root, image.entry, place_stack(&root));
+	make_thread(&root, image.entry, place_stack(&root));
 	wipe(&root.startup, sizeof(root.startup));
 	return true;
+}
+
+void root_run(void)
+{
+	spin_lock(&root_thread->obj.lock);
+	thread_resume(root_thread);
 }

@@ -8,6 +8,9 @@
 #pragma once
 #include <core/types.h>
 
-/* Makes the program of the boot archive ready to run. False: the archive holds no file "root". A
+/* Loads the program of the boot archive. False: the archive holds no file "root". A
  * file that can't be started, or a machine too small for it, refuses the boot with the reason. */
 bool root_start(void) MUST_CHECK;
+
+/* Lets it run, on whichever CPU. */
+void root_run(void);

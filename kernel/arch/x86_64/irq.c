@@ -199,7 +199,7 @@ static bool line_take(struct arch_irq *s, uint32_t gsi)
 	spin_lock(&table_lock);
 	for (unsigned v = IRQ_VECTOR_DEVICE_FIRST; v <= IRQ_VECTOR_DEVICE_LAST; v++) {
 		const struct arch_irq *other = atomic_load(&sources[v]);
-		if (other != NULL && other->gsi == gsi)
+		if (other != NULL && other != s && other->gsi == gsi)
 			free = false;
 	}
 	if (free)
