@@ -162,9 +162,14 @@ static bool is_kernel_range(vaddr_t va, size_t size)
 	return va >= ARCH_DIRECT_MAP;
 }
 
+paddr_t arch_physical_end(void)
+{
+	return 1ull << cpu_features.physical_bits;
+}
+
 static bool is_physical_range(paddr_t pa, size_t size)
 {
-	const uint64_t end = 1ull << cpu_features.physical_bits;
+	const paddr_t end = arch_physical_end();
 
 	return size <= end && pa <= end - size;
 }
@@ -230,6 +235,12 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	}
 }
 
+/* Physical addresses of the kernel's own devices; complete when the boot is. */
+static struct taken {
+	paddr_t first, last;
+} taken[64];
+static unsigned taken_count;
+
 /* Maps whole pages around the bytes somewhere in the device windows; a page
  * that stays absent follows. 0: no room, no memory, or no such address. */
 static vaddr_t window_map(paddr_t pa, size_t size, unsigned access)
@@ -255,10 +266,20 @@ void *arch_device_map(paddr_t pa, size_t size)
 {
 	vaddr_t va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
 
-	if (va == 0)
+	if (va == 0 || taken_count == ARRAY_LEN(taken))
 		panic("can't map %zu bytes of device registers at 0x%llx", size,
 		      (unsigned long long)pa);
+	taken[taken_count++] = (struct taken){ ALIGN_DOWN(pa, FRAME_SIZE), pa + size - 1 };
 	return (void *)va;
+}
+
+bool arch_device_is_taken(paddr_t pa)
+{
+	for (unsigned i = 0; i < taken_count; i++) {
+		if (pa >= taken[i].first && pa <= taken[i].last)
+			return true;
+	}
+	return false;
 }
 
 const void *mmu_map_firmware(paddr_t pa, size_t size)
