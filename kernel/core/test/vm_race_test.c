@@ -128,7 +128,8 @@ static bool fresh_pages_are_zeros(struct worker *w)
 		return false;
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < 8 * CPUS; i++) {
-			if (load(w->own + (8 + i / CPUS) * PAGE, i % CPUS, &value) != ST_OK || value != 0)
+			if (load(w->own + (8 + i / CPUS) * PAGE, i % CPUS, &value) != ST_OK ||
+			    value != 0)
 				return false;
 		}
 		host_user_mode();
@@ -146,7 +147,9 @@ static bool take_pages_away(struct worker *w)
 static bool change_the_second_mapping(struct worker *w)
 {
 	uint64_t page = below(w, PAGES - 8), count = 1 + below(w, 8);
-	struct map_request r = { .va = SECOND + page * PAGE, .page = page, .count = count, .access = RW };
+	struct map_request r = {
+		.va = SECOND + page * PAGE, .page = page, .count = count, .access = RW
+	};
 	status_t st;
 
 	switch (below(w, 4)) {
@@ -214,11 +217,22 @@ typedef bool deed(struct worker *w);
 static void race(unsigned id)
 {
 	static deed *const deeds[] = {
-		write_and_read, write_and_read, write_and_read, write_and_read,
-		snapshot, fresh_pages_are_zeros, take_pages_away, change_the_second_mapping,
-		revoke_the_third, revoke_the_third, visit_another_space, scan,
+		write_and_read,
+		write_and_read,
+		write_and_read,
+		write_and_read,
+		snapshot,
+		fresh_pages_are_zeros,
+		take_pages_away,
+		change_the_second_mapping,
+		revoke_the_third,
+		revoke_the_third,
+		visit_another_space,
+		scan,
 	};
-	struct worker w = { .chance = { test_seed() * 100 + id }, .id = id, .own = OWN + id * MIB(2) };
+	struct worker w = { .chance = { test_seed() * 100 + id },
+			    .id = id,
+			    .own = OWN + id * MIB(2) };
 
 	for (uint64_t i = 0; i < test_rounds(400); i++) {
 		CHECK(deeds[below(&w, ARRAY_LEN(deeds))](&w));
