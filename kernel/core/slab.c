@@ -290,8 +290,10 @@ void slab_stats(struct slab_cache *cache, struct slab_stats *out)
 	*out = (struct slab_stats){ 0 };
 	spin_lock(&cache->lock);
 	out->pages = cache->pages;
-	for (const struct slab *s = cache->used.first; s != NULL; s = s->next)
-		out->slots_used += (uint64_t)__builtin_popcountll(s->all & ~s->free);
+	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
+		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
+			out->slots_used++;
+	}
 	out->slots_free = out->pages * cache->slots - out->slots_used;
 	spin_unlock(&cache->lock);
 }

@@ -78,6 +78,8 @@ struct object *slab_object(object_id_t id, unsigned type);
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };
+
+/* Slots in magazines count as free. */
 void slab_stats(struct slab_cache *cache, struct slab_stats *out);
 
 /* True when lists, bitmaps and counts agree (tests). */
