@@ -240,6 +240,7 @@ static void spares_drop(struct spares *s)
 }
 
 /* Moves what lies from `at` on into a new mapping, which it gives. */
+UNCHECKED_LOCKS
 static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct spares *s)
 {
 	unsigned i = s->map[0] != NULL ? 0 : 1;
@@ -657,7 +658,7 @@ UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned ac
 /* ---- life ---- */
 
 /* The half that the binding names becomes part of the guest's joint root. */
-static status_t half_join(struct aspace *as)
+UNCHECKED_LOCKS static status_t half_join(struct aspace *as)
 {
 	struct object *o = cap_binding_lock(&as->half);
 

@@ -264,7 +264,7 @@ static void transit_advance(struct memory *m)
 
 /* Takes access through one mapping away on every CPU; the lock is let go for that. Uses up to
  * `budget` and says what is left of it. */
-static unsigned transit_step(struct memory *m, unsigned budget)
+REQUIRES(m->obj.lock) static unsigned transit_step(struct memory *m, unsigned budget)
 {
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;
@@ -947,7 +947,7 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 }
 
 /* Fills in what the view shows; its capability may have gone again. */
-static status_t view_attach(struct memory *view)
+UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
 {
 	struct object *o = cap_binding_lock(&view->target);
 
