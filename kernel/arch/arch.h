@@ -20,16 +20,21 @@ struct boot_info;
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
+ *   ARCH_USER_END                           user addresses end here
+ *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
+ * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  */
 
-/* Access of a kernel mapping. Writable and executable at once is refused. */
+/* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
+ * once is refused. */
 #define ARCH_WRITE  1u
 #define ARCH_EXEC   2u
 #define ARCH_DEVICE 4u /* uncached */
+#define ARCH_READ   8u
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
 void arch_mmu_init(void); /* builds the final tables, switches to them */
@@ -39,6 +44,11 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks 
 void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
+
+/* user_mmu.c: roots of user page tables, see core/pagetable.h. */
+void arch_root_init(paddr_t root);               /* fills in the kernel's half */
+void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
+bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
 
 /* Memory that boot may need before the frame allocator runs: zeroed frames taken from
  * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */

@@ -219,10 +219,9 @@ static paddr_t frame_hand_out(uint32_t n)
 {
 	struct frame *f = entry(n);
 
-	f->used.slots = 0;
-	f->used.payer_slots = 0;
+	atomic_store_explicit(&f->uses, 0, memory_order_relaxed);
 	f->payer = 0;
-	f->flags = 0;
+	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
 	set_state(f, FRAME_USED);
 	return (paddr_t)n << FRAME_SHIFT;
 }
