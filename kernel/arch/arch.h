@@ -48,13 +48,13 @@ struct cpu;
 #define ARCH_READ   8u
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
-void arch_mmu_init(void);               /* builds the final tables, switches to them */
+void arch_mmu_init(void); /* builds the final tables, switches to them */
 status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) MUST_CHECK;
-void arch_kernel_unmap(vaddr_t va, size_t size); /* no flush: see tlb.h */
+void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
-void *arch_device_map(paddr_t pa, size_t size);  /* a window on device registers; panics if full */
-void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size);    /* on this CPU */
-void arch_tlb_flush_tag(uint32_t tag);                                /* on this CPU */
+void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
+void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
 /* user_mmu.c: roots of user page tables, see core/pagetable.h. */
 void arch_root_init(paddr_t root);               /* fills in the kernel's half */
@@ -88,7 +88,7 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 			 const uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* time.c */
-uint64_t arch_time_ns(void);            /* since boot, see time_now for the promise */
+uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */
 void arch_timer_arm(uint64_t deadline_ns); /* TIMER_NEVER disarms */
 
 /* random.c: fills `out` with up to `size` bytes of hardware randomness, returns how many and

@@ -93,6 +93,7 @@ MUST_CHECK bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out);
  * a wrong order or an address that was never allocated panics. */
 void frame_free(paddr_t pa, unsigned order);
 
+/* Zeroes the 2^order frames from `pa` on, whatever block they are part of. */
 void frame_zero(paddr_t pa, unsigned order);
 
 /* Gives every frame in this CPU's cache back to the buddy lists. */

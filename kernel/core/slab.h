@@ -75,9 +75,14 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
  * stays in the kernel; else NULL. Safe for any number. */
 struct object *slab_object(object_id_t id, unsigned type);
 
+/* Calls `fn` for each slot that is taken, with the cache's lock held (tests). */
+void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg);
+
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };
+
+/* Slots in magazines count as free. */
 void slab_stats(struct slab_cache *cache, struct slab_stats *out);
 
 /* True when lists, bitmaps and counts agree (tests). */

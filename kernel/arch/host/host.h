@@ -48,6 +48,7 @@ void host_user_mode(void);
 #define HOST_TAGS  8
 #define HOST_PAGES 1024
 
+/* Writes one entry. */
 void host_map(uint32_t tag, vaddr_t va, paddr_t pa, bool write);
 void host_unmap(uint32_t tag, vaddr_t va);
 
