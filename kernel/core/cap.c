@@ -81,12 +81,23 @@ static uint32_t gen_of(const struct cap_slot *slot)
 	return atomic_load_explicit(&slot->gen, memory_order_acquire);
 }
 
-status_t cap_refuse(const struct cap_ref *ref, status_t why)
+/* True if the capability is as it was found. */
+static bool cap_is_good(const struct cap_ref *ref)
 {
 	spin_lock(&ref->object->lock);
-	bool alive = cap_still(ref);
+	bool good = cap_still(ref);
 	spin_unlock(&ref->object->lock);
-	return alive ? why : ST_BAD_CAP;
+	return good;
+}
+
+status_t cap_refuse(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type)
+{
+	struct object *o = object_at(token_object(token));
+
+	if (token == 0 || !cap_is_good(&(struct cap_ref){
+				  .object = o, .slot = slot, .token = token, .gen = gen }))
+		return ST_BAD_CAP;
+	return type != OBJ_ANY && o->type != type ? ST_BAD_TYPE : ST_NO_RIGHT;
 }
 
 /* ---- links; the tree is locked ---- */
@@ -526,7 +537,7 @@ status_t cap_revoke(const struct cap_ref *ref)
 	unsigned budget = CAP_BATCH;
 
 	if (!(token_rights(ref->token) & RIGHT_REVOKE))
-		return cap_refuse(ref, ST_NO_RIGHT);
+		return cap_is_good(ref) ? ST_NO_RIGHT : ST_BAD_CAP;
 	for (;;) {
 		struct cap_node *leaf = NULL;
 		status_t st = ST_BAD_CAP;
@@ -571,7 +582,7 @@ status_t cap_inspect(const struct cap_ref *ref, enum object_type *type, rights_t
 {
 	*type = ref->object->type;
 	*rights = token_rights(ref->token);
-	return cap_refuse(ref, ST_OK);
+	return cap_is_good(ref) ? ST_OK : ST_BAD_CAP;
 }
 
 /* ---- bindings and mappings ---- */
