@@ -116,8 +116,13 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	struct object *o = object_at(token_object(token));
 	/* An empty slot has no rights; only who needs none has to ask. */
 	if (UNLIKELY(need & ~token_rights(token)) || (need == 0 && UNLIKELY(token == 0)) ||
-	    (type != OBJ_ANY && UNLIKELY(o->type != type)))
-		return cap_refuse(slot, gen, token, type);
+	    (type != OBJ_ANY && UNLIKELY(o->type != type))) {
+		status_t st = cap_refuse(slot, gen, token, type);
+
+		if (st == ST_OK)
+			__builtin_unreachable(); /* for the compiler: *out is not read then */
+		return st;
+	}
 	out->object = o;
 	out->slot = slot;
 	out->token = token;
