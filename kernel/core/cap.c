@@ -81,23 +81,22 @@ static uint32_t gen_of(const struct cap_slot *slot)
 	return atomic_load_explicit(&slot->gen, memory_order_acquire);
 }
 
-/* True if the capability is as it was found. */
-static bool cap_is_good(const struct cap_ref *ref)
+status_t cap_refuse(const struct cap_ref *ref, status_t why)
 {
 	spin_lock(&ref->object->lock);
-	bool good = cap_still(ref);
+	bool alive = cap_still(ref);
 	spin_unlock(&ref->object->lock);
-	return good;
+	return alive ? why : ST_BAD_CAP;
 }
 
-status_t cap_refuse(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type)
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type)
 {
 	struct object *o = object_at(token_object(token));
+	struct cap_ref ref = { .object = o, .slot = slot, .token = token, .gen = gen };
 
-	if (token == 0 || !cap_is_good(&(struct cap_ref){
-				  .object = o, .slot = slot, .token = token, .gen = gen }))
+	if (token == 0)
 		return ST_BAD_CAP;
-	return type != OBJ_ANY && o->type != type ? ST_BAD_TYPE : ST_NO_RIGHT;
+	return cap_refuse(&ref, type != OBJ_ANY && o->type != type ? ST_BAD_TYPE : ST_NO_RIGHT);
 }
 
 /* ---- links; the tree is locked ---- */
@@ -537,7 +536,7 @@ status_t cap_revoke(const struct cap_ref *ref)
 	unsigned budget = CAP_BATCH;
 
 	if (!(token_rights(ref->token) & RIGHT_REVOKE))
-		return cap_is_good(ref) ? ST_NO_RIGHT : ST_BAD_CAP;
+		return cap_refuse(ref, ST_NO_RIGHT);
 	for (;;) {
 		struct cap_node *leaf = NULL;
 		status_t st = ST_BAD_CAP;
@@ -582,7 +581,7 @@ status_t cap_inspect(const struct cap_ref *ref, enum object_type *type, rights_t
 {
 	*type = ref->object->type;
 	*rights = token_rights(ref->token);
-	return cap_is_good(ref) ? ST_OK : ST_BAD_CAP;
+	return cap_refuse(ref, ST_OK);
 }
 
 /* ---- bindings and mappings ---- */

@@ -93,7 +93,8 @@ static inline bool cap_still(const struct cap_ref *ref)
 
 /* Why what was read from the slot is not what the caller needs: ST_BAD_CAP, ST_BAD_TYPE,
  * ST_NO_RIGHT. */
-status_t cap_refuse(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type);
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token,
+		      enum object_type type);
 
 /* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes every
  * type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
@@ -117,7 +118,7 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	/* An empty slot has no rights; only who needs none has to ask. */
 	if (UNLIKELY(need & ~token_rights(token)) || (need == 0 && UNLIKELY(token == 0)) ||
 	    (type != OBJ_ANY && UNLIKELY(o->type != type))) {
-		status_t st = cap_refuse(slot, gen, token, type);
+		status_t st = cap_find_why(slot, gen, token, type);
 
 		if (st == ST_OK)
 			__builtin_unreachable(); /* for the compiler: *out is not read then */
@@ -146,6 +147,9 @@ MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *
 	spin_unlock(&out->object->lock);
 	return ST_BAD_CAP;
 }
+
+/* `why`, or ST_BAD_CAP if the capability is dead by now. Locks the object for that. */
+status_t cap_refuse(const struct cap_ref *ref, status_t why);
 
 /* ---- capabilities in spaces ----
  *
