@@ -20,25 +20,35 @@ struct boot_info;
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
+ *   ARCH_USER_END                           user addresses end here
+ *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
+ * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
  */
 
-/* Access of a kernel mapping. Writable and executable at once is refused. */
+/* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
+ * once is refused. */
 #define ARCH_WRITE  1u
 #define ARCH_EXEC   2u
 #define ARCH_DEVICE 4u /* uncached */
+#define ARCH_READ   8u
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
-void arch_mmu_init(void);               /* builds the final tables, switches to them */
+void arch_mmu_init(void); /* builds the final tables, switches to them */
 status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) MUST_CHECK;
-void arch_kernel_unmap(vaddr_t va, size_t size); /* no flush: see tlb.h */
+void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
-void *arch_device_map(paddr_t pa, size_t size);  /* a window on device registers; panics if full */
-void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size);    /* on this CPU */
-void arch_tlb_flush_tag(uint32_t tag);                                /* on this CPU */
+void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
+void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
+
+/* user_mmu.c: roots of user page tables, see core/pagetable.h. */
+void arch_root_init(paddr_t root);               /* fills in the kernel's half */
+void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
+bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
 
 /* Memory that boot may need before the frame allocator runs: zeroed frames taken from
  * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
@@ -58,7 +68,7 @@ void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serv
 void arch_cpus_stop(void);              /* stops every other CPU for good (panic) */
 
 /* time.c */
-uint64_t arch_time_ns(void);            /* since boot, see time_now for the promise */
+uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */
 void arch_timer_arm(uint64_t deadline_ns); /* TIMER_NEVER disarms */
 
 /* random.c: fills `out` with up to `size` bytes of hardware randomness, returns how many and

@@ -13,6 +13,7 @@
 #include <arch/arch.h>
 #include <core/frame.h>
 #include <core/lock_order.h>
+#include <core/pagetable.h>
 #include <core/tlb.h>
 #include <core/types.h>
 #include <stdatomic.h>
@@ -38,6 +39,8 @@ struct cpu {
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */
 	struct frame_cache frames[FRAME_ZONES];
+
+	struct pagetable_cpu tables; /* the user's page tables that are active */
 
 	struct tlb_cpu tlb; /* shootdown mailbox, see tlb.h */
 

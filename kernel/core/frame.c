@@ -36,7 +36,7 @@ static struct zone zones[FRAME_ZONES] = {
 };
 
 static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
-static uint64_t region_mapped[REGIONS / 64];
+static bool region_mapped[REGIONS];
 static uint64_t frames_total;
 static bool ready;
 
@@ -63,13 +63,15 @@ static enum frame_zone zone_of(uint64_t n)
 	return n < LOW_END ? FRAME_LOW : FRAME_HIGH;
 }
 
+/* The entry of frame `n` can be read. */
+static bool is_mapped(uint64_t n)
+{
+	return n < FRAMES_MAX && region_mapped[n / REGION_FRAMES];
+}
+
 bool frame_exists(paddr_t pa)
 {
-	uint64_t n = pa >> FRAME_SHIFT;
-	uint64_t region = n / REGION_FRAMES;
-
-	return n < FRAMES_MAX && (region_mapped[region / 64] >> (region % 64) & 1) &&
-	       state_of(entry(n)) != FRAME_ABSENT;
+	return is_mapped(pa >> FRAME_SHIFT) && state_of(frame_of(pa)) != FRAME_ABSENT;
 }
 
 bool frame_ready(void)
@@ -79,7 +81,7 @@ bool frame_ready(void)
 
 /* ---- buddy lists, under the lock of the zone ---- */
 
-REQUIRES(z->lock) static void list_push(struct zone *z, unsigned order, uint32_t n)
+static void list_push(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 	uint32_t next = z->head[order];
@@ -94,7 +96,7 @@ REQUIRES(z->lock) static void list_push(struct zone *z, unsigned order, uint32_t
 	z->orders |= 1u << order;
 }
 
-REQUIRES(z->lock) static void list_remove(struct zone *z, unsigned order, uint32_t n)
+static void list_remove(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 
@@ -109,7 +111,7 @@ REQUIRES(z->lock) static void list_remove(struct zone *z, unsigned order, uint32
 	set_state(f, FRAME_TAIL);
 }
 
-REQUIRES(z->lock) static void count_free(struct zone *z, uint64_t change)
+static void count_free(struct zone *z, uint64_t change) REQUIRES(z->lock)
 {
 	uint64_t before = atomic_load_explicit(&z->free, memory_order_relaxed);
 
@@ -117,7 +119,7 @@ REQUIRES(z->lock) static void count_free(struct zone *z, uint64_t change)
 }
 
 /* A block of `order` from the smallest one that has it; 0: there is none. */
-REQUIRES(z->lock) static uint32_t buddy_take(struct zone *z, unsigned order)
+static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
 {
 	uint32_t fit = z->orders & ~0u << order;
 
@@ -136,7 +138,7 @@ REQUIRES(z->lock) static uint32_t buddy_take(struct zone *z, unsigned order)
 }
 
 /* Frees a block whose head is FRAME_TAIL by now, with every free buddy. */
-REQUIRES(z->lock) static void buddy_put(struct zone *z, uint32_t n, unsigned order)
+static void buddy_put(struct zone *z, uint32_t n, unsigned order) REQUIRES(z->lock)
 {
 	count_free(z, 1ull << order);
 	while (order < FRAME_ORDER_MAX) {
@@ -211,25 +213,33 @@ void frame_cache_drain(void)
 
 /* ---- allocation ---- */
 
+/* Makes frame `n`, off every list, the head of an allocated block of the order that
+ * its entry says. */
+static paddr_t frame_hand_out(uint32_t n)
+{
+	struct frame *f = entry(n);
+
+	atomic_store_explicit(&f->uses, 0, memory_order_relaxed);
+	f->payer = 0;
+	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
+	set_state(f, FRAME_USED);
+	return (paddr_t)n << FRAME_SHIFT;
+}
+
+/* A frame from a cache of this CPU that had to be filled; 0: there is none. */
 static uint32_t take_single(enum frame_want want)
 {
-	struct cpu *c = arch_this_cpu();
-	enum frame_zone zone = first_zone[want];
+	struct frame_cache *caches = arch_this_cpu()->frames;
 
-	for (;;) {
-		struct frame_cache *cache = &c->frames[zone];
-		uint32_t count = cache_count(cache);
+	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
+		struct frame_cache *cache = &caches[zone];
 
-		if (LIKELY(count > 0)) {
-			cache_set_count(cache, count - 1);
-			return cache->frame[count - 1];
+		if (cache_count(cache) > 0 || cache_refill(cache, &zones[zone])) {
+			cache_set_count(cache, cache_count(cache) - 1);
+			return cache->frame[cache_count(cache)];
 		}
-		if (cache_refill(cache, &zones[zone]))
-			continue;
-		if (zone == FRAME_LOW)
-			return 0;
-		zone = FRAME_LOW;
 	}
+	return 0;
 }
 
 static uint32_t take_block_once(unsigned order, enum frame_want want)
@@ -257,23 +267,28 @@ static uint32_t take_block(unsigned order, enum frame_want want)
 	return take_block_once(order, want);
 }
 
+NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t *out)
+{
+	ASSERT(order <= FRAME_ORDER_MAX);
+	uint32_t n = order == 0 ? take_single(want) : take_block(order, want);
+	if (n == 0)
+		return false;
+	entry(n)->order = (uint8_t)order;
+	*out = frame_hand_out(n);
+	return true;
+}
+
 bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
 {
+	struct frame_cache *cache = &arch_this_cpu()->frames[first_zone[want]];
+	uint32_t count = cache_count(cache);
+
 	if (UNLIKELY(arch_fail_step()))
 		return false;
-	ASSERT(order <= FRAME_ORDER_MAX);
-	uint32_t n = LIKELY(order == 0) ? take_single(want) : take_block(order, want);
-	if (UNLIKELY(n == 0))
-		return false;
-
-	struct frame *f = entry(n);
-	f->used.slots = 0;
-	f->used.payer_slots = 0;
-	f->payer = 0;
-	f->order = (uint8_t)order;
-	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
-	set_state(f, FRAME_USED);
-	*out = (paddr_t)n << FRAME_SHIFT;
+	if (UNLIKELY(order != 0 || count == 0))
+		return alloc_slowly(order, want, out);
+	cache_set_count(cache, --count);
+	*out = frame_hand_out(cache->frame[count]); /* of order 0 while it is cached */
 	return true;
 }
 
@@ -292,31 +307,41 @@ NORETURN static void refuse_free(paddr_t pa, unsigned order)
 	      f->order);
 }
 
-void frame_free(paddr_t pa, unsigned order)
+NOINLINE static void free_slowly(paddr_t pa, unsigned order)
 {
 	struct frame *f = frame_of(pa);
-
-	if (UNLIKELY(pa % FRAME_SIZE != 0 || !frame_exists(pa) || state_of(f) != FRAME_USED ||
-		     f->order != order))
-		refuse_free(pa, order);
-
 	uint32_t n = (uint32_t)(pa >> FRAME_SHIFT);
 	struct zone *z = &zones[zone_of(n)];
-	if (order == 0) {
-		struct frame_cache *cache = &arch_this_cpu()->frames[zone_of(n)];
 
-		if (UNLIKELY(cache_count(cache) == FRAME_CACHE))
-			cache_give_back(cache, z, FRAME_CACHE_BATCH);
-		uint32_t count = cache_count(cache);
-		cache->frame[count] = n;
-		cache_set_count(cache, count + 1);
-		set_state(f, FRAME_CACHED);
+	if (order == 0) { /* there is room afterwards */
+		cache_give_back(&arch_this_cpu()->frames[zone_of(n)], z, FRAME_CACHE_BATCH);
+		frame_free(pa, 0);
 		return;
 	}
 	spin_lock(&z->lock);
 	set_state(f, FRAME_TAIL);
 	buddy_put(z, n, order);
 	spin_unlock(&z->lock);
+}
+
+void frame_free(paddr_t pa, unsigned order)
+{
+	struct frame *f = frame_of(pa);
+	uint64_t n = pa >> FRAME_SHIFT;
+
+	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || state_of(f) != FRAME_USED ||
+		     f->order != order))
+		refuse_free(pa, order);
+
+	struct frame_cache *cache = &arch_this_cpu()->frames[zone_of(n)];
+	uint32_t count = cache_count(cache);
+	if (UNLIKELY(order != 0 || count == FRAME_CACHE)) {
+		free_slowly(pa, order);
+		return;
+	}
+	cache->frame[count] = (uint32_t)n;
+	cache_set_count(cache, count + 1);
+	set_state(f, FRAME_CACHED);
 }
 
 void frame_zero(paddr_t pa, unsigned order)
@@ -483,7 +508,7 @@ static void map_region(uint64_t region, paddr_t absent)
 		if (chunk < end)
 			map_table(chunk++, 1, absent, 0);
 	}
-	region_mapped[region / 64] |= 1ull << (region % 64);
+	region_mapped[region] = true;
 }
 
 static void map_regions(void)
@@ -580,7 +605,7 @@ void frame_free_loader(void)
 
 /* ---- frame_ok ---- */
 
-REQUIRES(z->lock) static bool lists_ok(const struct zone *z, enum frame_zone zone)
+static bool lists_ok(const struct zone *z, enum frame_zone zone) REQUIRES(z->lock)
 {
 	uint64_t free = 0;
 

@@ -44,10 +44,8 @@ struct frame {
 		struct {
 			uint32_t next, prev; /* frame numbers of the free list, 0: none */
 		} free;
-		struct {
-			uint32_t slots;       /* memory-object slots that name it */
-			uint32_t payer_slots; /* of these, its payer's */
-		} used;
+		_Atomic uint64_t uses; /* memory-object slots that name it; in the upper half
+		                        * those of its payer among them: see memory.c */
 	};
 	uint32_t payer;        /* object id of the quota that pays; 0: the kernel */
 	_Atomic uint8_t state; /* enum frame_state */
@@ -95,6 +93,7 @@ MUST_CHECK bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out);
  * a wrong order or an address that was never allocated panics. */
 void frame_free(paddr_t pa, unsigned order);
 
+/* Zeroes the 2^order frames from `pa` on, whatever block they are part of. */
 void frame_zero(paddr_t pa, unsigned order);
 
 /* Gives every frame in this CPU's cache back to the buddy lists. */

@@ -85,7 +85,7 @@ static void begin_period(void)
 	spin_unlock(&grace.lock);
 }
 
-REQUIRES(grace.lock) static void note_exits(void)
+static void note_exits(void) REQUIRES(grace.lock)
 {
 	for (cpumask_t left = grace.inside; left != 0; left &= left - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(left);

@@ -18,14 +18,15 @@ static void log_idle(void)
 
 	frame_stats(&frames);
 	log_info("boot", "idle after %llu us, %llu KiB used",
-	         (unsigned long long)(time_now() / 1000),
-	         (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
+		 (unsigned long long)(time_now() / 1000),
+		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
 void kernel_main(const struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);
+	log_configure();
 	arch_cpu_init_boot();
 	arch_mmu_init();
 	frame_init();

@@ -81,6 +81,8 @@ void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };
+
+/* Slots in magazines count as free. */
 void slab_stats(struct slab_cache *cache, struct slab_stats *out);
 
 /* True when lists, bitmaps and counts agree (tests). */

@@ -30,6 +30,7 @@ struct LOCKABLE spinlock {
 		.rank = (r)                                                                        \
 	}
 
+/* A lock that is free; the caller owns its memory. */
 void spin_init(struct spinlock *l, enum lock_rank rank);
 
 static inline void spin_lock(struct spinlock *l) ACQUIRES(*l);

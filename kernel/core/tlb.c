@@ -2,6 +2,7 @@
 #include <core/tlb.h>
 #include <core/assert.h>
 #include <core/cpu.h>
+#include <core/pagetable.h>
 #include <core/spinlock.h>
 
 /* Why nothing is lost, and what is seen when
@@ -25,6 +26,10 @@
  * - An IPI is not lost: A sends one when it finds the inbox empty, and then B has
  *   one to come after the bit was set. If the inbox was not empty, whoever made it
  *   so sends the IPI, and B has not taken the inbox since, or it would be empty.
+ * - A CPU that comes online flushes after it has set its bit in the mask of those
+ *   that are asked (cpu_set_online). A reads that mask after its own flush, which
+ *   on every machine is a full barrier behind the change of the tables. So A sees
+ *   the bit, or the new CPU's walks see A's tables.
  * - All may shoot at each other at once: who waits serves its own inbox, and so
  *   does who spins for a lock. Nobody holds a lock while waiting, so nobody whose
  *   answer is awaited can be spinning for a lock of the one who waits.
@@ -33,6 +38,7 @@
 void tlb_batch_init(struct tlb_batch *b, uint32_t tag)
 {
 	b->tag = tag;
+	b->table = NULL;
 	b->count = 0;
 }
 
@@ -54,6 +60,10 @@ void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size)
 
 static void flush_here(const struct tlb_batch *b)
 {
+	if (b->table != NULL) {
+		pagetable_flush_here(b);
+		return;
+	}
 	if (b->count > TLB_RANGES) {
 		arch_tlb_flush_tag(b->tag);
 		return;

@@ -29,8 +29,11 @@ struct tlb_range {
 	size_t size; /* bytes */
 };
 
+struct pagetable;
+
 struct tlb_batch {
 	uint32_t tag;
+	struct pagetable *table; /* the user's tables that have the tag; NULL: the kernel's */
 	uint32_t count; /* ranges used; over TLB_RANGES: the whole tag */
 	struct tlb_range range[TLB_RANGES];
 };
@@ -50,6 +53,7 @@ struct tlb_cpu {
 	_Atomic uint64_t exits_then;         /* my kernel_exits when I last served: grace.c */
 };
 
+/* An empty batch. */
 void tlb_batch_init(struct tlb_batch *b, uint32_t tag);
 
 /* Adds whole pages; a range that touches the last one is joined to it. */

@@ -9,14 +9,15 @@
 typedef uint64_t paddr_t;  /* a physical address */
 typedef uintptr_t vaddr_t; /* a virtual address of any space */
 
-#define MUST_CHECK  __attribute__((warn_unused_result))
-#define NORETURN    __attribute__((noreturn))
-#define UNUSED      __attribute__((unused))
+#define MUST_CHECK   __attribute__((warn_unused_result))
+#define NORETURN     __attribute__((noreturn))
+#define NOINLINE     __attribute__((noinline))
+#define UNUSED       __attribute__((unused))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define ALIGNED(n)  __attribute__((aligned(n)))
-#define NO_CANARY   __attribute__((no_stack_protector))
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ALIGNED(n)   __attribute__((aligned(n)))
+#define NO_CANARY    __attribute__((no_stack_protector))
+#define LIKELY(x)    __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)  __builtin_expect(!!(x), 0)
 
 /* A variable on a hot path that is written before it is read: not zeroed first. */
 #define UNINITIALIZED __attribute__((uninitialized))
@@ -27,15 +28,15 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of which `ptr` is the field `member`. */
-#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((uintptr_t)(ptr)-offsetof(type, member)))
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
 
 /* `a` must be a power of two. */
-#define ALIGN_DOWN(x, a) ((x) & ~((typeof(x))(a) - 1))
-#define ALIGN_UP(x, a)   ALIGN_DOWN((x) + ((typeof(x))(a) - 1), a)
+#define ALIGN_DOWN(x, a) ((x) & ~((typeof(x))(a)-1))
+#define ALIGN_UP(x, a)   ALIGN_DOWN((x) + ((typeof(x))(a)-1), a)
 
 /* Clang's thread-safety analysis reads these; GCC knows none of them. */
 #if defined(__clang__)

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
 enum host_interrupt { HOST_SHOOTDOWN = 1, HOST_KICK = 2 };
 
@@ -55,7 +55,7 @@ void arch_cpu_relax(void)
 	if (++turns % 64 != 0)
 		sched_yield();
 	else
-		nanosleep(&(struct timespec){ .tv_nsec = 20000 }, NULL);
+		usleep(20);
 }
 
 /* ---- interrupts ---- */

@@ -48,6 +48,7 @@ void host_user_mode(void);
 #define HOST_TAGS  8
 #define HOST_PAGES 1024
 
+/* Writes one entry. */
 void host_map(uint32_t tag, vaddr_t va, paddr_t pa, bool write);
 void host_unmap(uint32_t tag, vaddr_t va);
 
@@ -58,6 +59,26 @@ bool host_access(uint32_t tag, vaddr_t va, bool write, paddr_t *pa);
 
 /* True if CPU `id` has a translation of the page. */
 bool host_tlb_holds(unsigned id, uint32_t tag, vaddr_t va);
+
+/* ---- user page tables and their translations: user_mmu.c ---- */
+
+/* Forgets nothing but what it is told to: translations by tag and page, and which lowest
+ * tables a walk may begin with. False: a page fault. `access`: ARCH_READ, ARCH_WRITE, ... */
+bool host_user_access(vaddr_t va, unsigned access, paddr_t *pa);
+
+/* Visits every translation of user addresses that this CPU has; `access` is what it allows. */
+struct host_translation {
+	uint32_t tag;
+	vaddr_t va;
+	paddr_t pa;
+	unsigned access;
+};
+void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
+                            void *with);
+
+/* For arch_tlb_flush_range and arch_tlb_flush_tag. */
+void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
+void host_user_flush_tag(uint32_t tag);
 
 /* ---- failures ---- */
 

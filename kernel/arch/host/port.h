@@ -15,13 +15,19 @@
 #define HOST_WINDOW_SIZE (HOST_TABLE_SIZE + MIB(64))
 #define HOST_TLB_ENTRIES 1024
 
+/* User addresses, as on the machines that we have. */
+#define ARCH_USER_END    0x00007ffffffff000ull
+#define ARCH_PERSONALITY 0x00007f8000000000ull
+
 struct cpu;
 struct host_cpu;
+struct host_user;
 
 struct arch_cpu {
 	struct host_cpu *host;    /* its thread; NULL: the program's first */
 	_Atomic uint32_t pending; /* enum host_interrupt, one bit each */
 	_Atomic uint64_t *tlb;    /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
+	struct host_user *user;   /* modelled: what it knows of user page tables, user_mmu.c */
 	uint64_t timer;           /* what arch_timer_arm said last */
 };
 

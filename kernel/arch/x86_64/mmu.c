@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "user_mmu.h"
 #include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
@@ -372,6 +373,10 @@ void arch_mmu_init(void)
 
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 {
+	if (tag != TLB_KERNEL) {
+		user_flush_range(tag, base, size);
+		return;
+	}
 	if (size > FLUSH_PAGES_MAX * FRAME_SIZE) {
 		arch_tlb_flush_tag(tag);
 		return;
@@ -383,7 +388,7 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 void arch_tlb_flush_tag(uint32_t tag)
 {
 	if (tag != TLB_KERNEL) {
-		write_cr3(read_cr3());
+		user_flush_tag(tag);
 	} else if (cpu_has(FEATURE_INVPCID)) {
 		invpcid(INVPCID_ALL, 0, 0);
 	} else {

@@ -17,6 +17,14 @@
 #define ARCH_CPU_MAP     0xffffff0000000000ull
 #define ARCH_KERNEL      0xffffffff80000000ull
 
+/* User addresses. The last page below the hole stays free: a system call that ends
+ * there would make the processor return to an address that it refuses. */
+#define ARCH_USER_END    0x00007ffffffff000ull
+#define ARCH_PERSONALITY 0x00007f8000000000ull
+
+/* Tags under which this CPU may have translations cached, see user_mmu.c. */
+#define ARCH_PCIDS 64
+
 struct cpu;
 struct trap_frame;
 
@@ -42,6 +50,7 @@ struct arch_cpu {
 	const struct trap_frame *report; /* the exception that is being reported */
 	uint64_t gdt[ARCH_GDT_ENTRIES];
 	struct arch_tss tss;
+	uint32_t pcid_tag[ARCH_PCIDS];
 };
 
 /* GS base holds the address of this CPU's struct cpu, whose first member is

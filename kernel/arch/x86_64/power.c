@@ -17,9 +17,9 @@
 /* PM1 control registers (ACPI 6.5, section 4.8.3.2.1) and the sleep control
  * register of hardware-reduced machines (section 4.8.3.7). */
 #define PM1_SCI_ENABLED       0x0001u
-#define PM1_SLEEP_TYPE(t)     ((t) << 10)
+#define PM1_SLEEP_TYPE(t)     ((unsigned)(t) << 10)
 #define PM1_SLEEP_ENABLE      0x2000u
-#define CONTROL_SLEEP_TYPE(t) ((t) << 2)
+#define CONTROL_SLEEP_TYPE(t) ((unsigned)(t) << 2)
 #define CONTROL_SLEEP_ENABLE  0x20u
 
 /* Command port of the keyboard controller (8042), and to pulse the reset line. */
@@ -95,7 +95,7 @@ static void enter_acpi_mode(uint16_t pm1a)
 
 static void pm1_sleep(uint16_t port, unsigned type)
 {
-	unsigned kept = in16(port) & ~(PM1_SLEEP_TYPE(7u) | PM1_SLEEP_ENABLE);
+	unsigned kept = in16(port) & ~(PM1_SLEEP_TYPE(7) | PM1_SLEEP_ENABLE);
 
 	out16(port, (uint16_t)(kept | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
 }

@@ -792,65 +792,6 @@ TEST(a_binding_is_kept_while_it_is_being_cut)
 	CHECK(do_bind(home, h, t, 0) == ST_OK && test_object_of(t)->cuts == 1);
 }
 
-/* ---- mappings ---- */
-
-static bool hang(cap_t handle, struct test_mapping *m)
-{
-	struct cap_ref ref;
-
-	if (cap_find(home, handle, OBJ_ANY, 0, &ref) != ST_OK || cap_hold(&ref) != ST_OK)
-		return false;
-	*m = (struct test_mapping){ .object = ref.object };
-	cap_hang(&ref, &m->node);
-	spin_unlock(&ref.object->tree);
-	return true;
-}
-
-TEST(revoke_takes_mappings)
-{
-	struct test_mapping m[3];
-	cap_t h, child;
-
-	world_boot(0, 0);
-	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
-	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &child) == ST_OK);
-	CHECK(hang(child, &m[0]) && hang(child, &m[1]) && hang(h, &m[2]));
-	m[1].elsewhere = true; /* another CPU is at it */
-	m[0].pieces = 2;
-	CHECK(do_revoke_some(home, child) == ST_LATER);
-	CHECK(!m[0].gone && !m[1].gone && m[1].claims == 1);
-	spin_lock(&o->tree);
-	cap_unhang(o, &m[1].node);
-	spin_unlock(&o->tree);
-	CHECK(do_revoke_some(home, child) == ST_LATER && m[0].pieces == 1);
-	CHECK(do_drop(home, child) == ST_OK); /* its mapping goes on, below the parent */
-	CHECK(!m[0].gone && cap_tree_ok(o));
-	CHECK(do_revoke(home, h) == ST_OK && m[0].gone && m[2].gone);
-
-	CHECK(hang(h, &m[0]));
-	CHECK(do_drop(home, h) == ST_OK);
-	CHECK(!m[0].gone);
-	settle();
-	CHECK(m[0].gone);
-}
-
-TEST(mappings_split_beside_each_other)
-{
-	struct test_mapping m[2];
-	cap_t h, child;
-
-	world_boot(0, 0);
-	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
-	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &child) == ST_OK);
-	CHECK(hang(child, &m[0]));
-	m[1] = m[0];
-	spin_lock(&o->tree);
-	cap_hang_beside(o, &m[0].node, &m[1].node);
-	spin_unlock(&o->tree);
-	CHECK(cap_tree_ok(o));
-	CHECK(do_revoke(home, child) == ST_OK && m[0].gone && m[1].gone);
-}
-
 /* ---- inspect ---- */
 
 TEST(inspect_tells_type_and_rights)

@@ -319,10 +319,9 @@ static void take_checked(struct chance *chance, struct block *b)
 		*owner_of(b->pa + i * FRAME_SIZE) = 1;
 	}
 	CHECK(frame_of(b->pa)->state == FRAME_USED && frame_of(b->pa)->order == b->order);
-	CHECK(frame_of(b->pa)->used.slots == 0 && frame_of(b->pa)->used.payer_slots == 0);
+	CHECK(frame_of(b->pa)->uses == 0);
 	CHECK(frame_of(b->pa)->payer == 0 && frame_of(b->pa)->flags == 0);
-	frame_of(b->pa)->used.slots = 7; /* what an owner may leave */
-	frame_of(b->pa)->used.payer_slots = 8;
+	frame_of(b->pa)->uses = 7; /* what an owner may leave */
 	frame_of(b->pa)->payer = 9;
 	frame_of(b->pa)->flags = 10;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
 #include <arch/host/host.h>
+#include <core/spinlock.h>
 #include <core/timer.h>
 #include <test/test.h>
 #include <string.h>
@@ -288,6 +289,38 @@ TEST(timer_chosen_deadlines_make_no_deep_tree)
 }
 
 /* ---- several CPUs ---- */
+
+/* Both find the timer queued and wait for the lock of its queue, which is the
+ * first member of that. Who gets it second must look again. */
+static struct ktimer contested;
+static _Atomic uint32_t cancelled, lock_taken;
+
+static void cancel_contested(unsigned id)
+{
+	struct spinlock *lock = (struct spinlock *)(void *)cpu_boot.timers;
+
+	if (id == 0) {
+		spin_lock(lock);
+		atomic_store(&lock_taken, 1);
+		while ((uint16_t)(atomic_load(&lock->next) - atomic_load(&lock->owner)) < 3)
+			arch_cpu_relax();
+		spin_unlock(lock);
+		return;
+	}
+	while (atomic_load(&lock_taken) == 0)
+		arch_cpu_relax();
+	atomic_fetch_add(&cancelled, timer_cancel(&contested) ? 1 : 0);
+}
+
+TEST(timer_cancelled_twice_at_once_is_cancelled_once)
+{
+	host_boot_usual();
+	begin();
+	timer_set(&contested, 100, note);
+	host_cpus_run(3, cancel_contested);
+	CHECK(atomic_load(&cancelled) == 1);
+	CHECK(timer_next() == TIMER_NEVER);
+}
 
 #define SHARED 64
 #define CPUS   4

@@ -134,32 +134,6 @@ struct quota *test_quota(struct quota *parent, uint64_t limit, uint64_t reservat
 	return q;
 }
 
-/* ---- the modelled mapping, where there are no real ones ---- */
-
-__attribute__((weak)) bool aspace_node_claim(struct cap_node *node)
-{
-	struct test_mapping *m = container_of(node, struct test_mapping, node);
-
-	m->claims++;
-	return !m->elsewhere;
-}
-
-__attribute__((weak)) bool aspace_node_unmap(struct cap_node *node)
-{
-	struct test_mapping *m = container_of(node, struct test_mapping, node);
-
-	spin_assert_none_held();
-	if (m->pieces > 0) {
-		m->pieces--;
-		return false;
-	}
-	spin_lock(&m->object->tree);
-	cap_unhang(m->object, &m->node);
-	spin_unlock(&m->object->tree);
-	m->gone = true;
-	return true;
-}
-
 /* ---- calls by handle ---- */
 
 static status_t look(struct cspace *cs, cap_t handle, struct cap_ref *ref)

@@ -40,16 +40,6 @@ extern struct cspace *home;
 struct cspace *test_space(struct quota *q);
 struct quota *test_quota(struct quota *parent, uint64_t limit, uint64_t reservation);
 
-/* A modelled mapping. */
-struct test_mapping {
-	struct cap_node node;
-	struct object *object;
-	_Atomic unsigned claims; /* tried */
-	unsigned pieces;         /* unmaps that are needed but for the last */
-	bool elsewhere;          /* another CPU has claimed it */
-	_Atomic bool gone;
-};
-
 /* ---- calls by handle ---- */
 
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,

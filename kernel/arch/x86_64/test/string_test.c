@@ -5,11 +5,17 @@
 #define ROOM 64
 #define LEN  24 /* as long as several words, from any alignment */
 
+/* From string.S. */
+void *memset(void *to, int byte, size_t size);
+void *memcpy(void *to, const void *from, size_t size);
+void *memmove(void *to, const void *from, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+
 /* The compiler must call them, not know better. */
-static void *(*volatile set)(void *, int, size_t) = __builtin_memset;
-static void *(*volatile copy)(void *, const void *, size_t) = __builtin_memcpy;
-static void *(*volatile move)(void *, const void *, size_t) = __builtin_memmove;
-static int (*volatile compare)(const void *, const void *, size_t) = __builtin_memcmp;
+static void *(*volatile set)(void *, int, size_t) = memset;
+static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
+static void *(*volatile move)(void *, const void *, size_t) = memmove;
+static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
 
 static uint8_t buf[ROOM];
 

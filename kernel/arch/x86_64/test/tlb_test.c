@@ -65,7 +65,7 @@ static void read_swapped(void *arg)
 
 TEST(tlb_flush_reaches_every_cpu)
 {
-	swap.rounds = test_rounds(2000) / cpu_count();
+	swap.rounds = test_rounds(600) / cpu_count();
 	CHECK(frame_alloc(0, FRAME_ANY, &swap.frame[0]));
 	CHECK(frame_alloc(0, FRAME_ANY, &swap.frame[1]));
 	CHECK(arch_kernel_map(PLACE, swap.frame[0], FRAME_SIZE, ARCH_WRITE) == ST_OK);
@@ -117,7 +117,7 @@ static void storm(void *arg)
 
 TEST(tlb_everybody_shoots_at_everybody)
 {
-	storm_rounds = test_rounds(1000) / cpu_count();
+	storm_rounds = test_rounds(400) / cpu_count();
 	for (uint32_t i = 0; i < cpu_count(); i++) {
 		CHECK(frame_alloc(0, FRAME_ANY, &own[i].frame[0]));
 		CHECK(frame_alloc(0, FRAME_ANY, &own[i].frame[1]));
