@@ -89,6 +89,16 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why)
 	return alive ? why : ST_BAD_CAP;
 }
 
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type)
+{
+	struct object *o = object_at(token_object(token));
+	struct cap_ref ref = { .object = o, .slot = slot, .token = token, .gen = gen };
+
+	if (token == 0)
+		return ST_BAD_CAP;
+	return cap_refuse(&ref, type != OBJ_ANY && o->type != type ? ST_BAD_TYPE : ST_NO_RIGHT);
+}
+
 /* ---- links; the tree is locked ---- */
 
 static struct cap_node **first_child(struct object *o, struct cap_node *parent) REQUIRES(o->tree)
