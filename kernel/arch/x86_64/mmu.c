@@ -79,7 +79,8 @@ static uint64_t *entry_make(vaddr_t va, unsigned *level)
 		}
 		if (!table_alloc(&pa))
 			return NULL;
-		*e = pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED;
+		/* Behind the zeros of the table: arch_kernel_translate takes no lock. */
+		__atomic_store_n(e, pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED, __ATOMIC_RELEASE);
 	}
 }
 
