@@ -22,7 +22,7 @@ static void log_idle(void)
 		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
-void kernel_main(const struct boot_info *info)
+void kernel_main(struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);
