@@ -35,7 +35,7 @@ void arch_mmu_init(void); /* builds the final tables, switches to them */
 status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) MUST_CHECK;
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
-void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+void *arch_device_map(paddr_t pa, size_t size); /* a window on registers; panics if none can be */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
