@@ -54,7 +54,7 @@ void arch_cpus_start(void);             /* starts every other CPU, returns when 
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
-void arch_cpus_stop(void);              /* stops every other CPU for good (panic) */
+bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */
 
 /* time.c */
 uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */
