@@ -5,6 +5,7 @@
 #include <core/format.h>
 #include <core/log.h>
 #include <core/panic.h>
+#include <core/wipe.h>
 #include <stdarg.h>
 
 #define ADDRESS_END (1ull << BOOT_ADDRESS_BITS)
@@ -295,12 +296,13 @@ static const char *path_name(uint32_t path)
 	}
 }
 
-void boot_take(const struct boot_info *in)
+void boot_take(struct boot_info *in)
 {
 	char why[WHY_MAX];
 	unsigned files;
 
 	boot_info = *in;
+	wipe(in->seed, sizeof(in->seed));
 	if (boot_info_check(&boot_info, why, sizeof(why)) != ST_OK)
 		boot_refuse("%s", why);
 	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */

@@ -43,8 +43,9 @@ void arch_cpus_start(void)
 {
 }
 
-void arch_cpus_stop(void)
+bool arch_cpus_stop(void)
 {
+	return true;
 }
 
 /* Yielding alone does not help when other programs want the processors too. */

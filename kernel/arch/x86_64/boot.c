@@ -130,7 +130,7 @@ void uefi_main(uint64_t from)
 {
 	early_init();
 
-	const struct boot_info *stub = low_phys(from, sizeof(*stub), "boot information");
+	struct boot_info *stub = low_phys(from, sizeof(*stub), "boot information");
 	if (stub->kernel_base != boot_kernel_base ||
 	    stub->kernel_size != (uint64_t)(kernel_end - kernel_start))
 		boot_refuse("the kernel runs at 0x%llx, the UEFI stub says 0x%llx",

@@ -265,10 +265,28 @@ static vaddr_t window_map(paddr_t pa, size_t size, unsigned access)
 	return va == 0 ? 0 : va + (pa - first);
 }
 
+static bool touches_memory(paddr_t pa, size_t size)
+{
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *r = &boot_info.range[i];
+		const paddr_t from = ALIGN_DOWN(pa, FRAME_SIZE),
+			      to = ALIGN_UP(pa + size, FRAME_SIZE);
+
+		if ((r->kind == BOOT_RAM || r->kind == BOOT_LOADER) && from < r->base + r->size &&
+		    to > r->base)
+			return true;
+	}
+	return false;
+}
+
+/* Where registers are is told by tables that may be wrong. In memory a window
+ * would be a second, writable way to what the kernel has there, its text even. */
 void *arch_device_map(paddr_t pa, size_t size)
 {
-	vaddr_t va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
+	vaddr_t va = 0;
 
+	if (!touches_memory(pa, size))
+		va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
 	if (va == 0)
 		panic("can't map %zu bytes of device registers at 0x%llx", size,
 		      (unsigned long long)pa);

@@ -258,15 +258,16 @@ static void on_stop(struct trap_frame *f)
 	rest();
 }
 
-/* By NMI: a CPU that has to be stopped may well spin with interrupts off. */
-void arch_cpus_stop(void)
+/* By NMI: a CPU that has to be stopped may well spin with interrupts off. Logs
+ * nothing: one that is stopped by now may have the log's lock. */
+bool arch_cpus_stop(void)
 {
 	uint32_t nobody = 0, count = 0, self = arch_this_cpu()->id;
 	cpumask_t others = cpu_online_mask() & ~(1ull << self);
 
 	if (!atomic_compare_exchange_strong(&stopper, &nobody, self + 1)) {
 		if (nobody == self + 1)
-			return;
+			return true;
 		rest(); /* somebody else was first, whose NMI finds us here */
 	}
 	/* Not before: until now an NMI was a fault of the machine, to be reported. */
@@ -275,8 +276,8 @@ void arch_cpus_stop(void)
 		lapic_send_nmi(cpu_by_id[__builtin_ctzll(left)]->arch.apic_id);
 	for (uint32_t n = 0; n < STOP_LIMIT; n++) {
 		if (atomic_load(&stopped) == count)
-			return;
+			return true;
 		arch_cpu_relax();
 	}
-	log_warn("smp", "some CPUs do not stop");
+	return false;
 }
