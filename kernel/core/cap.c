@@ -591,7 +591,7 @@ static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, obj
 }
 
 UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
-		  enum cap_binding which, struct cap_slot *binding)
+				  enum cap_binding which, struct cap_slot *binding)
 {
 	status_t st = cap_hold(to);
 

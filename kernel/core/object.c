@@ -85,7 +85,7 @@ void object_free(struct object *o)
 
 uint64_t object_kill_locked(struct object *o)
 {
-	if (!(o->flags & OBJECT_LIVE))
+	if (!(o->flags & OBJECT_LIVE) || o->quota == NULL)
 		return 0;
 	spin_lock(&o->lock);
 	o->gen = (object_gen_t)((o->gen + 1) & ARCH_OBJECT_GEN_MASK);

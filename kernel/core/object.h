@@ -53,7 +53,7 @@ struct object {
 		uint32_t caps;    /* while live: capability slots that name it */
 		object_id_t next; /* while on a reaper's list */
 	};
-	struct quota *quota; /* who pays; constant while the slot is in use */
+	struct quota *quota; /* who pays; constant while the slot is in use; NULL: the root */
 
 	struct spinlock tree;
 	struct cap_node *children; /* guarded by tree: the first capabilities */
@@ -105,7 +105,7 @@ void object_discard(struct object *o);
 void object_free(struct object *o);
 
 /* Kills `o` at once: from now on nobody finds it. Gives a ticket for what is left to
- * do, or 0 if it is not live. The memory of `o` may be gone as soon as the caller has
+ * do, or 0 if it is not live, or is the root quota. The memory of `o` may be gone as soon as the caller has
  * left the kernel, so only the ticket can be kept. */
 uint64_t object_kill(struct object *o);
 uint64_t object_kill_locked(struct object *o) REQUIRES(o->tree);

@@ -65,8 +65,16 @@ static uint64_t quota_take(struct quota *q, uint64_t min, uint64_t want)
 
 bool quota_charge(struct quota *q, uint64_t bytes)
 {
+	return !arch_fail_step() && quota_take(q, bytes, bytes) != 0;
+}
+
+bool quota_charge_trim(struct quota *q, uint64_t bytes)
+{
 	if (UNLIKELY(arch_fail_step()))
 		return false;
+	if (LIKELY(quota_take(q, bytes, bytes) != 0))
+		return true;
+	quota_trim(q);
 	return quota_take(q, bytes, bytes) != 0;
 }
 
@@ -141,7 +149,6 @@ void quota_init(void)
 	q->reservation = q->keep = q->drawn = q->limit;
 	quota_init_caches(q);
 	o->flags = OBJECT_NEW;
-	o->caps = 1; /* the kernel's own: the root does not die with its last capability */
 	quota_root = q;
 }
 
@@ -342,30 +349,34 @@ static bool quota_close(struct object *o)
 
 /* ---- for tests ---- */
 
+struct books {
+	const struct quota *parent;
+	uint64_t used, promised;
+	bool ok;
+};
+
+static void add_child(struct object *o, void *arg)
+{
+	const struct quota *child = container_of(o, struct quota, obj);
+	struct books *b = arg;
+
+	b->ok = b->ok && child->parent == b->parent;
+	b->used += child->drawn;
+	b->promised += child->reservation;
+}
+
 bool quota_ok(struct quota *q, uint64_t frames)
 {
-	uint64_t used = frames * FRAME_SIZE;
-	uint64_t promised = 0;
-	bool ok = true;
+	struct books b = { .parent = q, .used = frames * FRAME_SIZE, .ok = true };
 
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
 		if (object_ops[kind] == NULL)
 			continue;
-		ok = ok && slab_ok(&q->slab[kind]);
-		used += q->slab[kind].pages * FRAME_SIZE;
+		b.ok = b.ok && slab_ok(&q->slab[kind]);
+		b.used += q->slab[kind].pages * FRAME_SIZE;
 	}
-	struct slab_stats children;
-	unsigned cursor = 0;
-	slab_stats(&q->slab[OBJ_QUOTA], &children);
-	for (; children.slots_used > 0; children.slots_used--) {
-		struct object *o = slab_next(&q->slab[OBJ_QUOTA], &cursor);
-		const struct quota *child = container_of(o, struct quota, obj);
-
-		ok = ok && child->parent == q;
-		used += child->drawn;
-		promised += child->reservation;
-	}
-	return ok && used == q->used && promised == q->promised && q->used <= q->drawn &&
+	slab_visit(&q->slab[OBJ_QUOTA], add_child, &b);
+	return b.ok && b.used == q->used && b.promised == q->promised && q->used <= q->drawn &&
 	       q->drawn <= q->limit && q->reservation <= q->drawn &&
 	       q->promised <= q->reservation && q->keep == q->reservation;
 }

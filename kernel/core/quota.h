@@ -56,11 +56,14 @@ void quota_init(void);
 /* Takes `bytes` (whole frames) for `q`; false and no change when a limit on the way to the
  * root forbids it. */
 bool quota_charge(struct quota *q, uint64_t bytes) MUST_CHECK;
+
+/* The same for callers that hold no lock: if need be, empty slab pages that were kept for the
+ * next object are given back for it, as far as nobody can be looking at them any more. */
+bool quota_charge_trim(struct quota *q, uint64_t bytes) MUST_CHECK;
 void quota_refund(struct quota *q, uint64_t bytes);
 
-/* Gives back the empty slab pages that were kept for the next object, as far as nobody can
- * be looking at them any more. Worth a call, and a second try, when a charge failed. Returns
- * how many slab pages are left. Holds no lock. */
+/* Gives those pages back, and asks for a grace period for those that have to wait. Returns how
+ * many slab pages are left. Holds no lock. */
 unsigned quota_trim(struct quota *q);
 
 /* A zeroed frame charged to `q`. */

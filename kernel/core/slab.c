@@ -73,11 +73,8 @@ static bool page_alloc(struct quota *q, paddr_t *out)
 {
 	paddr_t pa;
 
-	if (q != NULL && !quota_charge(q, FRAME_SIZE)) {
-		quota_trim(q);
-		if (!quota_charge(q, FRAME_SIZE))
-			return false;
-	}
+	if (q != NULL && !quota_charge_trim(q, FRAME_SIZE))
+		return false;
 	if (!frame_alloc(0, FRAME_ANY, &pa))
 		goto refund;
 	if (UNLIKELY(pa >= OBJECT_LIMIT)) {
@@ -275,7 +272,7 @@ struct object *slab_object(object_id_t id, unsigned type)
 {
 	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
 
-	if (!frame_exists(pa) ||
+	if (type > UINT8_MAX || !frame_exists(pa) ||
 	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | type))
 		return NULL;
 	struct object *o = object_at(id);
@@ -285,15 +282,28 @@ struct object *slab_object(object_id_t id, unsigned type)
 
 /* ---- for tests ---- */
 
+void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg)
+{
+	spin_lock(&cache->lock);
+	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
+		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
+			fn(slot_at(cache, s, (unsigned)__builtin_ctzll(left)), arg);
+	}
+	spin_unlock(&cache->lock);
+}
+
+static void count_one(struct object *o, void *count)
+{
+	(void)o;
+	++*(uint64_t *)count;
+}
+
 void slab_stats(struct slab_cache *cache, struct slab_stats *out)
 {
 	*out = (struct slab_stats){ 0 };
+	slab_visit(cache, count_one, &out->slots_used);
 	spin_lock(&cache->lock);
 	out->pages = cache->pages;
-	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
-		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
-			out->slots_used++;
-	}
 	out->slots_free = out->pages * cache->slots - out->slots_used;
 	spin_unlock(&cache->lock);
 }

@@ -75,6 +75,9 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
  * stays in the kernel; else NULL. Safe for any number. */
 struct object *slab_object(object_id_t id, unsigned type);
 
+/* Calls `fn` for each slot that is taken, with the cache's lock held (tests). */
+void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg);
+
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };

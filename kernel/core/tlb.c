@@ -26,6 +26,10 @@
  * - An IPI is not lost: A sends one when it finds the inbox empty, and then B has
  *   one to come after the bit was set. If the inbox was not empty, whoever made it
  *   so sends the IPI, and B has not taken the inbox since, or it would be empty.
+ * - A CPU that comes online flushes after it has set its bit in the mask of those
+ *   that are asked (cpu_set_online). A reads that mask after its own flush, which
+ *   on every machine is a full barrier behind the change of the tables. So A sees
+ *   the bit, or the new CPU's walks see A's tables.
  * - All may shoot at each other at once: who waits serves its own inbox, and so
  *   does who spins for a lock. Nobody holds a lock while waiting, so nobody whose
  *   answer is awaited can be spinning for a lock of the one who waits.

@@ -70,7 +70,7 @@ void lapic_init(bool use_x2apic)
 		registers = arch_device_map(rdmsr(MSR_APIC_BASE) & APIC_BASE_ADDRESS, REG_PAGE);
 }
 
-void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints)
+void lapic_cpu_init(const struct lapic_vectors *vectors)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLED;
 
@@ -82,7 +82,7 @@ void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints)
 	reg_write(REG_SPURIOUS, SPURIOUS_ENABLE | vectors->spurious);
 	reg_write(REG_LVT_TIMER, LVT_MASKED);
 	for (unsigned n = 0; n < 2; n++)
-		reg_write(REG_LVT_LINT(n), nmi_lints >> n & 1 ? LVT_NMI : LVT_MASKED);
+		reg_write(REG_LVT_LINT(n), LVT_MASKED);
 	uint32_t last = VERSION_LAST_LVT(reg_read(REG_VERSION));
 	if (last >= LVT_OF_COUNTERS)
 		reg_write(REG_LVT_COUNTERS, LVT_MASKED);
@@ -91,6 +91,14 @@ void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints)
 	lapic_take_errors();
 	reg_write(REG_LVT_ERROR, vectors->error);
 	timer_lvt = vectors->timer;
+}
+
+void lapic_nmi_pins(unsigned lints)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		if (lints >> n & 1)
+			reg_write(REG_LVT_LINT(n), LVT_NMI);
+	}
 }
 
 bool lapic_is_x2apic(void)

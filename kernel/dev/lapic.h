@@ -20,9 +20,12 @@ struct lapic_vectors {
  * it on, and the only way back is off. */
 void lapic_init(bool x2apic);
 
-/* Sets up this CPU's: everything masked but what `vectors` names and, on the
- * local pins whose bits are set in `nmi_lints`, NMIs. */
-void lapic_cpu_init(const struct lapic_vectors *vectors, unsigned nmi_lints);
+/* Sets up this CPU's: everything masked but what `vectors` names. Before it the
+ * CPU's controller can't be used, nor asked for its number. */
+void lapic_cpu_init(const struct lapic_vectors *vectors);
+
+/* Makes the local pins of this CPU whose bits are set in `lints` carry NMIs. */
+void lapic_nmi_pins(unsigned lints);
 
 bool lapic_is_x2apic(void); /* the mode that lapic_init was told */
 uint32_t lapic_id(void);    /* this CPU's number among the controllers */

@@ -31,8 +31,10 @@ def tsc_khz(result, text):
 
 @case
 def machine_clock_is_right_where_instructions_are_counted():
-    # One instruction takes one nanosecond, for every clock of the machine.
-    result, text = boot(machine(KERNEL, ARCHIVE, extra=["-icount", "shift=0"]))
+    # One instruction takes one nanosecond, for every clock of the machine. QEMU can't
+    # count instructions and have x2APIC at once.
+    command = ["max,-x2apic" if word == "max" else word for word in machine(KERNEL, ARCHIVE)]
+    result, text = boot(command + ["-icount", "shift=0"])
     check(result.verdict == "passed", f"{result.why}\n{text}")
     check(abs(tsc_khz(result, text) - 1_000_000) < 100, text)
 

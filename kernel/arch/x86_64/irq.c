@@ -136,14 +136,13 @@ void irq_cpu_init(void)
 	static const struct lapic_vectors vectors = { IRQ_VECTOR_TIMER, IRQ_VECTOR_ERROR,
 						      IRQ_VECTOR_SPURIOUS };
 	struct cpu *c = arch_this_cpu();
-	unsigned nmi_lints = 0;
 
-	for (uint32_t i = 0; i < firmware.cpu_count; i++) {
-		if (firmware.cpu[i].apic_id == lapic_id())
-			nmi_lints = firmware.cpu[i].nmi_lints;
-	}
-	lapic_cpu_init(&vectors, nmi_lints);
+	lapic_cpu_init(&vectors);
 	c->arch.apic_id = lapic_id();
+	for (uint32_t i = 0; i < firmware.cpu_count; i++) {
+		if (firmware.cpu[i].apic_id == c->arch.apic_id)
+			lapic_nmi_pins(firmware.cpu[i].nmi_lints);
+	}
 }
 
 bool irq_alloc(struct arch_irq *s, arch_irq_fn *fn)

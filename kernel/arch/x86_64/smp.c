@@ -23,7 +23,7 @@ _Static_assert(ACPI_CPUS == CPU_MAX, "every CPU that we can use is listed");
  * today. A second STARTUP is sent all the same to a CPU that has not answered. */
 #define INIT_WAIT_NS    20000ull
 #define STARTUP_WAIT_NS 1000000ull
-#define START_LIMIT_NS  1000000000ull
+#define START_LIMIT_NS  5000000000ull
 #define STOP_LIMIT      50000000u /* turns of a loop: clocks may be what failed */
 
 #define REAL_MODE_END MIB(1)

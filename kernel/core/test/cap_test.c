@@ -812,3 +812,44 @@ TEST(inspect_tells_type_and_rights)
 	CHECK(do_drop(home, h) == ST_OK);
 	CHECK(cap_inspect(&ref, &type, &rights) == ST_BAD_CAP);
 }
+
+/* ---- look-ups are questions ---- */
+
+TEST(a_look_up_is_asked_again_under_the_lock)
+{
+	struct cap_ref ref[4];
+	cap_t h, child, other;
+
+	world_boot(0, 0);
+	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
+	test_object_make(quota_root, home, RIGHTS_ALL, &other);
+	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &child) == ST_OK);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(cap_find(home, child, OBJ_NONE, 1, &ref[i]) == ST_OK);
+	spin_lock(&o->lock);
+	CHECK(cap_still(&ref[0]));
+	spin_unlock(&o->lock);
+	CHECK(do_drop(home, child) == ST_OK);
+	spin_lock(&o->lock);
+	CHECK(!cap_still(&ref[0]));
+	spin_unlock(&o->lock);
+
+	/* The same slot, with the same token. */
+	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &child) == ST_OK);
+	CHECK(ref[0].slot->token == ref[0].token);
+	spin_lock(&o->lock);
+	CHECK(!cap_still(&ref[0]));
+	spin_unlock(&o->lock);
+	CHECK(cap_drop(&ref[0]) == ST_BAD_CAP && cap_revoke(&ref[0]) == ST_BAD_CAP);
+	CHECK(cap_hold(&ref[0]) == ST_BAD_CAP);
+	CHECK(cap_derive(home, &ref[0], RIGHTS_ALL, 0, &other) == ST_BAD_CAP);
+	CHECK(cap_move(home, &ref[0], &other) == ST_BAD_CAP);
+
+	/* The slot untouched, the object dead. */
+	CHECK(cap_find(home, h, OBJ_NONE, 1, &ref[1]) == ST_OK);
+	object_kill(o);
+	spin_lock(&o->lock);
+	CHECK(!cap_still(&ref[1]));
+	spin_unlock(&o->lock);
+	CHECK(cap_drop(&ref[1]) == ST_BAD_CAP);
+}

@@ -133,7 +133,7 @@ static void count_up(void *arg)
 
 TEST(smp_spin_lock_excludes)
 {
-	uint64_t rounds = test_rounds(2000);
+	uint64_t rounds = test_rounds(1000) / cpu_count();
 
 	spin_init(&shared.lock, LOCK_IPC);
 	shared.a = shared.b = 0;
