@@ -7,7 +7,7 @@ core-freestanding-src :=
 
 # What needs a port with user mode.
 core-user-src := endpoint.c ioport.c irq_object.c message.c node.c notification.c reply.c root.c \
-	run_queue.c sched.c sys_cap.c sys_message.c sys_thread.c syscall.c thread.c thread_bind.c \
+	run_queue.c sched.c sys_cap.c sys_memory.c sys_message.c sys_thread.c syscall.c thread.c thread_bind.c \
 	timer_object.c user.c
 
 # Unit tests, and those that only ThreadSanitizer is to run.
