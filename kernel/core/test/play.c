@@ -4,8 +4,8 @@
 #include <core/assert.h>
 #include <core/grace.h>
 #include <core/memory.h>
-#include <stdlib.h>
 
+#define ACTORS         512
 #define BLOCKS_IN_PAGE (FRAME_SIZE / MSG_BLOCK_ALIGN)
 
 static struct aspace *space;
@@ -101,9 +101,12 @@ static cap_t block_memory(uint64_t *offset)
 
 struct actor *actor_make(struct cspace *cs, int priority)
 {
-	struct actor *a = calloc(1, sizeof(*a));
+	static struct actor actors[ACTORS];
+	static unsigned used;
 	struct thread_config c = { 0 };
 
+	ASSERT(used < ACTORS);
+	struct actor *a = &actors[used++];
 	a->cspace = cs != NULL ? cs : test_space(NULL);
 	cap_t cspace = insert(home, &a->cspace->obj);
 	struct cap_ref space_ref = look_up(home, space_cap);
@@ -206,12 +209,40 @@ struct actor *play_user(void)
 	return t == NULL ? NULL : t->arch.program;
 }
 
+static void stand_aside(struct actor *a)
+{
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { a->thread, TIMER_NEVER };
+
+	a->before = a->t->arch;
+	a->parked = true;
+	syscall_dispatch(a->t, SYS_thread_park, arg);
+}
+
+static void step_forward(struct actor *a)
+{
+	spin_lock(&a->t->obj.lock);
+	thread_unpark(a->t);
+	a->parked = false;
+	for (unsigned i = 0; i < ARRAY_LEN(a->before.result); i++)
+		a->t->arch.result[i] = a->before.result[i];
+	a->t->arch.results = a->before.results;
+}
+
 bool play_until(struct actor *a)
 {
+	if (a->parked)
+		step_forward(a);
 	for (unsigned i = 0; i < 10000; i++) {
-		if (play_user() == a)
+		struct actor *user = play_user();
+
+		if (user == a)
 			return true;
-		sched_yield_turn();
+		if (user == NULL)
+			return false;
+		if (i < 64)
+			sched_yield_turn();
+		else
+			stand_aside(user);
 	}
 	return false;
 }

@@ -24,6 +24,8 @@ struct actor {
 	struct msg_block *block;
 	program_fn *program;
 	uint64_t seen;   /* results of calls that were looked at */
+	bool parked;     /* it was in the way, see play_until */
+	struct arch_thread before;
 	uint64_t state, count, word[4]; /* the program's */
 	void *with;
 };
@@ -56,8 +58,8 @@ struct cap_ref ref_of(const struct actor *a, cap_t handle);
  * NULL. */
 struct actor *play_user(void);
 
-/* Lets this CPU run until `a` is in user mode; those that are ready too yield. False: it can't be
- * brought to run. */
+/* Lets this CPU run until `a` is in user mode. Who is in the way yields, and if he is more urgent
+ * parks until it is his turn to act. False: it can't be brought to run. */
 bool play_until(struct actor *a);
 
 /* `a` makes a call, again as long as the kernel asks for that, and leaves the kernel. Gives the
