@@ -93,8 +93,7 @@ static inline bool cap_still(const struct cap_ref *ref)
 
 /* Why what was read from the slot is not what the caller needs: ST_BAD_CAP, ST_BAD_TYPE,
  * ST_NO_RIGHT. */
-status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token,
-		      enum object_type type);
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type);
 
 /* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes every
  * type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
@@ -247,7 +246,13 @@ bool cap_evict(struct cap_slot *slot, unsigned *work);
  * anything else and its owner not freed (cap_unbind answers false). False: call again after
  * a preemption point. */
 typedef bool cap_cut_fn(struct cap_slot *binding);
-extern cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cut;
+bool thread_cut(struct cap_slot *binding);
+bool timer_cut(struct cap_slot *binding);
+bool irq_cut(struct cap_slot *binding);
+bool aspace_cut(struct cap_slot *binding);
+bool dma_cut(struct cap_slot *binding);
+bool memory_cut(struct cap_slot *binding);
+bool test_cut(struct cap_slot *binding); /* of the unit tests */
 
 /* Supplied by aspace.c. The node is in a struct mapping. aspace_node_claim, with the tree lock
  * held, takes it for the caller, who calls aspace_node_unmap next, without locks: that unmaps
@@ -256,6 +261,3 @@ extern cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cu
  * again. */
 bool aspace_node_claim(struct cap_node *node);
 bool aspace_node_unmap(struct cap_node *node);
-
-/* True when parents, siblings, depth and count of the tree agree (tests). */
-bool cap_tree_ok(struct object *o);

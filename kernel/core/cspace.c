@@ -240,20 +240,3 @@ static bool cspace_close(struct object *o)
 	}
 	return cspace_shrink(cs);
 }
-
-bool cspace_ok(struct cspace *cs)
-{
-	uint32_t free = 0;
-	bool ok = true;
-
-	spin_lock(&cs->obj.lock);
-	for (uint32_t i = cs->free; ok && i != 0; i = cspace_slot(cs, i)->index) {
-		const struct cap_slot *slot = cspace_slot(cs, i);
-
-		ok = slot->token == 0 && slot->gen != 0 && i < cs->slots;
-		free++;
-	}
-	ok = ok && cs->slots == 1 + free + cs->used + cs->retired;
-	spin_unlock(&cs->obj.lock);
-	return ok;
-}
