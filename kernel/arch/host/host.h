@@ -79,7 +79,7 @@ struct host_translation {
 	unsigned access;
 };
 void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
-                            void *with);
+			    void *with);
 
 /* For arch_tlb_flush_range and arch_tlb_flush_tag. */
 void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
