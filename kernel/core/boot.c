@@ -34,6 +34,8 @@ static PRINTF(3, 4) status_t refuse(struct reason *why, status_t st, const char 
 	return st;
 }
 
+/* Before the rest, which relies on counts that are within their arrays and on a
+ * command line that ends. */
 static status_t check_head(const struct boot_info *in, struct reason *why)
 {
 	if (in->magic != BOOT_INFO_MAGIC)
@@ -62,6 +64,7 @@ static status_t check_head(const struct boot_info *in, struct reason *why)
 	return refuse(why, ST_CORRUPT, "the command line has no end within %u bytes", BOOT_CMDLINE);
 }
 
+/* Lengths are compared by subtraction from the limit: a sum might wrap. */
 static status_t check_range(const struct boot_range *r, struct reason *why)
 {
 	unsigned long long base = r->base, size = r->size;
@@ -119,6 +122,7 @@ static bool is_ram(const struct boot_range *r)
 	return r->kind == BOOT_RAM || r->kind == BOOT_LOADER;
 }
 
+/* The sum can't wrap: ranges don't overlap, and all end below 2^BOOT_ADDRESS_BITS. */
 static uint64_t ram_size(const struct boot_info *in)
 {
 	uint64_t sum = 0;
@@ -240,6 +244,8 @@ static void copy_value(const char *word, size_t length, char *value, size_t size
 	value[used] = '\0';
 }
 
+/* To the end of the line: the last one counts, so that what an operator appends
+ * overrules what an image has built in. */
 bool boot_option(const char *name, char *value, size_t size)
 {
 	const char *word = boot_info.cmdline;
@@ -265,6 +271,7 @@ static bool is_known(const char *word, size_t length)
 	return false;
 }
 
+/* For information, and no refusal: user space finds its options on the same line. */
 static void report_unknown_options(void)
 {
 	const char *word = boot_info.cmdline;
@@ -298,6 +305,7 @@ void boot_take(struct boot_info *in)
 	wipe(in->seed, sizeof(in->seed));
 	if (boot_info_check(&boot_info, why, sizeof(why)) != ST_OK)
 		boot_refuse("%s", why);
+	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */
 	const uint8_t *archive = arch_phys_to_virt(boot_info.archive_base);
 	if (archive_check(archive, boot_info.archive_size, &files) != ST_OK)
 		boot_refuse(

@@ -44,6 +44,9 @@ void cpu_idle_loop(void)
 	struct cpu *c = arch_this_cpu();
 
 	for (;;) {
+		/* Counted and marked: a grace period that began while this CPU was
+		 * awake waits for the count, one that begins from now on looks at
+		 * the mark. */
 		cpu_leave_kernel(c);
 		atomic_exchange(&c->idle, 1);
 		arch_cpu_idle();

@@ -10,6 +10,8 @@ void object_start(struct object *o)
 	spin_unlock(&o->lock);
 }
 
+/* Under the lock: a look-up that holds it sees a whole life or none, never a new
+ * generation on an object that still counts as alive. */
 bool object_kill(struct object *o)
 {
 	spin_lock(&o->lock);

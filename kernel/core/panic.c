@@ -48,6 +48,9 @@ NORETURN PRINTF(3, 0) static void die(void (*report)(const void *), const void *
 	switch (enter()) {
 	case 0:
 		format_v(reason, sizeof(reason), fmt, args);
+		/* First of all, so that the report is not mixed with what others
+		 * still write, and nobody who lives on waits for the lock that is
+		 * broken next. */
 		alone = arch_cpus_stop();
 		log_break_lock();
 		log_error("panic", "%s", reason);

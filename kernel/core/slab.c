@@ -83,7 +83,9 @@ static bool page_alloc(paddr_t *out)
 	return true;
 }
 
-/* A page of dead slots in no list; NULL: no frame is to be had. */
+/* A page of dead slots in no list; NULL: no frame is to be had. The one place that
+ * writes headers as a whole. Nobody can be reading them: if the frame held objects
+ * before, a grace period has passed since. */
 static struct slab *slab_create(struct slab_cache *cache)
 {
 	paddr_t pa;
@@ -132,6 +134,8 @@ static void put_slot(struct slab_cache *cache, struct object *o) REQUIRES(cache-
 	size_t offset = (uintptr_t)o - (uintptr_t)s - OBJECT_GRANULE;
 	uint64_t bit = 1ull << offset / cache->size;
 
+	/* Always on: the head of the page is in use anyway, and a slot that is free
+	 * twice would soon be two objects. */
 	if (s->cache != cache || offset % cache->size != 0 || !(s->all & ~s->free & bit))
 		panic("slab_free: %p of type %u is no slot in use", (void *)o, cache->type);
 	s->free |= bit;
@@ -173,7 +177,9 @@ static void magazine_drain(struct slab_cache *cache, struct slab_magazine *m, ui
 	magazine_set_count(m, left);
 }
 
-/* A slot from the pages, and up to half a magazine more. */
+/* A slot from the pages, and up to half a magazine more. Half, and not all: then a
+ * CPU that frees next has room, and one that goes to and fro at the edge does not
+ * come here each time. */
 static struct object *slab_take(struct slab_cache *cache, struct slab_magazine *m)
 {
 	uint32_t count = 0;
@@ -206,6 +212,10 @@ struct object *slab_alloc(struct slab_cache *cache)
 		o = slab_take(cache, m);
 	}
 	if (UNLIKELY(o == NULL)) {
+		/* Made without the lock. Others may do the same or free a slot
+		 * meanwhile; then there is a page more than needed, which
+		 * slab_reclaim finds. Our slot is taken in the same breath as the
+		 * page goes in, so nobody can take the last one first. */
 		struct slab *s = slab_create(cache);
 		if (s == NULL)
 			return NULL;
@@ -237,6 +247,10 @@ void slab_free(struct slab_cache *cache, struct object *o)
 	magazine_set_count(m, count + 1);
 }
 
+/* Polls before, to end a period that is over, and after, to begin the one that was
+ * just asked for. All pages that wait share one ticket, and pages that get empty
+ * later wait for the next: else a stream of them would put off the first for ever.
+ * Frames are freed without the lock, which nobody needs for pages in no list. */
 unsigned slab_reclaim(struct slab_cache *cache)
 {
 	struct slab_magazine *m = my_magazine(cache);

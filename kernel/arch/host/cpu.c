@@ -95,6 +95,8 @@ static void do_work(const struct cpu *c)
 	arch_cpu_kick(0);
 }
 
+/* What a port's interrupt entry does: first the CPU stops counting as idle. All that
+ * is pending is taken at once, so no bit that is set meanwhile is lost. */
 bool host_interrupt_window(void)
 {
 	struct cpu *c = arch_this_cpu();
@@ -120,6 +122,8 @@ void host_user_mode(void)
 		cpu_leave_kernel(c);
 }
 
+/* The mutex makes looking and sleeping one step, as `sti; hlt` does: an interrupt
+ * that comes in between is not lost. */
 void arch_cpu_idle(void)
 {
 	struct arch_cpu *a = &arch_this_cpu()->arch;
@@ -140,6 +144,8 @@ static void *cpu_main(void *c)
 	cpu_idle_loop();
 }
 
+/* One after the other, as on a machine, so that CPUs get online in the order of
+ * their numbers. */
 static void cpu_start(unsigned id)
 {
 	struct cpu *c = aligned_alloc(_Alignof(struct cpu), sizeof(*c));
@@ -158,6 +164,8 @@ static void cpu_start(unsigned id)
 		sched_yield();
 }
 
+/* While the caller waits it must take shootdowns, and count as idle for grace
+ * periods: nothing else runs on CPU 0, so nobody would do that for it. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id))
 {
 	for (unsigned id = cpu_count(); id < n; id++)

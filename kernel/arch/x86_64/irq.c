@@ -34,6 +34,11 @@ const struct irq_counts *irq_counts(uint32_t cpu)
 	return &counts[cpu];
 }
 
+/* The order matters. First the CPU stops counting as idle, before anything is
+ * looked up. A level is masked before the acknowledgement, after which it could
+ * come again. The function is last, so it may end in a switch to a thread and never
+ * return. A spurious interrupt has no bit in service: acknowledging it would end
+ * another's. */
 static void on_interrupt(struct trap_frame *f)
 {
 	struct cpu *c = arch_this_cpu();
@@ -88,6 +93,8 @@ static void on_error(struct irq_source *s)
 		log_warn("irq", "local APIC reports errors 0x%x", errors);
 }
 
+/* The kernel's own interrupts go the way of the devices', so that there is one
+ * place that leaves idleness, counts and acknowledges. */
 static void take_vector(uint8_t vector, irq_fn *fn)
 {
 	static struct irq_source own[TRAP_VECTORS - IRQ_VECTOR_DEVICE_LAST - 1];
@@ -107,6 +114,9 @@ static void ioapics_init(void)
 	}
 }
 
+/* Every vector has the one handler before anything can interrupt, so what comes
+ * where nothing should is counted and acknowledged; not acknowledged it would hold
+ * back all that rank lower. */
 void irq_init(void)
 {
 	for (unsigned v = TRAP_FIRST_INTERRUPT; v < TRAP_VECTORS; v++)
@@ -140,6 +150,8 @@ void irq_cpu_init(void)
 	}
 }
 
+/* One after the other: devices are few, and this is done once for each. The source
+ * is complete before the table names it, as who serves an interrupt takes no lock. */
 bool irq_alloc(struct irq_source *s, irq_fn *fn)
 {
 	unsigned v = IRQ_VECTOR_DEVICE_FIRST;
@@ -185,6 +197,8 @@ static status_t target_of(uint32_t cpu, uint32_t *apic_id)
 	return *apic_id <= MSI_APIC_ID_MAX ? ST_OK : ST_UNSUPPORTED;
 }
 
+/* `s` changes only when the controller has taken the route, which leaves the line
+ * masked; so no interrupt of the line can find `level` still wrong. */
 status_t irq_route(struct irq_source *s, const struct irq_line *line, uint32_t cpu)
 {
 	struct ioapic_route route = { .vector = s->vector, .level = line->level, .low = line->low };

@@ -79,11 +79,14 @@ static uint64_t *entry_make(vaddr_t va, unsigned *level)
 		}
 		if (!table_alloc(&pa))
 			return NULL;
-		*e = pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED;
+		/* Behind the zeros of the table: arch_kernel_translate takes no lock. */
+		__atomic_store_n(e, pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED, __ATOMIC_RELEASE);
 	}
 }
 
-/* The largest page with which a mapping of `size` bytes can begin. */
+/* The largest page with which a mapping of `size` bytes can begin. Where a table
+ * stands already a large page can't go: tables are never taken away, since others
+ * may be walking through them. */
 static unsigned level_for(vaddr_t va, paddr_t pa, size_t size)
 {
 	unsigned level = cpu_has(FEATURE_HUGE_PAGES) ? 3 : 2;
@@ -98,6 +101,9 @@ static unsigned level_for(vaddr_t va, paddr_t pa, size_t size)
 	return level;
 }
 
+/* Accessed and dirty are set from the start. Nobody asks for them in the kernel's
+ * half, and the processor need not write them with a locked access at the first
+ * use. Uncached is both cache bits, entry 3 of the PAT as it is after reset. */
 static uint64_t leaf_bits(unsigned access)
 {
 	uint64_t bits = MMU_PRESENT | MMU_ACCESSED | MMU_GLOBAL;
@@ -130,6 +136,8 @@ static status_t map_prepare(vaddr_t va, paddr_t pa, size_t size)
 	return ST_OK;
 }
 
+/* Twice over the range: all that can fail is done before the first page appears, so
+ * that a mapping is there as a whole or not at all. */
 static status_t map(vaddr_t va, paddr_t pa, size_t size, unsigned access)
 {
 	status_t st = map_prepare(va, pa, size);
@@ -180,6 +188,9 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access)
 	return st;
 }
 
+/* A part of a large page can't be taken away: that would split it, which no mapping
+ * of ours needs. What is absent is passed over, so whoever undoes a mapping that was
+ * made in parts may name all of it. */
 void arch_kernel_unmap(vaddr_t va, size_t size)
 {
 	ASSERT(is_kernel_range(va, size));
@@ -201,6 +212,8 @@ void arch_kernel_unmap(vaddr_t va, size_t size)
 	spin_unlock(&lock);
 }
 
+/* What an entry forbids no entry below it can allow, so rights only go on the way
+ * down, as for the processor. */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 {
 	uint64_t *table = table_at(root);
@@ -229,8 +242,10 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	}
 }
 
-/* Maps whole pages around the bytes somewhere in the device windows; a page
- * that stays absent follows. 0: no room, no memory, or no such address. */
+/* Maps whole pages around the bytes somewhere in the device windows; a page that
+ * stays absent follows. 0: no room, no memory, or no such address. Room is handed
+ * out upwards and never comes back: there are few devices that the kernel itself
+ * drives, and 512 GiB for them. */
 static vaddr_t window_map(paddr_t pa, size_t size, unsigned access)
 {
 	const paddr_t first = ALIGN_DOWN(pa, FRAME_SIZE);
@@ -398,6 +413,8 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 		invlpg(va);
 }
 
+/* A load of CR3 leaves global translations alone, and the kernel's are global: so
+ * theirs take another way. */
 void arch_tlb_flush_tag(uint32_t tag)
 {
 	if (tag != TLB_KERNEL) {
