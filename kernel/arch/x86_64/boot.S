@@ -199,6 +199,12 @@ long_mode:
 	jmp *%rax
 image_high:
 	leaq boot_stack_top(%rip), %rsp
+	/* Firmware may leave alignment checks, which lift SMAP, nested-task or
+	 * breakpoints on; only the bits that are always one stay. */
+	pushq $2
+	popfq
+	movl $0x400, %eax
+	movq %rax, %dr7
 	xorl %ebp, %ebp
 	movl %ebx, %edi
 	testl %esi, %esi
