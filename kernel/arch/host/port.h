@@ -20,6 +20,8 @@
 #define ARCH_PERSONALITY 0x00007f8000000000ull
 
 #define ARCH_SYSCALL_ARGS 6
+#define ARCH_PORTS        0x10000 /* modelled: device.c */
+#define ARCH_ELF_MACHINE  62      /* EM_X86_64 */
 
 /* A thread's program is a function of the test, which looks at these words. */
 struct arch_thread {
@@ -37,6 +39,17 @@ struct arch_registers {
 };
 
 struct cpu;
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+/* A device's interrupt; tests play the device, see host.h. */
+struct arch_irq {
+	_Atomic(arch_irq_fn *) fn; /* NULL: not connected */
+	uint32_t line;
+	bool level;
+	_Atomic bool masked;
+};
+
 struct host_cpu;
 struct host_user;
 
