@@ -75,3 +75,14 @@ uint64_t arch_interrupt_count(uint32_t cpu)
 	(void)cpu;
 	return 0;
 }
+
+bool arch_device_is_taken(paddr_t pa)
+{
+	(void)pa;
+	return false;
+}
+
+paddr_t arch_physical_end(void)
+{
+	return HOST_PHYS_SIZE;
+}

@@ -57,3 +57,21 @@ bool arch_copy_to_user(void *to, const void *from, size_t size)
 	__builtin_memcpy(to, from, size);
 	return true;
 }
+
+void arch_thread_close(struct arch_thread *t, struct quota *q)
+{
+	(void)q;
+	ASSERT(atomic_load(&t->loaded) == NULL);
+}
+
+void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument)
+{
+	t->pc = pc;
+	t->sp = sp;
+	t->arg[0] = argument;
+}
+
+void arch_run_threads(void)
+{
+	panic("a program on the host has no user mode");
+}
