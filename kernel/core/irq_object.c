@@ -21,7 +21,7 @@ static void tell(struct irq_object *i, uint64_t bits) UNCHECKED_LOCKS
 		notification_signal(container_of(o, struct notification, obj), bits);
 }
 
-static void fire(struct arch_irq *irq)
+UNCHECKED_LOCKS static void fire(struct arch_irq *irq)
 {
 	struct irq_object *i = container_of(irq, struct irq_object, irq);
 
@@ -35,7 +35,7 @@ static void fire(struct arch_irq *irq)
 		tell(i, bits);
 }
 
-status_t irq_object_ack(const struct cap_ref *ref)
+UNCHECKED_LOCKS status_t irq_object_ack(const struct cap_ref *ref)
 {
 	struct irq_object *i = irq_of(ref->object);
 
@@ -59,7 +59,7 @@ status_t irq_object_ack(const struct cap_ref *ref)
 
 /* ---- binding ---- */
 
-status_t irq_object_bind(const struct cap_ref *ref, const struct cap_ref *notification,
+UNCHECKED_LOCKS status_t irq_object_bind(const struct cap_ref *ref, const struct cap_ref *notification,
 			 uint64_t bits)
 {
 	struct irq_object *i = irq_of(ref->object);

@@ -264,7 +264,7 @@ static void transit_advance(struct memory *m)
 
 /* Takes access through one mapping away on every CPU; the lock is let go for that. Uses up to
  * `budget` and says what is left of it. */
-REQUIRES(m->obj.lock) static unsigned transit_step(struct memory *m, unsigned budget)
+static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.lock)
 {
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;

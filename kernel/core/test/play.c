@@ -414,3 +414,18 @@ bool play_ok(void)
 	}
 	return true;
 }
+
+uint64_t actor_info(const struct actor *a)
+{
+	return a->t->arch.result[1];
+}
+
+uint64_t actor_badge(const struct actor *a)
+{
+	return a->t->arch.result[2];
+}
+
+uint64_t actor_number(const struct actor *a)
+{
+	return a->t->arch.result[3];
+}

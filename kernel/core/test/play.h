@@ -71,20 +71,10 @@ status_t play_act_all(struct actor *a, uint64_t number, const uint64_t arg[ARCH_
 /* True if `a` was given results since that was asked last; `*st` is the status. */
 bool actor_woke(struct actor *a, status_t *st);
 
-static inline uint64_t actor_info(const struct actor *a)
-{
-	return a->t->arch.result[1];
-}
-
-static inline uint64_t actor_badge(const struct actor *a)
-{
-	return a->t->arch.result[2];
-}
-
-static inline uint64_t actor_number(const struct actor *a)
-{
-	return a->t->arch.result[3];
-}
+/* The results besides the status, as the last end of a wait left them. */
+uint64_t actor_info(const struct actor *a);
+uint64_t actor_badge(const struct actor *a);
+uint64_t actor_number(const struct actor *a);
 
 /* Short forms. */
 status_t act_call(struct actor *a, cap_t ep, uint64_t info);
