@@ -40,8 +40,8 @@ struct cpu_counters {
 	cpu_counter_t switches;            /* from thread to thread */
 	cpu_counter_t direct;              /* of these, without a look at the run queue */
 	cpu_counter_t fast;                /* messages on the fast path */
-	cpu_counter_t kicks;               /* interrupts sent to have another CPU look at its queue */
-	cpu_counter_t faults;              /* of user programs, sent to a handler or not */
+	cpu_counter_t kicks;  /* interrupts sent to have another CPU look at its queue */
+	cpu_counter_t faults; /* of user programs, sent to a handler or not */
 };
 
 struct cpu {
@@ -54,9 +54,9 @@ struct cpu {
 	/* What it runs: thread.c, run_queue.c. */
 	_Atomic(struct thread *) current; /* whose registers are loaded; NULL: nobody's */
 	struct run_queue *run_queue;
-	uint64_t call_number;             /* of the last call taken here: cpu id + n * CPU_MAX */
-	_Atomic bool resched;             /* look at the run queue before going to user mode */
-	bool yielding;                    /* the running thread's turn is over */
+	uint64_t call_number; /* of the last call taken here: cpu id + n * CPU_MAX */
+	_Atomic bool resched; /* look at the run queue before going to user mode */
+	bool yielding;        /* the running thread's turn is over */
 
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */

@@ -358,7 +358,7 @@ void frame_zero(paddr_t pa, unsigned order)
 }
 
 static struct {
-	bool known;                /* the lists are filled */
+	bool known;                 /* the lists are filled */
 	struct extent_list ram;     /* all RAM, loader's included */
 	struct extent_list free;    /* what nothing occupies */
 	struct extent_list loader;  /* what frame_free_loader will free, */

@@ -59,8 +59,8 @@ UNCHECKED_LOCKS status_t irq_object_ack(const struct cap_ref *ref)
 
 /* ---- binding ---- */
 
-UNCHECKED_LOCKS status_t irq_object_bind(const struct cap_ref *ref, const struct cap_ref *notification,
-			 uint64_t bits)
+UNCHECKED_LOCKS status_t irq_object_bind(const struct cap_ref *ref,
+					 const struct cap_ref *notification, uint64_t bits)
 {
 	struct irq_object *i = irq_of(ref->object);
 

@@ -3,7 +3,7 @@
 #include <arch/arch.h>
 #include <core/cpu.h>
 
-#define LINES     24
+#define LINES            24
 #define PORT_MASK(width) ((width) == 4 ? UINT32_MAX : (1u << (width)*8) - 1)
 
 static _Atomic uint32_t ports[ARCH_PORTS];

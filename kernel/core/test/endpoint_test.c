@@ -110,9 +110,12 @@ TEST(message_too_long_is_refused)
 {
 	meet(10, 10);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
-	static const uint64_t bad[] = { MSG_INFO(0, MSG_BYTES + 1, 0), MSG_INFO(0, 0xffff, 0),
-					MSG_INFO(0, 0, MSG_CAPS + 1), MSG_INFO(0, 0, 15),
-					MSG_INFO(0, 0, 16), MSG_INFO(0, 0, 0x80) };
+	static const uint64_t bad[] = { MSG_INFO(0, MSG_BYTES + 1, 0),
+					MSG_INFO(0, 0xffff, 0),
+					MSG_INFO(0, 0, MSG_CAPS + 1),
+					MSG_INFO(0, 0, 15),
+					MSG_INFO(0, 0, 16),
+					MSG_INFO(0, 0, 0x80) };
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		CHECK(act_call(client, entrance, bad[i]) == ST_BAD_ARG);
 		CHECK(thread_state(server->t) == THREAD_RECEIVING);
@@ -216,8 +219,9 @@ TEST(callers_are_served_by_priority_then_in_order)
 
 static status_t set_priority(struct actor *by, cap_t sched, unsigned priority)
 {
-	return play_act_all(by, SYS_sched_configure,
-			    (uint64_t[ARCH_SYSCALL_ARGS]){ sched, priority | 1024ull << 32, 0, 0, 1 });
+	return play_act_all(
+		by, SYS_sched_configure,
+		(uint64_t[ARCH_SYSCALL_ARGS]){ sched, priority | 1024ull << 32, 0, 0, 1 });
 }
 
 static int one_level(unsigned i)
@@ -327,7 +331,8 @@ TEST(answer_and_receive)
 	CHECK(act_reply_receive(server, service, MSG_INFO(1, 0, 0)) == ST_BLOCKED);
 	for (unsigned i = 0; i < 5; i++) {
 		CHECK(act_call(client, entrance, MSG_INFO(i, 0, 0)) == ST_BLOCKED);
-		CHECK(actor_woke(server, &st) && st == ST_OK && actor_info(server) == MSG_INFO(i, 0, 0));
+		CHECK(actor_woke(server, &st) && st == ST_OK &&
+		      actor_info(server) == MSG_INFO(i, 0, 0));
 		CHECK(actor_number(server) > last);
 		last = actor_number(server);
 		CHECK(act_reply_receive(server, service, MSG_INFO(i + 100, 0, 0)) == ST_BLOCKED);

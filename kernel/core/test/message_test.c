@@ -151,7 +151,8 @@ static void refused(cap_t last, uint16_t flags, status_t why)
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, MSG_INFO(0, 16, 3)) == why);
 	CHECK(actor_woke(server, &st) && st == why);
-	CHECK(server->block->word[0] == 0x5555555555555555 && server->block->cap[0].type == 0x55555555);
+	CHECK(server->block->word[0] == 0x5555555555555555 &&
+	      server->block->cap[0].type == 0x55555555);
 	CHECK(has(client, mine[0], o[0], all) && has(client, mine[1], o[1], all) && spaces_ok());
 	/* From the queue it is refused just so. */
 	CHECK(act_call(client, entrance, MSG_INFO(0, 16, 3)) == ST_BLOCKED);

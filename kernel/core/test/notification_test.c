@@ -193,7 +193,8 @@ TEST(one_thread_is_bound)
 	CHECK(bind(waiter, more) == ST_OK && n->bound == NULL && second->bound == waiter->t);
 	CHECK(bind(other, to_wait) == ST_OK && n->bound == other->t);
 	/* When the bound one dies, it is free. */
-	CHECK(act_destroy(signaller, give(other, other->thread, signaller, RIGHTS_ALL, 0)) == ST_OK);
+	CHECK(act_destroy(signaller, give(other, other->thread, signaller, RIGHTS_ALL, 0)) ==
+	      ST_OK);
 	CHECK(n->bound == NULL);
 	/* When the notification dies, the receive goes on. */
 	CHECK(act_receive(waiter, service) == ST_BLOCKED);

@@ -23,8 +23,8 @@ struct actor {
 	cap_t sched;
 	struct msg_block *block;
 	program_fn *program;
-	uint64_t seen;   /* results of calls that were looked at */
-	bool parked;     /* it was in the way, see play_until */
+	uint64_t seen; /* results of calls that were looked at */
+	bool parked;   /* it was in the way, see play_until */
 	struct arch_thread before;
 	uint64_t state, count, word[4]; /* the program's */
 	void *with;

@@ -528,8 +528,8 @@ TEST(block_is_pinned_while_it_is_bound)
 	CHECK(do_derive(worker->cspace, worker->cspace, memory, RIGHTS_ALL, CAP_RANGE(1, 1),
 			&slice) == ST_OK);
 	actor_resume(worker);
-	uint64_t arg[ARCH_SYSCALL_ARGS] = { worker->thread, CAP_NONE, CAP_NONE, CAP_NONE, slice,
-					    2 * MSG_BLOCK_ALIGN };
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { worker->thread, CAP_NONE, CAP_NONE,
+					    CAP_NONE,       slice,    2 * MSG_BLOCK_ALIGN };
 	struct msg_block *before = worker->t->block;
 	arg[5] = MSG_BLOCK_ALIGN / 2;
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_BAD_ARG);
@@ -573,7 +573,9 @@ TEST(configuring_is_all_or_nothing)
 	CHECK(do_derive(worker->cspace, home, more, RIGHTS_ALL, 0, &sched) == ST_OK);
 	struct msg_block *block = worker->t->block;
 	struct sched *s = worker->t->home;
-	uint64_t good[ARCH_SYSCALL_ARGS] = { worker->thread, sched, entrance, other_bits, memory, 0 };
+	uint64_t good[ARCH_SYSCALL_ARGS] = {
+		worker->thread, sched, entrance, other_bits, memory, 0
+	};
 	for (unsigned bad = 1; bad < 6; bad++) {
 		uint64_t arg[ARCH_SYSCALL_ARGS];
 		memcpy(arg, good, sizeof(arg));
