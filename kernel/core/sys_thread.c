@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on threads and scheds. */
+#include <arch/arch.h>
 #include <core/quota.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
-#include <port.h>
 
 syscall_fn sys_thread_create, sys_thread_configure, sys_thread_write_registers,
 	sys_thread_read_registers, sys_thread_resume, sys_thread_suspend, sys_thread_yield,
