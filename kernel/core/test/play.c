@@ -367,6 +367,10 @@ void play_time(uint64_t ns)
 			host_time_advance(next - time_now());
 		settle_cpus();
 	}
+	/* So that what was spent is charged. */
+	for (unsigned id = 0; id < cpu_count(); id++)
+		cpu_by_id[id]->resched = true;
+	settle_cpus();
 }
 
 /* ---- running free ---- */
