@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "world.h"
+#include "console.h"
+#include <abi/node.h>
+#include <stdatomic.h>
+
+#define CASE_BYTES  (64ull << 20)
+#define FREE_VA     0x1000000000ull /* nothing of the program's own lies from here on */
+#define STACK_PAGES 4
+
+const struct startup *start;
+cap_t quota;
+
+static uint64_t next_va;
+static struct msg_block *block;
+
+void give_up(const char *why, int64_t status)
+{
+	say("given up: %s (%ld)", why, status);
+	SYS(node_power, start->node, NODE_OFF_FAILED);
+	for (;;)
+		SYS(thread_suspend, start->thread);
+}
+
+static void must(status_t st, const char *what)
+{
+	if (st != ST_OK)
+		give_up(what, st);
+}
+
+const char *option(const char *name)
+{
+	const char *at = start->cmdline;
+
+	while (*at != '\0') {
+		size_t n = 0;
+		while (name[n] != '\0' && at[n] == name[n])
+			n++;
+		if (name[n] == '\0' && at[n] == '=')
+			return at + n + 1;
+		while (*at != '\0' && *at != ' ')
+			at++;
+		while (*at == ' ')
+			at++;
+	}
+	return NULL;
+}
+
+/* ---- objects ---- */
+
+cap_t make(enum sys_number create, uint64_t arg1, uint64_t arg2, uint64_t arg3)
+{
+	struct sys_result r = sys_call6(create, quota, arg1, arg2, arg3, 0, 0);
+
+	must(r.status, "an object");
+	return r.out[0];
+}
+
+cap_t new_quota(uint64_t limit)
+{
+	return make(SYS_quota_create, limit, 0, 0);
+}
+
+cap_t new_space(void)
+{
+	return make(SYS_cspace_create, 0, 0, 0);
+}
+
+cap_t new_endpoint(void)
+{
+	return make(SYS_endpoint_create, 0, 0, 0);
+}
+
+cap_t new_notification(void)
+{
+	return make(SYS_notification_create, 0, 0, 0);
+}
+
+cap_t new_memory(uint64_t pages)
+{
+	return make(SYS_memory_create, pages, 0, 0);
+}
+
+cap_t copy_of(cap_t cap, rights_t rights, uint64_t word)
+{
+	struct sys_result r = SYS(cap_copy, start->cspace, start->cspace, cap, rights, word);
+
+	must(r.status, "a copy");
+	return r.out[0];
+}
+
+void *map(cap_t memory, uint64_t pages, unsigned access)
+{
+	uint64_t va = next_va;
+
+	next_va += (pages + 1) * MEMORY_PAGE; /* and a gap */
+	must(STATUS(aspace_map, start->aspace, memory, va, 0, pages, access), "a mapping");
+	return (void *)va;
+}
+
+void *new_pages(uint64_t pages)
+{
+	return map(new_memory(pages), pages, MAP_READ | MAP_WRITE);
+}
+
+/* ---- cases ---- */
+
+static uint64_t used(cap_t q)
+{
+	struct sys_result r = SYS(quota_read, q);
+
+	must(r.status, "the books");
+	return r.out[0];
+}
+
+static void make_own_block(void)
+{
+	cap_t memory = new_memory(1);
+
+	block = map(memory, 1, MAP_READ | MAP_WRITE);
+	must(STATUS(thread_configure, start->thread, 0, 0, 0, memory, 0), "a message block");
+}
+
+struct msg_block *own_block(void)
+{
+	return block;
+}
+
+void world_isolate(void (*run)(void))
+{
+	uint64_t before = used(start->quota);
+	struct sys_result r = SYS(quota_create, start->quota, CASE_BYTES, 0);
+
+	must(r.status, "a quota for the case");
+	quota = r.out[0];
+	next_va = FREE_VA;
+	make_own_block();
+	run();
+	must(STATUS(object_destroy, quota), "an end of the case");
+	if (used(start->quota) > before)
+		test_fail("left behind", (int)((used(start->quota) - before) / MEMORY_PAGE), "pages");
+}
+
+/* ---- actors ---- */
+
+static void actor_main(struct actor *a)
+{
+	a->run(a);
+	atomic_store(&a->done, true);
+	for (;;)
+		SYS(thread_suspend, a->thread);
+}
+
+struct actor *actor_new(void (*run)(struct actor *self))
+{
+	struct actor *a = new_pages(1);
+	char *stack = new_pages(STACK_PAGES);
+	struct sys_result r =
+		SYS(thread_create, quota, start->aspace, start->cspace, 0);
+
+	must(r.status, "a thread");
+	a->thread = r.out[0];
+	a->cspace = start->cspace;
+	a->aspace = start->aspace;
+	a->run = run;
+	a->stack_top = (uint64_t)stack + STACK_PAGES * MEMORY_PAGE;
+	a->block_memory = new_memory(1);
+	a->block = map(a->block_memory, 1, MAP_READ | MAP_WRITE);
+	a->block_va = (uint64_t)a->block;
+	must(STATUS(thread_configure, a->thread, start->sched, 0, 0, a->block_memory, 0),
+	     "a configuration");
+	return a;
+}
+
+void actor_configure(struct actor *a, cap_t sched, cap_t fault, cap_t notification)
+{
+	must(STATUS(thread_configure, a->thread, sched, fault, notification, 0, 0),
+	     "a configuration");
+}
+
+void actor_start(struct actor *a)
+{
+	const struct arch_registers regs = {
+		.rip = (uint64_t)actor_main,
+		.rsp = a->stack_top - 8, /* as behind a call */
+		.rdi = (uint64_t)a,
+	};
+
+	atomic_store(&a->done, false);
+	must(STATUS(thread_write_registers, a->thread, &regs), "registers");
+	must(STATUS(thread_resume, a->thread), "a start");
+}
+
+void yield(void)
+{
+	SYS(thread_yield, start->thread);
+}
+
+void actor_await(struct actor *a)
+{
+	while (!atomic_load(&a->done))
+		yield();
+}
