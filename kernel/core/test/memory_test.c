@@ -102,8 +102,10 @@ static void check_zeros_then_words(enum memory_kind kind, uint64_t pages)
 	CHECK(vm_object(m)->committed == 0); /* reading takes nothing */
 	for (uint64_t p = 0; p < pages; p += 3)
 		CHECK(vm_copy_in(m, at(p), ~p) == ST_OK);
-	for (uint64_t p = 0; p < pages; p++)
+	for (uint64_t p = 0; p < pages; p++) {
 		CHECK(vm_copy_out(m, at(p), &value) == ST_OK && value == (p % 3 == 0 ? ~p : 0));
+		CHECK(vm_copy_out(m, at(p) ^ 64, &value) == ST_OK && value == 0);
+	}
 	CHECK(vm_memory_ok(m));
 	CHECK(do_destroy(&vm_object(m)->obj));
 	CHECK(all_gone());
