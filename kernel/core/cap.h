@@ -243,7 +243,8 @@ bool cap_evict(struct cap_slot *slot, unsigned *work);
 
 /* Supplied by the owners of bindings: lets go of what `binding` stood for. Called without
  * locks; its token is cleared already, and until it returns true `binding` is not used for
- * anything else and its owner not freed (cap_unbind answers false). False: call again after
+ * anything else and its owner not freed (cap_unbind answers false). It may kill objects, but not
+ * destroy them. False: call again after
  * a preemption point. */
 typedef bool cap_cut_fn(struct cap_slot *binding);
 bool thread_cut(struct cap_slot *binding);

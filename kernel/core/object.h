@@ -61,7 +61,7 @@ struct object {
 
 _Static_assert(sizeof(struct object) == 40, "small objects fit one granule");
 
-#define OBJECT_NEW     1u /* being made: nobody can name it, nobody may destroy it */
+#define OBJECT_NEW     1u /* being made, within one stay in the kernel: nobody else touches it */
 #define OBJECT_LIVE    2u
 #define OBJECT_DYING   4u /* killed */
 #define OBJECT_CLAIMED 8u /* somebody is at its destruction, or a reaper has it */

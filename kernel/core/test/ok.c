@@ -46,6 +46,8 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 			return false;
 		if ((s->free == s->all) != (list != &cache->used))
 			return false;
+		if (s->ticket != 0 && list == &cache->used)
+			return false;
 		if (full && s->free != 0 && !cache->closed)
 			return false;
 		full = s->free == 0;
@@ -61,11 +63,11 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 
 bool slab_ok(struct slab_cache *cache)
 {
-	uint64_t pages = 0;
+	uint64_t used = 0, empty = 0;
 
 	spin_lock(&cache->lock);
-	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
-		  list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
+	bool ok = list_ok(cache, &cache->used, &used) && list_ok(cache, &cache->empty, &empty) &&
+		  used + empty == cache->pages && empty == cache->empties;
 	spin_unlock(&cache->lock);
 	return ok;
 }

@@ -220,8 +220,12 @@ void settle(void)
 uint64_t used_after_all(struct quota *q)
 {
 	settle();
-	for (unsigned i = 0; i < 8; i++) {
-		quota_trim(q);
+	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
+		unsigned before = left;
+
+		left = quota_trim(q);
+		if (left != before)
+			idle = 0;
 		host_user_mode();
 	}
 	return q->used;
