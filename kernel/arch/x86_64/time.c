@@ -21,7 +21,8 @@
 
 /* Each end of the window is the quickest of this many attempts: one that was
  * interrupted, by firmware or by the host of a virtual machine, took longer. */
-#define SAMPLE_TRIES 5
+#define MEASURE_TRIES 8
+#define SAMPLE_TRIES  5
 
 /* A clock that has not moved after this many readings is none. */
 #define REFERENCE_READS 100000
@@ -206,21 +207,46 @@ static struct sample sample_take(const struct reference *r)
 	return best;
 }
 
-/* Counts all three for a while. */
-static void measure(const struct reference *r, uint64_t *tsc_hz, uint64_t *lapic_hz)
+/* Counts all three for a while. False: a host took the processor away for most of that
+ * while, perhaps for so long that the reference went all the way round unseen. */
+static bool measure_once(const struct reference *r, uint64_t *tsc_hz, uint64_t *lapic_hz)
 {
 	const uint32_t wanted = (uint32_t)((uint64_t)r->hz * WINDOW_NS / NS_PER_SECOND);
+	uint64_t longest = 0;
+	uint32_t passed;
 
 	lapic_timer_set(UINT32_MAX);
 	struct sample a = sample_take(r);
-	while (((r->read() - a.reference) & r->mask) < wanted)
+	uint64_t last = a.tsc;
+	do {
 		arch_cpu_relax();
+		passed = (r->read() - a.reference) & r->mask;
+		uint64_t now = tsc_ordered();
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+	} while (passed < wanted);
 	struct sample b = sample_take(r);
 	lapic_timer_set(0);
 
 	uint64_t ticks = (b.reference - a.reference) & r->mask;
 	*tsc_hz = (b.tsc - a.tsc) * r->hz / ticks;
 	*lapic_hz = (uint64_t)(a.lapic - b.lapic) * r->hz / ticks;
+	return longest <= (b.tsc - a.tsc) / 4 * 3;
+}
+
+/* A counter that goes round within a second is looked at again if that may have happened:
+ * the PIT's takes 55 ms, ten times the window, so a wrap shows as a gap. */
+static void measure(const struct reference *r, uint64_t *tsc_hz, uint64_t *lapic_hz)
+{
+	const bool short_range = r->mask / r->hz < 1;
+
+	for (unsigned n = 0; n < MEASURE_TRIES; n++) {
+		if (measure_once(r, tsc_hz, lapic_hz) || !short_range)
+			return;
+	}
+	log_warn("time", "no undisturbed look at %s in %u tries; the clock may be wrong", r->name,
+		 MEASURE_TRIES);
 }
 
 /* The rate as the processor or the hypervisor tells it; 0 if they don't. */
