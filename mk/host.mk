@@ -18,7 +18,7 @@ host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host)
 SANITIZE-asan := -fsanitize=address,undefined -fno-sanitize-recover=all
-SANITIZE-tsan := -fsanitize=thread
+SANITIZE-tsan := -fsanitize=thread -Wno-tsan
 
 # $(call host-program,<asan|tsan>,<sources>)
 define host-program
