@@ -23,6 +23,8 @@ struct role {
 	uint64_t number[LATER], token[LATER];
 	uint64_t last;  /* number of the last call made, SYS_... */
 	uint64_t token_out;
+	uint64_t call;  /* number of the call in hand */
+	cap_t gift;     /* a capability to `item`, for the next call */
 	uint64_t ticket; /* a boss's: of a destruction */
 	struct actor *victim;
 	unsigned victim_state;
@@ -32,11 +34,32 @@ static struct cspace *space;
 static struct actor *servers[SERVERS], *clients[CLIENTS], *bosses[BOSSES];
 static cap_t entrance[SERVICES][CLIENTS], service[SERVICES];
 static struct endpoint *endpoint[SERVICES];
-static cap_t bits, quota;
+static cap_t bits, quota, item_cap, own_space;
+static struct object *item; /* to which capabilities travel */
+static _Atomic uint64_t copies, drops, gifts;
 static struct notification *signals;
 static _Atomic uint64_t steps, answered, wrong;
 static _Atomic bool stopping;
 static uint64_t rounds;
+
+/* What bosses do to threads, and the states in which they have met them. */
+enum deed { SUSPEND, RESUME, DESTROY, DEEDS };
+static _Atomic uint32_t met[DEEDS];
+
+static void note(enum deed deed, const struct actor *victim)
+{
+	atomic_fetch_or(&met[deed], 1u << thread_state(victim->t));
+}
+
+/* Every state but that of a moment. */
+static bool met_all(void)
+{
+	for (unsigned i = 0; i < DEEDS; i++) {
+		if ((met[i] | 1u << THREAD_MOVING) != (1u << THREAD_STATES) - 1)
+			return false;
+	}
+	return true;
+}
 
 static void act(struct actor *a, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
@@ -55,7 +78,7 @@ static void check(bool good)
 
 static bool stops(struct actor *a)
 {
-	if (steps++ >= rounds)
+	if (steps++ >= rounds && met_all())
 		stopping = true;
 	if (!stopping)
 		return false;
@@ -95,6 +118,18 @@ static void client_looks(struct actor *a, struct role *r)
 	}
 }
 
+static void copy_item(struct actor *a, struct role *r)
+{
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { own_space, own_space, item_cap, RIGHTS_ALL };
+
+	if (r->gift != CAP_NONE)
+		return;
+	syscall_dispatch(a->t, SYS_cap_copy, arg);
+	check(a->t->arch.result[0] == ST_OK);
+	r->gift = actor_info(a);
+	copies++;
+}
+
 static void client(struct actor *a)
 {
 	struct role *r = a->with;
@@ -113,12 +148,17 @@ static void client(struct actor *a)
 	case 2:
 		act(a, SYS_thread_park, a->thread, time_now() + 100, 0);
 		break;
+	case 3:
+		copy_item(a, r);
+		break;
 	default:
+		a->block->cap[0] = (struct msg_cap){ r->gift, RIGHTS_ALL, MSG_CAP_MOVE, 0 };
 		r->token_out = chance_next(&r->chance) << 8 | r->id;
 		for (unsigned i = 0; i < 8; i++)
 			a->block->word[i] = r->token_out + i;
-		act(a, SYS_endpoint_call, entrance[s][r->id],
-		    MSG_INFO((uint32_t)r->token_out, 64, 0), some_deadline(&r->chance));
+		uint64_t info = MSG_INFO((uint32_t)r->token_out, 64, r->gift != CAP_NONE);
+		r->gift = CAP_NONE; /* delivered or not */
+		act(a, SYS_endpoint_call, entrance[s][r->id], info, some_deadline(&r->chance));
 	}
 }
 
@@ -142,9 +182,21 @@ static void put_off(struct actor *a, struct role *r, uint64_t token)
 		act(a, SYS_reply_send, r->reply[i], answer_to(a, r->token[i]), number);
 		return;
 	}
-	r->number[i] = actor_number(a);
+	r->number[i] = r->call;
 	r->token[i] = token;
 	act(a, SYS_reply_save, r->reply[i], 0, 0);
+}
+
+static void take_gift(struct actor *a)
+{
+	struct msg_cap got = a->block->cap[0];
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { own_space, got.handle };
+
+	check(got.type == OBJ_NONE && got.rights == RIGHTS_ALL);
+	syscall_dispatch(a->t, SYS_cap_drop, arg);
+	check(a->t->arch.result[0] == ST_OK);
+	drops++;
+	gifts++;
 }
 
 static void server(struct actor *a)
@@ -156,10 +208,13 @@ static void server(struct actor *a)
 	uint64_t token = a->block->word[0];
 
 	if (call) {
+		r->call = actor_number(a);
 		check(MSG_METHOD(actor_info(a)) == (uint32_t)token && MSG_LEN(actor_info(a)) == 64);
 		check(actor_badge(a) == (token & 0xff) + 1);
 		for (unsigned i = 0; i < 8; i++)
 			check(a->block->word[i] == token + i);
+		if (MSG_NCAPS(actor_info(a)) == 1)
+			take_gift(a);
 	}
 	if (stops(a))
 		return;
@@ -220,11 +275,13 @@ static void boss(struct actor *a)
 	host_time_advance(20);
 	switch (chance_below(&r->chance, 12)) {
 	case 0:
+		note(DESTROY, v);
 		r->victim = v;
 		r->ticket = object_kill(&v->t->obj);
 		break;
 	case 1:
 	case 2:
+		note(SUSPEND, v);
 		act(a, SYS_thread_suspend, v->thread, 0, 0);
 		break;
 	case 3:
@@ -234,6 +291,7 @@ static void boss(struct actor *a)
 		act(a, SYS_notification_signal, bits, 1ull << 40, 0);
 		break;
 	default:
+		note(RESUME, v);
 		act(a, SYS_thread_resume, v->thread, 0, 0);
 	}
 }
@@ -272,8 +330,11 @@ static void cast(void)
 	}
 	for (unsigned i = 0; i < BOSSES; i++)
 		bosses[i] = role_make(i, boss, 45);
-	/* Two clients share a sched, and one server is bound to the notification. */
+	/* One server is bound to the notification. */
 	ASSERT(cap_insert(space, &quota_root->obj, RIGHTS_ALL, 0, &quota) == ST_OK);
+	ASSERT(cap_insert(space, &space->obj, RIGHTS_ALL, 0, &own_space) == ST_OK);
+	item = test_object_make(quota_root, space, RIGHTS_ALL, &item_cap);
+	ASSERT(item != NULL);
 	struct thread_config c = { .notification = ref_of(servers[1], bits) };
 	struct cap_ref self = ref_of(servers[1], servers[1]->thread);
 	ASSERT(thread_configure(&self, &c) == ST_OK);
@@ -319,6 +380,9 @@ TEST(messages_race_on_four_cpus)
 		actor_resume(bosses[i]);
 	play_free(CPUS, finished);
 	CHECK(wrong == 0 && answered > 100 && play_ok());
+	/* Capabilities were neither lost nor doubled, whoever died on the way. */
+	CHECK(gifts > 10 && item->caps == 1 + copies - drops);
+	CHECK(cap_tree_ok(item) && cspace_ok(space));
 	for (unsigned s = 0; s < SERVICES; s++) {
 		spin_lock(&endpoint[s]->obj.lock);
 		bool ok = endpoint_ok(endpoint[s]);
