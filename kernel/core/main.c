@@ -3,6 +3,8 @@
 #include <core/cpu.h>
 #include <core/frame.h>
 #include <core/log.h>
+#include <core/memory.h>
+#include <core/quota.h>
 #include <core/random.h>
 #include <core/timer.h>
 #include <core/version.h>
@@ -37,6 +39,8 @@ void kernel_main(const struct boot_info *info)
 	cpu_set_online(&cpu_boot);
 	arch_cpus_start();
 	frame_free_loader();
+	quota_init();
+	memory_init();
 	log_idle();
 	kernel_test_main();
 	log_info("power", "off: the boot archive holds no root program");

@@ -79,7 +79,10 @@ struct host_translation {
 	unsigned access;
 };
 void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
-                            void *with);
+			    void *with);
+
+/* The root that is active on this CPU; 0: none. */
+paddr_t host_user_root(void);
 
 /* For arch_tlb_flush_range and arch_tlb_flush_tag. */
 void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
