@@ -7,24 +7,11 @@
 #include <core/slab.h>
 
 /* What no module supplies is NULL here. */
-extern const struct object_ops test_ops, memory_ops, aspace_ops, thread_ops, endpoint_ops,
-	reply_ops, notification_ops, irq_ops, timer_ops, sched_ops, dma_ops, ioport_ops, node_ops,
-	mapping_ops, sched_part_ops;
-#pragma weak test_ops
-#pragma weak memory_ops
-#pragma weak aspace_ops
-#pragma weak thread_ops
-#pragma weak endpoint_ops
-#pragma weak reply_ops
-#pragma weak notification_ops
-#pragma weak irq_ops
-#pragma weak timer_ops
-#pragma weak sched_ops
-#pragma weak dma_ops
-#pragma weak ioport_ops
-#pragma weak node_ops
-#pragma weak mapping_ops
-#pragma weak sched_part_ops
+#define OPTIONAL __attribute__((weak))
+extern const struct object_ops test_ops OPTIONAL, memory_ops OPTIONAL, aspace_ops OPTIONAL,
+	thread_ops OPTIONAL, endpoint_ops OPTIONAL, reply_ops OPTIONAL, notification_ops OPTIONAL,
+	irq_ops OPTIONAL, timer_ops OPTIONAL, sched_ops OPTIONAL, dma_ops OPTIONAL,
+	ioport_ops OPTIONAL, node_ops OPTIONAL, mapping_ops OPTIONAL, sched_part_ops OPTIONAL;
 
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,
@@ -107,18 +94,21 @@ uint64_t object_kill(struct object *o)
 enum claim { CLAIM_GONE, CLAIM_BUSY, CLAIM_MINE };
 
 /* Only who has claimed a dying object works on it; nobody else frees it meanwhile. */
-static enum claim object_claim(struct object *o, object_gen_t gen)
+static enum claim object_claim(uint64_t ticket, struct object **out)
 {
-	enum claim result = CLAIM_MINE;
+	struct object *o = slab_object(token_object(ticket), token_rights(ticket));
+	enum claim result = CLAIM_GONE;
 
-	spin_lock(&o->tree);
-	if (!(o->flags & OBJECT_DYING) || o->gen != gen)
-		result = CLAIM_GONE;
-	else if (o->flags & OBJECT_CLAIMED)
-		result = CLAIM_BUSY;
-	else
-		o->flags |= OBJECT_CLAIMED;
-	spin_unlock(&o->tree);
+	if (o != NULL) {
+		spin_lock(&o->tree);
+		if ((o->flags & OBJECT_DYING) && o->gen == token_gen(ticket))
+			result = o->flags & OBJECT_CLAIMED ? CLAIM_BUSY : CLAIM_MINE;
+		if (result == CLAIM_MINE)
+			o->flags |= OBJECT_CLAIMED;
+		spin_unlock(&o->tree);
+	}
+	slab_object_end();
+	*out = o;
 	return result;
 }
 
@@ -155,16 +145,10 @@ bool object_demolish(struct object *o)
 	return false;
 }
 
-/* What a ticket names, as long as the caller is in the kernel. */
-static struct object *object_of(uint64_t ticket)
-{
-	return slab_object(token_object(ticket), token_rights(ticket));
-}
-
 bool object_destroy_some(uint64_t ticket)
 {
-	struct object *o = object_of(ticket);
-	enum claim claim = o == NULL ? CLAIM_GONE : object_claim(o, token_gen(ticket));
+	struct object *o;
+	enum claim claim = object_claim(ticket, &o);
 
 	if (claim == CLAIM_GONE)
 		return true;
@@ -217,9 +201,9 @@ static struct object *reaper_pop(struct reaper *r)
 
 void object_reap(uint64_t ticket)
 {
-	struct object *o = object_of(ticket);
+	struct object *o;
 
-	if (o != NULL && object_claim(o, token_gen(ticket)) == CLAIM_MINE)
+	if (object_claim(ticket, &o) == CLAIM_MINE)
 		reaper_push(o);
 }
 

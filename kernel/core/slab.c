@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/slab.h>
 #include <core/assert.h>
+#include <core/cpu.h>
 #include <core/grace.h>
 #include <core/quota.h>
-
-/* The first granule of a page. All is guarded by the cache's lock. */
-struct slab {
-	struct slab *next, *prev;
-	struct slab_list *list;   /* which it is in; NULL: none */
-	struct slab_cache *cache; /* constant */
-	uint64_t free;            /* bit n: slot n is here */
-	uint64_t all;             /* constant: bits of the slots that exist */
-	bool seen;                /* somebody may still look at one of its slots */
-};
 
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
@@ -63,9 +54,23 @@ static struct slab *slab_of(const struct object *o)
 	return (struct slab *)ALIGN_DOWN((uintptr_t)o, FRAME_SIZE);
 }
 
+/* The frame in which each CPU looks at an object by its number; 0: none. */
+static _Atomic uint32_t looked_at[CPU_MAX];
+
 static void mark_frame(paddr_t pa, unsigned flags)
 {
-	atomic_store_explicit(&frame_of(pa)->flags, (uint16_t)flags, memory_order_relaxed);
+	atomic_store(&frame_of(pa)->flags, (uint16_t)flags);
+}
+
+static bool page_is_looked_at(const struct slab *s)
+{
+	uint32_t frame = (uint32_t)(arch_virt_to_phys(s) >> FRAME_SHIFT);
+
+	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
+		if (atomic_load(&looked_at[cpu]) == frame)
+			return true;
+	}
+	return false;
 }
 
 /* A frame whose granules have an object id. */
@@ -131,9 +136,11 @@ static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 	struct slab *s = cache->used.first;
 
 	if (s == NULL || s->free == 0)
-		s = cache->empty.first != NULL ? cache->empty.first : cache->waiting.first;
+		s = cache->empty.last;
 	if (s == NULL)
 		return NULL;
+	cache->empties -= s->list == &cache->empty;
+	s->ticket = 0;
 	unsigned i = (unsigned)__builtin_ctzll(s->free);
 	s->free &= s->free - 1;
 	if (s->list != &cache->used || s->free == 0)
@@ -141,13 +148,21 @@ static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 	return slot_at(cache, s, i);
 }
 
+/* The page is empty now: it is kept at hand. */
+static void put_empty(struct slab_cache *cache, struct slab *s) REQUIRES(cache->lock)
+{
+	list_push(&cache->empty, s, true);
+	cache->empties++;
+}
+
 struct object *slab_alloc(struct slab_cache *cache)
 {
+	spin_assert_none_held();
 	if (UNLIKELY(arch_fail_step()))
 		return NULL;
 	spin_lock(&cache->lock);
-	struct object *o = cache->closed ? NULL : take_slot(cache);
 	bool closed = cache->closed;
+	struct object *o = closed ? NULL : take_slot(cache);
 	spin_unlock(&cache->lock);
 
 	if (UNLIKELY(o == NULL)) {
@@ -155,7 +170,7 @@ struct object *slab_alloc(struct slab_cache *cache)
 		if (s == NULL)
 			return NULL;
 		spin_lock(&cache->lock);
-		list_push(&cache->empty, s, false);
+		put_empty(cache, s);
 		cache->pages++;
 		o = cache->closed ? NULL : take_slot(cache);
 		spin_unlock(&cache->lock);
@@ -166,28 +181,43 @@ struct object *slab_alloc(struct slab_cache *cache)
 	return o;
 }
 
+/* A page that was made in vain goes at once, unless somebody looks at one of its slots by
+ * an old number, or may do so because the cache is closed. */
+static bool slab_undo(struct slab_cache *cache, struct slab *s) REQUIRES(cache->lock)
+{
+	if (s->seen || cache->closed)
+		return false;
+	mark_frame(arch_virt_to_phys(s), 0);
+	if (page_is_looked_at(s)) {
+		mark_frame(arch_virt_to_phys(s), FRAME_SLAB | cache->type);
+		return false;
+	}
+	list_remove(s);
+	cache->pages--;
+	return true;
+}
+
 void slab_free(struct slab_cache *cache, struct object *o, bool seen)
 {
 	struct slab *s = slab_of(o);
 	size_t offset = (uintptr_t)o - (uintptr_t)s - OBJECT_GRANULE;
 	uint64_t bit = 1ull << offset / cache->size;
+	bool undone = false;
 
+	spin_assert_none_held();
 	spin_lock(&cache->lock);
 	if (s->cache != cache || offset % cache->size != 0 || !(s->all & ~s->free & bit))
 		panic("slab_free: %p of type %u is no slot in use", (void *)o, cache->type);
 	s->free |= bit;
-	s->seen |= seen || cache->closed;
-	bool undone = s->free == s->all && !s->seen;
-	bool more = false;
-	if (undone) {
-		list_remove(s);
-		cache->pages--;
-	} else if (s->free == s->all) {
-		more = cache->empty.first != NULL;
-		list_push(&cache->empty, s, false);
+	s->seen |= seen;
+	if (s->free == s->all) {
+		undone = slab_undo(cache, s);
+		if (!undone)
+			put_empty(cache, s);
 	} else if (s->free == bit) {
 		list_push(&cache->used, s, false);
 	}
+	bool more = cache->empties > 1;
 	spin_unlock(&cache->lock);
 	if (undone)
 		page_free(cache, s);
@@ -227,36 +257,46 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 	return o;
 }
 
-/* Moves the empty pages but `keep` to those that wait for a new ticket. */
+/* Takes up to SLAB_BATCH pages that may go out of the list of empty ones. */
+static struct slab *take_over(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
+{
+	struct slab *taken = NULL;
+	uint64_t over = 0;
+
+	for (unsigned n = 0; n < SLAB_BATCH && cache->empties > keep; n++) {
+		struct slab *s = cache->empty.first;
+
+		if (s->ticket == 0 || (s->ticket != over && !grace_is_over(s->ticket)))
+			break;
+		over = s->ticket;
+		list_remove(s);
+		s->next = taken;
+		taken = s;
+		cache->empties--;
+		cache->pages--;
+	}
+	return taken;
+}
+
 static void ask_for_grace(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
 {
 	struct slab *s = cache->empty.first;
+	uint64_t ticket = 0;
 
-	for (; s != NULL && keep > 0; keep--)
-		s = s->next;
-	if (s == NULL)
-		return;
-	while (s != NULL) {
-		struct slab *next = s->next;
-		list_push(&cache->waiting, s, false);
-		s = next;
+	for (unsigned n = 0; n < SLAB_BATCH && n + keep < cache->empties; n++, s = s->next) {
+		if (s->ticket != 0)
+			continue;
+		if (ticket == 0)
+			ticket = grace_ticket();
+		s->ticket = ticket & INT64_MAX;
 	}
-	cache->ticket = grace_ticket();
 }
 
 unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
 {
-	struct slab *over = NULL;
-
 	spin_lock(&cache->lock);
-	if (cache->waiting.first != NULL && grace_is_over(cache->ticket)) {
-		over = cache->waiting.first;
-		cache->waiting = (struct slab_list){ 0 };
-	}
-	for (const struct slab *s = over; s != NULL; s = s->next)
-		cache->pages--;
-	if (cache->waiting.first == NULL)
-		ask_for_grace(cache, keep);
+	struct slab *over = take_over(cache, keep);
+	ask_for_grace(cache, keep);
 	unsigned left = cache->pages;
 	spin_unlock(&cache->lock);
 
@@ -268,78 +308,24 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
 	return left;
 }
 
+/* ---- by number ---- */
+
 struct object *slab_object(object_id_t id, unsigned type)
 {
 	paddr_t pa = (paddr_t)id * OBJECT_GRANULE;
 
-	if (type > UINT8_MAX || !frame_exists(pa) ||
-	    atomic_load_explicit(&frame_of(pa)->flags, memory_order_relaxed) != (FRAME_SLAB | type))
+	if (type > UINT8_MAX || !frame_exists(pa))
+		return NULL;
+	/* Whoever takes the mark away then looks here: one of us sees the other. */
+	atomic_store(&looked_at[arch_this_cpu()->id], (uint32_t)(pa >> FRAME_SHIFT));
+	if (atomic_load(&frame_of(pa)->flags) != (FRAME_SLAB | type))
 		return NULL;
 	struct object *o = object_at(id);
 	size_t offset = pa % FRAME_SIZE - OBJECT_GRANULE; /* of the head: very large */
 	return offset < FRAME_SIZE && offset % slab_of(o)->cache->size == 0 ? o : NULL;
 }
 
-/* ---- for tests ---- */
-
-void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg)
+void slab_object_end(void)
 {
-	spin_lock(&cache->lock);
-	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
-		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
-			fn(slot_at(cache, s, (unsigned)__builtin_ctzll(left)), arg);
-	}
-	spin_unlock(&cache->lock);
-}
-
-static void count_one(struct object *o, void *count)
-{
-	(void)o;
-	++*(uint64_t *)count;
-}
-
-void slab_stats(struct slab_cache *cache, struct slab_stats *out)
-{
-	*out = (struct slab_stats){ 0 };
-	slab_visit(cache, count_one, &out->slots_used);
-	spin_lock(&cache->lock);
-	out->pages = cache->pages;
-	out->slots_free = out->pages * cache->slots - out->slots_used;
-	spin_unlock(&cache->lock);
-}
-
-/* With the cache's lock held. */
-static bool list_ok(const struct slab_cache *cache, const struct slab_list *list, uint64_t *pages)
-{
-	const struct slab *prev = NULL;
-	bool full = false;
-
-	for (const struct slab *s = list->first; s != NULL; s = s->next) {
-		if (s->list != list || s->cache != cache || s->prev != prev ||
-		    (s->free & ~s->all) != 0)
-			return false;
-		if ((s->free == s->all) != (list != &cache->used))
-			return false;
-		if (full && s->free != 0 && !cache->closed)
-			return false;
-		full = s->free == 0;
-		for (unsigned i = 0; i < cache->slots; i++) {
-			if (slot_at(cache, s, i)->type != cache->type)
-				return false;
-		}
-		++*pages;
-		prev = s;
-	}
-	return list->last == prev;
-}
-
-bool slab_ok(struct slab_cache *cache)
-{
-	uint64_t pages = 0;
-
-	spin_lock(&cache->lock);
-	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
-		  list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
-	spin_unlock(&cache->lock);
-	return ok;
+	atomic_store_explicit(&looked_at[arch_this_cpu()->id], 0, memory_order_release);
 }

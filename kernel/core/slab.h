@@ -21,11 +21,23 @@
 #include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
+#define SLAB_BATCH    8 /* pages given back at once */
 
 struct slab;
 
 struct slab_list {
 	struct slab *first, *last;
+};
+
+/* The first granule of a page. All is guarded by the cache's lock. */
+struct slab {
+	struct slab *next, *prev;
+	struct slab_list *list;   /* which it is in; NULL: none */
+	struct slab_cache *cache; /* constant */
+	uint64_t free;            /* bit n: slot n is here */
+	uint64_t all;             /* constant: bits of the slots that exist */
+	uint64_t ticket : 63;     /* while empty: when it may be given back; 0: not asked yet */
+	uint64_t seen : 1;        /* somebody may still look at one of its slots */
 };
 
 struct slab_cache {
@@ -39,12 +51,11 @@ struct slab_cache {
 	uint8_t slots; /* in a page */
 
 	/* Guarded by lock. */
-	bool closed;           /* nothing new is handed out */
-	uint32_t pages;        /* all there are */
-	struct slab_list used; /* some slots are taken; pages that are full come last */
-	struct slab_list empty;
-	struct slab_list waiting; /* empty, to be given back when `ticket` is over */
-	uint64_t ticket;
+	bool closed;            /* nothing new is handed out */
+	uint32_t pages;         /* all there are */
+	uint32_t empties;       /* those in `empty` */
+	struct slab_list used;  /* some slots are taken; pages that are full come last */
+	struct slab_list empty; /* the one that was emptied first comes first */
 };
 
 /* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
@@ -67,23 +78,12 @@ void slab_close(struct slab_cache *cache);
  * in a closed cache remains slab memory until the caller leaves the kernel. */
 struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
 
-/* Gives back empty pages whose grace period is over and asks for one for the others but
- * `keep`; grace_poll, before and after, is the caller's. Returns how many pages are left. */
+/* Gives back up to SLAB_BATCH empty pages whose grace period is over, the oldest first, and
+ * asks for one for as many others, but for the last `keep`. grace_poll, before and after, is
+ * the caller's. Returns how many pages there are. */
 unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
 
-/* The object of `id`, if that is a slot for objects of `type`, for as long as the caller
- * stays in the kernel; else NULL. Safe for any number. */
+/* The object of `id`, if that is a slot for objects of `type`; else NULL. Safe for any number.
+ * It remains one until this CPU calls slab_object_end. */
 struct object *slab_object(object_id_t id, unsigned type);
-
-/* Calls `fn` for each slot that is taken, with the cache's lock held (tests). */
-void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg);
-
-struct slab_stats {
-	uint64_t pages, slots_used, slots_free;
-};
-
-/* Slots in magazines count as free. */
-void slab_stats(struct slab_cache *cache, struct slab_stats *out);
-
-/* True when lists, bitmaps and counts agree (tests). */
-bool slab_ok(struct slab_cache *cache);
+void slab_object_end(void);

@@ -71,8 +71,12 @@ static unsigned reclaim(unsigned keep)
 /* Leaves the kernel and reclaims until nothing more comes. */
 static unsigned reclaim_all(void)
 {
-	for (unsigned i = 0; i < 5; i++) {
-		reclaim(0);
+	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
+		unsigned before = left;
+
+		left = reclaim(0);
+		if (left != before)
+			idle = 0;
 		host_user_mode();
 	}
 	return reclaim(0);
@@ -297,6 +301,40 @@ TEST(slab_undone_allocation_leaves_nothing)
 	CHECK(stats().pages == 1);
 	slab_free(&cache, slab_alloc(&cache), false);
 	CHECK(stats().pages == 1 && reclaim_all() == 0);
+}
+
+/* Or when somebody looks at it by a number that he kept, of an object long gone. */
+TEST(slab_page_that_is_looked_at_is_not_undone)
+{
+	begin(192);
+	struct object *o = slab_alloc(&cache);
+	CHECK(slab_object(object_id(o), TYPE) == o);
+	slab_free(&cache, o, false);
+	CHECK(stats().pages == 1 && slab_object(object_id(o), TYPE) == o);
+	slab_object_end();
+	CHECK(slab_alloc(&cache) == o);
+	slab_free(&cache, o, false);
+	CHECK(stats().pages == 0 && slab_object(object_id(o), TYPE) == NULL);
+}
+
+/* However many pages there are to give back, one call does not take long. */
+TEST(slab_gives_back_in_batches)
+{
+	static struct object *held[4 * SLAB_BATCH];
+
+	begin(SLAB_SIZE_MAX);
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
+		held[i] = slab_alloc(&cache);
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
+		slab_free(&cache, held[i], true);
+	CHECK(stats().pages == ARRAY_LEN(held));
+	for (unsigned left = ARRAY_LEN(held); left > 0;) {
+		unsigned before = left;
+
+		left = reclaim(0);
+		CHECK(before - left <= SLAB_BATCH && left == stats().pages && slab_ok(&cache));
+		host_user_mode();
+	}
 }
 
 TEST(slab_exhaustion_is_an_answer)
