@@ -9,7 +9,7 @@ include kernel/arch/host/build.mk
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \
 	$(core-user-src:%=kernel/core/%) \
 	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
-	$(core-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
+	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \

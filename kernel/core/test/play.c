@@ -99,35 +99,59 @@ static cap_t block_memory(uint64_t *offset)
 	return page;
 }
 
-struct actor *actor_make(struct cspace *cs, int priority)
-{
-	static struct actor actors[ACTORS];
-	static unsigned used;
-	struct thread_config c = { 0 };
+static struct actor actors[ACTORS];
+static unsigned actors_used;
 
-	ASSERT(used < ACTORS);
-	struct actor *a = &actors[used++];
-	a->cspace = cs != NULL ? cs : test_space(NULL);
-	cap_t cspace = insert(home, &a->cspace->obj);
+static void make_thread(struct actor *a)
+{
+	struct thread_config c = { 0 };
 	struct cap_ref space_ref = look_up(home, space_cap);
-	struct cap_ref cspace_ref = look_up(home, cspace);
+	struct cap_ref cspace_ref = look_up(home, a->cspace_cap);
+
 	ASSERT(thread_create(quota_root, &space_ref, &cspace_ref, 0, &a->t) == ST_OK);
+	a->t->arch.program = a;
 	a->thread = insert(a->cspace, &a->t->obj);
-	if (priority >= 0) {
-		struct sched_params p = {
-			.priority = (uint32_t)priority,
-			.weight = SCHED_WEIGHT_DEFAULT,
-			.cpus = cpu_online_mask(),
-		};
-		(void)sched_make(&a->sched, &p);
+	if (a->sched != CAP_NONE)
 		c.sched = look_up(home, a->sched);
-	}
-	c.block = look_up(home, block_memory(&c.block_offset));
+	c.block = look_up(home, a->page);
+	c.block_offset = a->block_offset;
 	struct cap_ref self = ref_of(a, a->thread);
 	ASSERT(thread_configure(&self, &c) == ST_OK);
 	a->block = a->t->block;
-	a->t->arch.program = a;
+	a->seen = 0;
+}
+
+struct actor *actor_make(struct cspace *cs, int priority)
+{
+	struct sched_params p = {
+		.priority = (uint32_t)priority,
+		.weight = SCHED_WEIGHT_DEFAULT,
+		.cpus = cpu_online_mask(),
+	};
+
+	ASSERT(actors_used < ACTORS);
+	struct actor *a = &actors[actors_used++];
+	a->cspace = cs != NULL ? cs : test_space(NULL);
+	a->cspace_cap = insert(home, &a->cspace->obj);
+	if (priority >= 0)
+		(void)sched_make(&a->sched, &p);
+	a->page = block_memory(&a->block_offset);
+	make_thread(a);
 	return a;
+}
+
+void actor_again(struct actor *a)
+{
+	make_thread(a);
+}
+
+bool play_is_quiet(void)
+{
+	for (unsigned i = 0; i < actors_used; i++) {
+		if (thread_state(actors[i].t) >= THREAD_READY)
+			return false;
+	}
+	return true;
 }
 
 void actor_resume(struct actor *a)
@@ -398,7 +422,6 @@ static void run_cpu(unsigned id)
 			a->program(a);
 		}
 	}
-	/* What still runs here goes back into the queue, and nobody runs it. */
 	spin_assert_none_held();
 	thread_switch(c, NULL);
 	cpu_leave_kernel(c);

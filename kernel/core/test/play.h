@@ -20,7 +20,8 @@ struct actor {
 	struct thread *t;
 	struct cspace *cspace; /* which its handles are in */
 	cap_t thread;          /* control over itself */
-	cap_t sched;
+	cap_t sched, cspace_cap, page; /* in `home` */
+	uint64_t block_offset;
 	struct msg_block *block;
 	program_fn *program;
 	uint64_t seen; /* results of calls that were looked at */
@@ -39,6 +40,9 @@ void play_boot_threads(unsigned cpus);
  * `priority`; -1: none (a passive server). */
 struct actor *actor_make(struct cspace *cs, int priority);
 void actor_resume(struct actor *a);
+
+/* A new thread takes the place of the one that was destroyed, as stopped and with the same sched. */
+void actor_again(struct actor *a);
 
 /* A new object with a capability with all rights in the space of `a`. */
 struct endpoint *endpoint_make(struct actor *a, cap_t *out);
@@ -95,6 +99,9 @@ void play_time(uint64_t ns);
 
 /* Every CPU runs whatever is ready, until `done` says so. */
 void play_free(unsigned cpus, bool (*done)(void));
+
+/* True if no actor is ready, runs, or is just being moved. */
+bool play_is_quiet(void);
 
 /* True when run queues, and whatever else an _ok function knows, are in order. */
 bool play_ok(void);

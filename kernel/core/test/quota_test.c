@@ -120,6 +120,23 @@ TEST(quota_reservation_is_kept)
 	CHECK(do_destroy(&q->obj) && quota_root->promised == 0);
 }
 
+/* Though there is memory enough, beyond its own reservation it can't be sure of it. */
+TEST(quota_promises_no_more_than_it_has)
+{
+	struct quota *a, *b;
+
+	world_boot(0, 0);
+	struct quota *q = test_quota(quota_root, MIB(8), MIB(1));
+	CHECK(quota_create(q, MIB(1), KIB(512), &a) == ST_OK);
+	CHECK(quota_create(q, MIB(1), KIB(516), &b) == ST_NO_MEMORY && q->promised == KIB(512));
+	CHECK(quota_create(q, MIB(1), KIB(512), &b) == ST_OK && q->promised == MIB(1));
+	CHECK(quota_resize(b, MIB(1), KIB(516)) == ST_NO_MEMORY && q->promised == MIB(1));
+	object_discard(&a->obj);
+	CHECK(quota_resize(b, MIB(1), KIB(516)) == ST_OK && q->promised == KIB(516));
+	object_discard(&b->obj);
+	CHECK(q->promised == 0 && quota_ok(q, 0));
+}
+
 TEST(quota_creation_checks_first)
 {
 	struct quota *q[QUOTA_DEPTH + 1], *other;
