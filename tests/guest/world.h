@@ -2,8 +2,8 @@
 /* tests/guest/world.h - what a test case has to work with.
  *
  * Each case has a quota of its own and makes everything from it. When the case is over its
- * quota is destroyed, and with it all that the case made; what the first program's quota
- * had used before must be all that it uses then.
+ * quota is destroyed, and with it all that the case made; the first program's quota must not
+ * have used more and more.
  */
 #pragma once
 #include <abi/memory.h>
