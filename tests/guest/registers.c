@@ -67,7 +67,7 @@ static void hold_vectors(struct actor *a)
 	if (has_upper)
 		upper_load(upper);
 	for (unsigned n = 0; n < ROUNDS; n++) {
-		SYS(thread_yield, a->thread);
+		SYS(thread_yield, a->self);
 		vector_store(&now);
 		if (has_upper)
 			upper_store(upper_now);
@@ -188,7 +188,7 @@ static void hold_bases(struct actor *a)
 
 	set_bases(fs, gs);
 	for (unsigned n = 0; n < ROUNDS; n++) {
-		SYS(thread_yield, a->thread);
+		SYS(thread_yield, a->self);
 		if (fs_base() == fs && gs_base() == gs)
 			a->seen++;
 	}
