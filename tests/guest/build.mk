@@ -1,2 +1,2 @@
 # The program that tests the kernel from user mode.
-guest-test-src := main.c console.c world.c registers.S entry.c
+guest-test-src := main.c console.c world.c registers.S registers.c entry.c fault.c zoo.S process.c

@@ -6,6 +6,8 @@
 #include <abi/node.h>
 #include <lib/sys/program.h>
 
+#define HANDLES 4096 /* more than any case has */
+
 /* What the linker makes of the section "test_cases". */
 extern const struct test_case __start_test_cases[], __stop_test_cases[];
 
@@ -72,9 +74,16 @@ static bool is_wanted(const char *name)
 	return true;
 }
 
-/* What the kernel keeps for the next object of a kind is there after this. */
-static void nothing(void)
+/* What the program's own quota pays for and keeps is there after this: room for handles, and
+ * what the kernel keeps for the next object of a kind. */
+static void grow(void)
 {
+	static cap_t copy[HANDLES];
+
+	for (unsigned i = 0; i < HANDLES; i++)
+		copy[i] = copy_of(start->quota, 0, 0);
+	for (unsigned i = 0; i < HANDLES; i++)
+		SYS(cap_drop, start->cspace, copy[i]);
 }
 
 static void run_all(unsigned *passed, unsigned *failed, unsigned *skipped)
@@ -104,7 +113,7 @@ void program_main(const struct startup *s)
 
 	start = s;
 	console_init(s->ports);
-	world_isolate(nothing);
+	world_isolate(grow);
 	run_all(&passed, &failed, &skipped);
 	say("%u passed, %u failed, %u skipped", passed, failed, skipped);
 	SYS(node_power, s->node, failed == 0 && passed > 0 ? NODE_OFF : NODE_OFF_FAILED);

@@ -1,4 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+	.altmacro
+	.macro LOAD_AS n
+	movdqu 16 * \n(%rdi), %xmm\n
+	.endm
+	.macro LOAD n
+	LOAD_AS %n
+	.endm
+	.macro STORE_AS n
+	movdqu %xmm\n, 16 * \n(%rdi)
+	.endm
+	.macro STORE n
+	STORE_AS %n
+	.endm
+
 	.text
 	/* void system_call_with(const struct all_registers *before, struct all_registers *after) */
 	.globl system_call_with, system_call_return
@@ -57,5 +71,49 @@ system_call_return:
 	popq %rbx
 	ret
 	.size system_call_with, . - system_call_with
+
+	/* void vector_load(const struct vector_registers *from) */
+	.globl vector_load
+	.type vector_load, @function
+vector_load:
+	.set n, 0
+	.rept 16
+	LOAD n
+	.set n, n + 1
+	.endr
+	ldmxcsr 256(%rdi)
+	fldcw 260(%rdi)
+	ret
+	.size vector_load, . - vector_load
+
+	/* void vector_store(struct vector_registers *to) */
+	.globl vector_store
+	.type vector_store, @function
+vector_store:
+	.set n, 0
+	.rept 16
+	STORE n
+	.set n, n + 1
+	.endr
+	stmxcsr 256(%rdi)
+	fnstcw 260(%rdi)
+	ret
+	.size vector_store, . - vector_store
+
+	/* The upper halves of YMM0 and YMM15. */
+	.globl upper_load, upper_store
+	.type upper_load, @function
+upper_load:
+	vinsertf128 $1, (%rdi), %ymm0, %ymm0
+	vinsertf128 $1, 16(%rdi), %ymm15, %ymm15
+	ret
+	.size upper_load, . - upper_load
+
+	.type upper_store, @function
+upper_store:
+	vextractf128 $1, %ymm0, (%rdi)
+	vextractf128 $1, %ymm15, 16(%rdi)
+	ret
+	.size upper_store, . - upper_store
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,16 +2,22 @@
 #include "world.h"
 #include "console.h"
 #include <abi/node.h>
+#include <lib/sys/program.h>
 #include <stdatomic.h>
 
 #define CASE_BYTES  (64ull << 20)
 #define FREE_VA     0x1000000000ull /* nothing of the program's own lies from here on */
 #define STACK_PAGES 4
 
+/* Pages that were emptied of mappings, which the program's own quota pays for, are given
+ * back when the next ones are. There are never more of them than this. */
+#define KEPT (8 * (int64_t)MEMORY_PAGE)
+
 const struct startup *start;
 cap_t quota;
 
 static uint64_t next_va;
+static uint64_t baseline; /* what the program's quota had used after the first case */
 static struct msg_block *block;
 
 void give_up(const char *why, int64_t status)
@@ -128,7 +134,6 @@ struct msg_block *own_block(void)
 
 void world_isolate(void (*run)(void))
 {
-	uint64_t before = used(start->quota);
 	struct sys_result r = SYS(quota_create, start->quota, CASE_BYTES, 0);
 
 	must(r.status, "a quota for the case");
@@ -137,8 +142,11 @@ void world_isolate(void (*run)(void))
 	make_own_block();
 	run();
 	must(STATUS(object_destroy, quota), "an end of the case");
-	if (used(start->quota) > before)
-		test_fail("left behind", (int)((used(start->quota) - before) / MEMORY_PAGE), "pages");
+	if (baseline == 0)
+		baseline = used(start->quota);
+	uint64_t more = used(start->quota) - baseline;
+	if ((int64_t)more > KEPT)
+		test_fail("left behind", (int)(more / MEMORY_PAGE), "pages");
 }
 
 /* ---- actors ---- */
@@ -148,28 +156,86 @@ static void actor_main(struct actor *a)
 	a->run(a);
 	atomic_store(&a->done, true);
 	for (;;)
-		SYS(thread_suspend, a->thread);
+		SYS(thread_suspend, a->self);
+}
+
+cap_t actor_give(struct actor *a, cap_t cap, rights_t rights, uint64_t word)
+{
+	struct sys_result r = SYS(cap_copy, a->cspace, start->cspace, cap, rights, word);
+
+	must(r.status, "a capability for an actor");
+	return r.out[0];
+}
+
+void actor_map(struct actor *a, cap_t memory, const void *va, uint64_t pages, unsigned access)
+{
+	must(STATUS(aspace_map, a->aspace, memory, va, 0, pages, access), "a mapping for an actor");
+}
+
+/* New memory that both see. */
+static void *shared_pages(struct actor *a, uint64_t pages, cap_t *memory)
+{
+	*memory = new_memory(pages);
+	void *va = map(*memory, pages, MAP_READ | MAP_WRITE);
+	if (a->aspace != start->aspace)
+		actor_map(a, *memory, va, pages, MAP_READ | MAP_WRITE);
+	return va;
+}
+
+static struct actor *make_actor(cap_t aspace, cap_t cspace, void (*run)(struct actor *self))
+{
+	struct actor a = { .aspace = aspace, .cspace = cspace, .run = run };
+	struct sys_result r = SYS(thread_create, quota, aspace, cspace, 0);
+	cap_t memory;
+
+	must(r.status, "a thread");
+	a.thread = r.out[0];
+	struct actor *place = shared_pages(&a, 1, &memory);
+	a.stack_top = (uint64_t)shared_pages(&a, STACK_PAGES, &memory) + STACK_PAGES * MEMORY_PAGE;
+	a.block = shared_pages(&a, 1, &memory);
+	a.self = cspace == start->cspace ? a.thread :
+					   actor_give(&a, a.thread, RIGHT_CONTROL, 0);
+	must(STATUS(thread_configure, a.thread, start->sched, 0, 0, memory, 0), "a configuration");
+	*place = a;
+	return place;
 }
 
 struct actor *actor_new(void (*run)(struct actor *self))
 {
-	struct actor *a = new_pages(1);
-	char *stack = new_pages(STACK_PAGES);
-	struct sys_result r =
-		SYS(thread_create, quota, start->aspace, start->cspace, 0);
+	return make_actor(start->aspace, start->cspace, run);
+}
 
-	must(r.status, "a thread");
-	a->thread = r.out[0];
-	a->cspace = start->cspace;
-	a->aspace = start->aspace;
-	a->run = run;
-	a->stack_top = (uint64_t)stack + STACK_PAGES * MEMORY_PAGE;
-	a->block_memory = new_memory(1);
-	a->block = map(a->block_memory, 1, MAP_READ | MAP_WRITE);
-	a->block_va = (uint64_t)a->block;
-	must(STATUS(thread_configure, a->thread, start->sched, 0, 0, a->block_memory, 0),
-	     "a configuration");
-	return a;
+/* The parts of the program: what is not written is shared, of the data there is a copy. */
+static void map_program(cap_t aspace)
+{
+	const struct {
+		char *from, *to;
+		unsigned access;
+	} part[] = {
+		{ program_text, program_rodata, MAP_READ | MAP_EXEC },
+		{ program_rodata, program_data, MAP_READ },
+		{ program_data, program_end, MAP_READ | MAP_WRITE },
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
+		uint64_t pages = (uint64_t)(part[i].to - part[i].from) / MEMORY_PAGE;
+		cap_t memory = start->segment[i];
+		if (part[i].access & MAP_WRITE) {
+			cap_t copy = new_memory(pages);
+			must(STATUS(memory_share, copy, memory, 0, 0, pages, SHARE_COPY), "a copy");
+			memory = copy;
+		}
+		must(STATUS(aspace_map, aspace, memory, part[i].from, 0, pages, part[i].access),
+		     "the program");
+	}
+}
+
+struct actor *process_new(void (*run)(struct actor *self))
+{
+	cap_t aspace = make(SYS_aspace_create, CAP_NONE, ASPACE_PLAIN, 0);
+
+	map_program(aspace);
+	return make_actor(aspace, new_space(), run);
 }
 
 void actor_configure(struct actor *a, cap_t sched, cap_t fault, cap_t notification)

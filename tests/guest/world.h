@@ -2,8 +2,8 @@
 /* tests/guest/world.h - what a test case has to work with.
  *
  * Each case has a quota of its own and makes everything from it. When the case is over its
- * quota is destroyed, and with it all that the case made; what the first program's quota
- * had used before must be all that it uses then.
+ * quota is destroyed, and with it all that the case made; the first program's quota must not
+ * have used more and more.
  */
 #pragma once
 #include <abi/memory.h>
@@ -53,12 +53,11 @@ __attribute__((noreturn)) void give_up(const char *why, int64_t status);
 
 /* ---- actors: further threads ---- */
 
+/* It lies in a page that the first program and the actor see at the same address. */
 struct actor {
-	cap_t thread;
-	cap_t cspace, aspace; /* those it runs in */
-	struct msg_block *block; /* as the first program sees it */
-	uint64_t block_va;       /* as the actor sees it */
-	cap_t block_memory;
+	cap_t thread, cspace, aspace; /* as the first program names them */
+	cap_t self;                   /* its thread, as it does itself */
+	struct msg_block *block;
 	void (*run)(struct actor *self);
 	uint64_t arg[4];       /* for `run` */
 	_Atomic uint64_t seen; /* from it */
@@ -66,8 +65,18 @@ struct actor {
 	uint64_t stack_top;
 };
 
-/* Makes an actor in the first program's own space, that runs on its sched. */
+/* Makes an actor in the first program's own spaces, that runs on its sched. */
 struct actor *actor_new(void (*run)(struct actor *self));
+
+/* Makes one in new spaces: it has the program's code and constants, a copy of its data as it
+ * is now, its stack, block and struct actor, and one capability: `self`. */
+struct actor *process_new(void (*run)(struct actor *self));
+
+/* Gives it a copy of a capability; the handle is the one in its space. */
+cap_t actor_give(struct actor *a, cap_t cap, rights_t rights, uint64_t word);
+
+/* Maps memory into its space, at the address where the first program has it. */
+void actor_map(struct actor *a, cap_t memory, const void *va, uint64_t pages, unsigned access);
 
 /* The same, configured otherwise: CAP_NONE leaves a thing as it is. */
 void actor_configure(struct actor *a, cap_t sched, cap_t fault, cap_t notification);
@@ -78,8 +87,8 @@ void actor_start(struct actor *a);
 /* Gives the CPU away until the actor is done. */
 void actor_await(struct actor *a);
 
-/* Gives the CPU away once. */
+/* The first program gives the CPU away once. */
 void yield(void);
 
-/* This thread's own message block. */
+/* The first program's own message block. */
 struct msg_block *own_block(void);

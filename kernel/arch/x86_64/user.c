@@ -176,7 +176,7 @@ static uint32_t access_of(uint64_t error)
 /* Resolves the exception, or says why it can't be. */
 static status_t resolve(struct thread *self, struct msg_fault *f)
 {
-	if (f->vector == TRAP_PAGE)
+	if (f->kind == FAULT_MEMORY)
 		return user_fault(self, f->address, f->access);
 	if (f->vector == TRAP_NO_FPU)
 		return vector_begin(&self->arch, self->obj.quota);
@@ -195,9 +195,13 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 		.flags = r->rflags,
 	};
 
-	if (vector == TRAP_PAGE) {
+	/* Without PF_USER it was an access that the processor made on its own for an instruction
+	 * (far returns in QEMU's emulator up to 7.2, with SMAP on): no page can help that. */
+	if (vector == TRAP_PAGE && (error & PF_USER)) {
 		f.address = read_cr2();
 		f.access = access_of(error);
+	} else if (vector == TRAP_PAGE) {
+		f.kind = FAULT_PROTECTION;
 	}
 	/* Some processors take a jump to an address that is none, and fault there. IRETQ would
 	 * fault too, in the kernel. */
