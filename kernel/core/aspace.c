@@ -755,34 +755,3 @@ const struct object_ops mapping_ops = {
 	.rank = LOCK_ASPACE,
 	.close = mapping_close,
 };
-
-/* ---- for tests ---- */
-
-static bool mapping_ok(const struct aspace *as, const struct mapping *map)
-{
-	return map->aspace == as && map->pages > 0 && map->settled <= map->pages &&
-	       map->region.key == map->base / FRAME_SIZE &&
-	       map->region.last == map->region.key + map->pages - 1 &&
-	       map->pagewise.key == map->first && map->pagewise.linked &&
-	       map->pagewise.last == map->first + map->pages - 1 &&
-	       !(map->access & ~map->allowed) && range_ok(as, map->base, map->pages) &&
-	       access_ok(as, map->access) == ST_OK && (map->writer || !(map->access & MAP_WRITE));
-}
-
-bool aspace_ok(struct aspace *as)
-{
-	uint64_t mapped = 0;
-	vaddr_t end = 0;
-
-	if (!tree_ok(&as->regions))
-		return false;
-	for (struct tree_node *n = tree_first(&as->regions); n != NULL; n = tree_next(n)) {
-		const struct mapping *map = mapping_of(n);
-
-		if (!mapping_ok(as, map) || map->base < end)
-			return false;
-		end = map_end(map);
-		mapped += map->pages;
-	}
-	return mapped == as->mapped;
-}

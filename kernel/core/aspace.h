@@ -127,6 +127,3 @@ static inline void aspace_switch(struct aspace *as, enum pagetable_which which)
 {
 	pagetable_switch(&arch_this_cpu()->tables, &as->table, which);
 }
-
-/* True when regions, mappings and counts agree (tests, debug kernels). */
-bool aspace_ok(struct aspace *as) REQUIRES(as->obj.lock);

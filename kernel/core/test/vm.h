@@ -50,7 +50,12 @@ status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa);
 status_t vm_write(struct aspace *as, vaddr_t va, uint64_t value);
 status_t vm_read(struct aspace *as, vaddr_t va, uint64_t *value);
 
-/* True if memory_ok and aspace_ok say so, with the lock held. */
+/* True when slots, counts, frames, mappings and translations of the object agree; and regions,
+ * mappings and counts of the space. */
+bool memory_ok(struct memory *m) REQUIRES(m->obj.lock);
+bool aspace_ok(struct aspace *as) REQUIRES(as->obj.lock);
+
+/* The same by handle, with the lock taken for it. */
 bool vm_memory_ok(cap_t memory);
 bool vm_aspace_ok(cap_t aspace);
 
