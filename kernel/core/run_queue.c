@@ -683,8 +683,7 @@ bool run_queue_ok(uint32_t cpu)
 	for (unsigned i = 0; ok && i < SCHED_PRIORITIES; i++) {
 		struct tree_node *n = tree_first(&rq->level[i].parts);
 
-		ok = tree_ok(&rq->level[i].parts) &&
-		     (n != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+		ok = (n != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
 		for (; ok && n != NULL; n = tree_next(n)) {
 			struct sched_part *p = container_of(n, struct sched_part, node);
 			ok = p->level == i && part_ok(rq, p, &queued);
