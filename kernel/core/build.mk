@@ -1,13 +1,14 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c extent.c format.c \
+core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c elf.c extent.c format.c \
 	frame.c grace.c log.c main.c memory.c object.c pagetable.c panic.c quota.c random.c scale.c \
 	slab.c spinlock.c symbol.c timer.c tlb.c tree.c
 core-freestanding-src :=
 
 # What needs a port with user mode.
-core-user-src := endpoint.c message.c notification.c reply.c run_queue.c sched.c sys_cap.c \
-	sys_message.c sys_thread.c syscall.c thread.c thread_bind.c timer_object.c
+core-user-src := endpoint.c ioport.c irq_object.c message.c node.c notification.c \
+	reply.c root.c run_queue.c sched.c sys_cap.c sys_memory.c sys_message.c sys_thread.c \
+	syscall.c thread.c thread_bind.c timer_object.c user.c
 
 # Unit tests, and those that only ThreadSanitizer is to run.
 core-test-src := test/archive_test.c test/aspace_test.c test/blake2s_test.c test/boot_test.c \
