@@ -4,8 +4,8 @@
 #include <core/frame.h>
 #include <core/quota.h>
 
-#define MAP_ALL         (MAP_READ | MAP_WRITE | MAP_EXEC)
-#define MAPPING_BUDGET  64 /* entries of page tables whose work one mapping itself is worth */
+#define MAP_ALL        (MAP_READ | MAP_WRITE | MAP_EXEC)
+#define MAPPING_BUDGET 64 /* entries of page tables whose work one mapping itself is worth */
 
 static struct aspace *aspace_of(const struct cap_ref *by)
 {
@@ -98,7 +98,7 @@ static void mapping_set_writer(struct mapping *map, bool writer)
 /* Takes access from pages of a mapping, from its page `at` on, as far as the budget goes.
  * What another CPU takes away at this moment, in a transition of the memory, it flushes too. */
 static uint64_t mapping_restrict(struct mapping *map, uint64_t at, unsigned keep,
-                                 struct pagetable_cut *c)
+				 struct pagetable_cut *c)
 {
 	vaddr_t va = map->base + at * FRAME_SIZE;
 	uint64_t n = pagetable_restrict(&map->aspace->table, va, map->pages - at, keep, c);
@@ -240,6 +240,7 @@ static void spares_drop(struct spares *s)
 }
 
 /* Moves what lies from `at` on into a new mapping, which it gives. */
+UNCHECKED_LOCKS
 static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct spares *s)
 {
 	unsigned i = s->map[0] != NULL ? 0 : 1;
@@ -321,7 +322,7 @@ static unsigned access_allowed(const struct cap_ref *ref)
 
 /* All that can forbid a mapping; the three locks are held. */
 static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
-                          const struct map_request *r, uint64_t *page)
+			  const struct map_request *r, uint64_t *page)
 {
 	const struct memory *m = container_of(ref->object, struct memory, obj);
 
@@ -340,7 +341,7 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 
 /* With the tree of the memory held. */
 UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct cap_ref *ref,
-                                          const struct map_request *r, struct mapping *map)
+					  const struct map_request *r, struct mapping *map)
 {
 	struct aspace *as = aspace_of(by);
 	struct memory *m = container_of(ref->object, struct memory, obj);
@@ -367,7 +368,7 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 }
 
 UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
-                                    const struct map_request *r)
+				    const struct map_request *r)
 {
 	struct aspace *as = aspace_of(by);
 
@@ -392,7 +393,7 @@ UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_r
 /* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
  * NULL, and nothing locked: there is none, or the capability (if any) is gone. */
 UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
-                                                  vaddr_t va, uint64_t pages)
+						  vaddr_t va, uint64_t pages)
 {
 	for (;;) {
 		struct mapping *map = NULL;
@@ -416,7 +417,7 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 
 /* Takes away some of the first mapping in the range. ST_OK and *found false: there is none. */
 UNCHECKED_LOCKS static status_t unmap_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
-                                            struct spares *s, unsigned *budget)
+					    struct spares *s, unsigned *budget)
 {
 	struct mapping *map = lock_first(aspace_of(by), by, va, pages);
 
@@ -464,7 +465,7 @@ static status_t protect_allowed(const struct mapping *map, unsigned access)
 /* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
  * much of the range they are. */
 static status_t protect_check(const struct cap_ref *by, const struct protect_request *r,
-                              uint64_t *pages)
+			      uint64_t *pages)
 {
 	struct aspace *as = aspace_of(by);
 	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
@@ -492,7 +493,7 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 /* Changes the mapping at `va`, up to `end`; *done are its pages there. The three locks are
  * held. ST_LATER, ST_WOULD_BLOCK as from mapping_isolate. */
 static status_t protect_mapping(struct mapping *map, const struct protect_request *r, vaddr_t va,
-                                struct spares *s, uint64_t *done)
+				struct spares *s, uint64_t *done)
 {
 	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
 
@@ -519,8 +520,9 @@ static status_t protect_mapping(struct mapping *map, const struct protect_reques
 }
 
 /* The same for whatever is mapped at `va`. */
-UNCHECKED_LOCKS static status_t protect_at(const struct cap_ref *by, const struct protect_request *r,
-                                           vaddr_t va, struct spares *s, uint64_t *done)
+UNCHECKED_LOCKS static status_t protect_at(const struct cap_ref *by,
+					   const struct protect_request *r, vaddr_t va,
+					   struct spares *s, uint64_t *done)
 {
 	struct aspace *as = aspace_of(by);
 	struct mapping *map = lock_first(as, by, va, 1);
@@ -583,7 +585,7 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 
 /* Enters the page that a fault is about, as large as mapping and frames allow. */
 static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_t va,
-                            const struct memory_page *p)
+			    const struct memory_page *p)
 {
 	status_t st = ST_EXISTS;
 
@@ -605,7 +607,7 @@ static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_
 /* *memory is locked on return, if the address is mapped. ST_WOULD_BLOCK: let go of the
  * aspace, and prepare *page. */
 UNCHECKED_LOCKS static status_t fault_look(struct aspace *as, vaddr_t va, unsigned access,
-                                           struct memory **memory, uint64_t *page)
+					   struct memory **memory, uint64_t *page)
 {
 	struct mapping *map = region_in(as, va, 1);
 	struct memory_page p;
@@ -656,7 +658,7 @@ UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned ac
 /* ---- life ---- */
 
 /* The half that the binding names becomes part of the guest's joint root. */
-static status_t half_join(struct aspace *as)
+UNCHECKED_LOCKS static status_t half_join(struct aspace *as)
 {
 	struct object *o = cap_binding_lock(&as->half);
 
@@ -671,7 +673,7 @@ static status_t half_join(struct aspace *as)
 }
 
 status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
-                       struct aspace **out)
+		       struct aspace **out)
 {
 	if (kind > ASPACE_GUEST || (kind == ASPACE_GUEST) != (half != NULL))
 		return ST_BAD_ARG;

@@ -81,7 +81,7 @@ static uint64_t frame_join(paddr_t pa, struct quota *q)
 			return 0;
 		}
 	} while (!atomic_compare_exchange_weak(&f->uses, &uses,
-	                                       uses + 1 + (payer ? USES_PAYER : 0)));
+					       uses + 1 + (payer ? USES_PAYER : 0)));
 	return pa | MEMORY_SLOT_HERE | (payer ? MEMORY_SLOT_PAYER : 0);
 }
 
@@ -251,20 +251,20 @@ static void transit_restart(struct memory *m)
 {
 	m->transit.at = m->transit.page;
 	m->transit.next = mapping_of(tree_overlap(&m->mappings, m->transit.page,
-	                                          m->transit.page + m->transit.count - 1));
+						  m->transit.page + m->transit.count - 1));
 }
 
 /* Goes to the mapping behind transit.next. */
 static void transit_advance(struct memory *m)
 {
 	m->transit.next = mapping_of(tree_overlap_next(&m->transit.next->pagewise, m->transit.page,
-	                                               m->transit.page + m->transit.count - 1));
+						       m->transit.page + m->transit.count - 1));
 	m->transit.at = m->transit.page;
 }
 
 /* Takes access through one mapping away on every CPU; the lock is let go for that. Uses up to
  * `budget` and says what is left of it. */
-static unsigned transit_step(struct memory *m, unsigned budget)
+REQUIRES(m->obj.lock) static unsigned transit_step(struct memory *m, unsigned budget)
 {
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;
@@ -411,6 +411,12 @@ static uint64_t block_ahead(const struct memory *m, uint64_t page)
 
 /* ---- faults ---- */
 
+/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa)
+{
+	return !frame_exists(pa) && !arch_device_is_taken(pa);
+}
+
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
@@ -426,7 +432,7 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
 			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (frame_exists((first + i) * FRAME_SIZE))
+			if (!is_device((first + i) * FRAME_SIZE))
 				return level;
 		}
 		level = next;
@@ -440,7 +446,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 	out->level = largest_level(m, page);
 	if (m->kind == MEMORY_DEVICE) {
 		out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-		return frame_exists(out->pa) ? ST_BAD_ADDRESS : ST_OK;
+		return is_device(out->pa) ? ST_OK : ST_BAD_ADDRESS;
 	}
 	out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
 	return m->zeroed < block_ahead(m, page) ? ST_WOULD_BLOCK : ST_OK;
@@ -492,8 +498,7 @@ bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page, uint64
 	uint64_t first;
 	uint64_t pages = range_of(m, badge, &first);
 
-	if (first > m->pages || pages > m->pages - first || *page > pages ||
-	    count > pages - *page)
+	if (first > m->pages || pages > m->pages - first || *page > pages || count > pages - *page)
 		return false;
 	*page += first;
 	return true;
@@ -745,7 +750,7 @@ static bool share_must_protect(struct memory *from, uint64_t page, uint64_t coun
 
 /* What the new slot of one page is to be; ST_NO_MEMORY. *work tells what it cost. */
 static status_t share_value(const struct memory *to, uint64_t to_page, struct memory *from,
-                            uint64_t page, uint64_t *value)
+			    uint64_t page, uint64_t *value)
 {
 	struct quota *q = to->obj.quota;
 	uint64_t slot = has_slots(from) ? slot_at(from, page) : 0;
@@ -818,13 +823,13 @@ UNCHECKED_LOCKS static void lock_both(struct memory *a, struct memory *b)
 
 /* transit of one of two locked objects, which are locked again on return. */
 UNCHECKED_LOCKS static status_t transit_of(struct memory *m, struct memory *other,
-                                           const struct memory_share *s, uint64_t count)
+					   const struct memory_share *s, uint64_t count)
 {
 	bool is_target = m == memory_of(s->to);
 
 	spin_unlock(&other->obj.lock);
 	status_t st = transit(m, is_target ? s->to_page : s->from_page, count,
-	                      is_target ? 0 : ARCH_READ | ARCH_EXEC);
+			      is_target ? 0 : ARCH_READ | ARCH_EXEC);
 	spin_unlock(&m->obj.lock);
 	lock_both(m, other);
 	return st;
@@ -915,7 +920,7 @@ static bool block_alloc(struct memory *m, bool below_4g)
 }
 
 status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
-                       struct memory **out)
+		       struct memory **out)
 {
 	if (pages == 0 || (kind != MEMORY_ANON && kind != MEMORY_BLOCK))
 		return ST_BAD_ARG;
@@ -936,7 +941,8 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 {
 	const uint64_t end = MEMORY_SLOT_FRAME + FRAME_SIZE;
 
-	if (pages == 0 || base % FRAME_SIZE != 0 || base >= end || pages > (end - base) / FRAME_SIZE)
+	if (pages == 0 || base % FRAME_SIZE != 0 || base >= end ||
+	    pages > (end - base) / FRAME_SIZE)
 		return ST_BAD_ARG;
 	struct memory *m = memory_alloc(q, pages, MEMORY_DEVICE);
 	if (m == NULL)
@@ -947,7 +953,7 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 }
 
 /* Fills in what the view shows; its capability may have gone again. */
-static status_t view_attach(struct memory *view)
+UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
 {
 	struct object *o = cap_binding_lock(&view->target);
 
@@ -997,7 +1003,7 @@ bool memory_cut(struct cap_slot *binding)
 
 /* Lets go of all below an entry, from the cursor on; false when the budget ends first. */
 static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned level, uint64_t base,
-                        unsigned *budget)
+			unsigned *budget)
 {
 	paddr_t node = slot_load(entry);
 
@@ -1086,14 +1092,16 @@ static bool translation_ok(struct memory *m, const struct mapping *map, uint64_t
 
 	if (!pagetable_find(&map->aspace->table, va, &e))
 		return true;
-	if (has_slots(m) && !(slot & MEMORY_SLOT_HERE) && (!m->lent || backing(m, page, &pa) != ST_OK))
+	if (has_slots(m) && !(slot & MEMORY_SLOT_HERE) &&
+	    (!m->lent || backing(m, page, &pa) != ST_OK))
 		return false;
 	if (e.pa + (va - e.va) != pa)
 		return false;
 	if (!(e.access & ARCH_WRITE))
 		return true;
-	return map->writer && !m->sealed && (!has_slots(m) || ((slot & MEMORY_SLOT_HERE) &&
-	       !(slot & MEMORY_SLOT_RO) && is_alone(slot)));
+	return map->writer && !m->sealed &&
+	       (!has_slots(m) ||
+		((slot & MEMORY_SLOT_HERE) && !(slot & MEMORY_SLOT_RO) && is_alone(slot)));
 }
 
 bool memory_ok(struct memory *m)

@@ -47,8 +47,8 @@
 #include <core/tree.h>
 
 #define MEMORY_PAGES_MAX (1ull << 32)
-#define MEMORY_BATCH     64 /* pages between two preemption points, */
-#define MEMORY_HEAVY     8  /* of which one that is copied or zeroed counts as so many; */
+#define MEMORY_BATCH     64   /* pages between two preemption points, */
+#define MEMORY_HEAVY     8    /* of which one that is copied or zeroed counts as so many; */
 #define MEMORY_WALK      1024 /* entries of page tables */
 
 enum memory_kind {
@@ -62,8 +62,8 @@ enum memory_kind {
  * and stays so. */
 #define MEMORY_SLOT_FRAME 0x000ffffffffff000ull
 #define MEMORY_SLOT_HERE  0x001ull
-#define MEMORY_SLOT_RO    0x002ull /* never written through this object */
-#define MEMORY_SLOT_PAYER 0x004ull /* one of the frame's payer's */
+#define MEMORY_SLOT_RO    0x002ull              /* never written through this object */
+#define MEMORY_SLOT_PAYER 0x004ull              /* one of the frame's payer's */
 #define MEMORY_SLOT_PIN   0x0010000000000000ull /* one pin; a count in bits 52-63 */
 
 /* Objects up to this many pages have no slot table. */
@@ -88,12 +88,12 @@ struct memory {
 	/* The slots; or, with levels > 0, slot[0] names the top node of a radix tree of
 	 * frames with 512 entries each. */
 	_Atomic uint64_t slot[MEMORY_FEW];
-	uint64_t committed;     /* slots that name a frame */
-	uint64_t zeroed;        /* MEMORY_BLOCK: so many pages were */
+	uint64_t committed; /* slots that name a frame */
+	uint64_t zeroed;    /* MEMORY_BLOCK: so many pages were */
 	uint64_t pins;
-	uint64_t writers;       /* mappings and pins that may write */
-	uint64_t cursor;        /* where close goes on */
-	struct tree mappings;   /* struct mapping, by page */
+	uint64_t writers;     /* mappings and pins that may write */
+	uint64_t cursor;      /* where close goes on */
+	struct tree mappings; /* struct mapping, by page */
 
 	struct {
 		uint64_t page, count; /* count 0: no page is in transition */
@@ -112,18 +112,19 @@ void memory_init(void);
 /* BLOCK: as many frames as the next power of two of `pages` are charged and taken, below
  * 4 GiB if asked. ST_BAD_ARG, ST_TOO_BIG, ST_NO_MEMORY. */
 status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
-                       struct memory **out) MUST_CHECK;
+		       struct memory **out) MUST_CHECK;
 status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
-                              struct memory **out) MUST_CHECK;
+			      struct memory **out) MUST_CHECK;
 
 /* A view of the pages that a capability with the rights to map and to read names.
  * ST_BAD_STATE: the object is not sealed. Else as from cap_bind. */
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
-                            struct memory **out) MUST_CHECK;
+			    struct memory **out) MUST_CHECK;
 
 /* Page numbers in calls are relative to the range that the capability names (the badge
  * word). True if `count` pages from *page on lie in it; *page is then that of the object. */
-bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page, uint64_t count) MUST_CHECK;
+bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page,
+		  uint64_t count) MUST_CHECK;
 
 /* All below: page numbers are within the object; the range was checked. Objects are locked
  * on entry and on exit. After ST_LATER, and where a `by` is taken also otherwise, the lock
@@ -135,7 +136,7 @@ bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page, uint64
  * ST_BAD_STATE: sealed, pinned, or of a kind that can't. ST_NO_RIGHT: a page that is RO. */
 status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t *done) MUST_CHECK;
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count,
-                         uint64_t *done) MUST_CHECK;
+			 uint64_t *done) MUST_CHECK;
 
 /* Copies bytes between the object and kernel memory (not crossing a page). */
 struct memory_bytes {
@@ -176,12 +177,16 @@ struct memory_page {
 	unsigned level; /* the largest page around it that the frames allow */
 	unsigned keep;  /* ARCH_READ, ...: no more than this */
 };
-status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_page *out) MUST_CHECK;
+status_t memory_look(struct memory *m, uint64_t page, bool write,
+		     struct memory_page *out) MUST_CHECK;
 status_t memory_prepare(struct memory *m, uint64_t page, bool write) MUST_CHECK;
 
 /* aspace.c: mappings come, go, and are cut from the front. Object locked. */
 void memory_map_add(struct memory *m, struct mapping *map);
 void memory_map_remove(struct memory *m, struct mapping *map);
+
+/* For cap.c: the binding of a view to the sealed object is cut. */
+bool memory_cut(struct cap_slot *binding) MUST_CHECK;
 
 /* True when slots, counts, frames and mappings agree (tests, debug kernels). */
 bool memory_ok(struct memory *m) REQUIRES(m->obj.lock);

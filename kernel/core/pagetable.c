@@ -122,8 +122,8 @@ static void set_table(struct pagetable *t, pte_t *e, vaddr_t va, unsigned level,
 	atomic_store_explicit(e, value, memory_order_release);
 	if (level == TOP_LEVEL && t->root[ROOT_JOINT].pa != 0)
 		atomic_store_explicit(&table_at(t->root[ROOT_JOINT].pa)[index_at(va, level)],
-		                      value == 0 ? 0 : pte_forbid_exec(value),
-		                      memory_order_release);
+				      value == 0 ? 0 : pte_forbid_exec(value),
+				      memory_order_release);
 }
 
 status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct pagetable_page *page)
@@ -163,7 +163,7 @@ void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned b
 
 /* Takes access from one entry. */
 static void restrict_entry(pte_t *e, unsigned keep, vaddr_t va, unsigned level,
-                           struct pagetable_cut *c)
+			   struct pagetable_cut *c)
 {
 	uint64_t old = load(e);
 	uint64_t new;
@@ -177,7 +177,7 @@ static void restrict_entry(pte_t *e, unsigned keep, vaddr_t va, unsigned level,
 }
 
 uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, unsigned keep,
-                            struct pagetable_cut *c)
+			    struct pagetable_cut *c)
 {
 	const vaddr_t end = va + pages * FRAME_SIZE;
 	vaddr_t at = va;
@@ -216,10 +216,10 @@ uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c)
 	if (used != 0) {
 		used &= atomic_fetch_and(e, ~used);
 		tlb_batch_add(&c->flush, ALIGN_DOWN(va, pagetable_span(level)),
-		              pagetable_span(level));
+			      pagetable_span(level));
 	}
 	return (uint8_t)(PAGETABLE_PRESENT | (pte_is_accessed(used) ? PAGETABLE_ACCESSED : 0) |
-	                 (pte_is_dirty(used) ? PAGETABLE_DIRTY : 0));
+			 (pte_is_dirty(used) ? PAGETABLE_DIRTY : 0));
 }
 
 bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
@@ -230,7 +230,7 @@ bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
 	if (!pte_is_present(e))
 		return false;
 	*out = (struct pagetable_page){ ALIGN_DOWN(va, pagetable_span(level)), pte_address(e),
-		                        level, pte_access(e) };
+					level, pte_access(e) };
 	return true;
 }
 
@@ -238,7 +238,7 @@ bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
 
 /* All in `table`, of `level`, whose first entry is for `base`. */
 static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t base,
-                 struct pagetable_gap *gap)
+		 struct pagetable_gap *gap)
 {
 	const uint64_t span = pagetable_span(level);
 	vaddr_t va = gap->from > base ? ALIGN_DOWN(gap->from, span) : base;
@@ -267,7 +267,8 @@ void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct paget
 
 	trim(t, t->top, t->level, base, gap);
 	if (gap->list != 0)
-		c->flush.count = TLB_RANGES + 1; /* all of it: what led to the tables is cached too */
+		c->flush.count =
+			TLB_RANGES + 1; /* all of it: what led to the tables is cached too */
 }
 
 void pagetable_free_list(struct quota *q, paddr_t list)

@@ -45,16 +45,16 @@ struct quota;
 enum pagetable_which { ROOT_OWN, ROOT_JOINT, ROOTS };
 
 struct pagetable_root {
-	paddr_t pa;   /* 0: there is none */
+	paddr_t pa; /* 0: there is none */
 	uint32_t tag;
 };
 
 struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
-	paddr_t top;     /* where walks begin: the root, or the half's only table below it */
-	uint8_t level;   /* of `top` */
-	bool is_half;    /* a personality's: others' joint roots have its entry */
+	paddr_t top;   /* where walks begin: the root, or the half's only table below it */
+	uint8_t level; /* of `top` */
+	bool is_half;  /* a personality's: others' joint roots have its entry */
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
@@ -83,7 +83,7 @@ struct pagetable_cpu {
  * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
  * failure nothing is left. */
 status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag,
-                        bool is_half) MUST_CHECK;
+			bool is_half) MUST_CHECK;
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half) MUST_CHECK;
 
 /* Makes every CPU leave `t` and forget it. Holds no lock; nobody may load it any more. */
@@ -102,7 +102,7 @@ struct pagetable_page {
 /* Enters a translation, or gives more access to the one that is there. ST_EXISTS: there is
  * a table where a large page should go; ST_NO_MEMORY. Holds both locks. */
 status_t pagetable_enter(struct pagetable *t, struct quota *q,
-                         const struct pagetable_page *page) MUST_CHECK;
+			 const struct pagetable_page *page) MUST_CHECK;
 
 /* Bytes that a page of `level` covers. */
 static inline uint64_t pagetable_span(unsigned level)
@@ -116,13 +116,14 @@ struct pagetable_cut {
 	unsigned budget; /* entries to look at */
 };
 
+/* Nothing to flush yet. */
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget);
 
 /* Takes all access but `keep` (0: the translation) from `pages` pages, and says how many
  * it did before the budget was used up. A large page that lies in the range only in part
  * goes whole. */
 uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, unsigned keep,
-                            struct pagetable_cut *c);
+			    struct pagetable_cut *c);
 
 /* Takes the half out of the joint root. */
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
@@ -157,7 +158,7 @@ void pagetable_flush_here(const struct tlb_batch *b);
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t,
-                                    enum pagetable_which which)
+				    enum pagetable_which which)
 {
 	if (c->root != t->root[which].pa)
 		pagetable_load(t, which);

@@ -145,7 +145,7 @@ void quota_init(void)
 	frame_stats(&stats);
 
 	struct quota *q = container_of(o, struct quota, obj);
-	q->limit = stats.free * FRAME_SIZE;
+	q->limit = (stats.free + stats.loader) * FRAME_SIZE;
 	q->reservation = q->keep = q->drawn = q->limit;
 	quota_init_caches(q);
 	o->flags = OBJECT_NEW;

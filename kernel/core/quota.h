@@ -48,7 +48,8 @@ struct quota {
 
 extern const struct object_ops quota_ops;
 
-/* The quota of all memory that was free when quota_init was called. */
+/* The quota of all memory that was free when quota_init was called, and of what
+ * frame_free_loader will free. */
 extern struct quota *quota_root;
 void quota_init(void);
 

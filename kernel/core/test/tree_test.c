@@ -79,7 +79,8 @@ TEST(tree_agrees_with_a_list)
 			tree_remove(&tree, &node[k]);
 			order[k] = 0;
 		} else {
-			tree_insert(&tree, &node[k], key, key + chance_below(&c, 2) * chance_below(&c, 40));
+			tree_insert(&tree, &node[k], key,
+				    key + chance_below(&c, 2) * chance_below(&c, 40));
 			order[k] = ++clock_now;
 		}
 		CHECK(node[k].linked == (order[k] != 0));

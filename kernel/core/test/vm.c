@@ -273,16 +273,16 @@ status_t vm_share(const struct vm_share *s, uint64_t *done)
 status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 {
 	unsigned how = ARCH_READ | (access & MAP_WRITE ? ARCH_WRITE : 0) |
-	               (access & MAP_EXEC ? ARCH_EXEC : 0);
+		       (access & MAP_EXEC ? ARCH_EXEC : 0);
 
-	pagetable_switch(&arch_this_cpu()->tables, &as->table, ROOT_OWN);
+	aspace_switch(as, ROOT_OWN);
 	while (!host_user_access(va, how, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
 			return st;
 		host_user_mode();
-		pagetable_switch(&arch_this_cpu()->tables, &as->table, ROOT_OWN);
+		aspace_switch(as, ROOT_OWN);
 	}
 	return ST_OK;
 }
@@ -386,7 +386,8 @@ uint64_t vm_payer_frames(const struct quota *q)
 		const struct boot_range *r = &boot_info.range[i];
 		for (paddr_t pa = r->base; pa < r->base + r->size; pa += PAGE) {
 			if (frame_exists(pa) && frame_of(pa)->state == FRAME_USED &&
-			    frame_of(pa)->payer == object_id(&q->obj) && frame_of(pa)->uses >> 32 > 0)
+			    frame_of(pa)->payer == object_id(&q->obj) &&
+			    frame_of(pa)->uses >> 32 > 0)
 				count++;
 		}
 	}
