@@ -154,9 +154,16 @@ void sys_work_abandon(struct thread *t)
 	if (handle == CAP_NONE)
 		return;
 	struct object *o = slab_object(token_object(work), OBJ_CSPACE);
-	if (o != NULL && o->gen == token_gen(work) &&
+	bool same = false;
+	if (o != NULL) {
+		spin_lock(&o->lock);
+		same = o->gen == token_gen(work);
+		spin_unlock(&o->lock);
+	}
+	if (same &&
 	    cap_find(container_of(o, struct cspace, obj), handle, OBJ_ANY, 0, &ref) == ST_OK)
 		cap_revoke_abandon(&ref);
+	slab_object_end();
 }
 
 bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)

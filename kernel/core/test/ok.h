@@ -22,6 +22,8 @@ bool cap_tree_ok(struct object *o);
 struct slab_stats {
 	uint64_t pages, slots_used, slots_free;
 };
+
+/* Counts what the cache has. */
 void slab_stats(struct slab_cache *cache, struct slab_stats *out);
 
 /* Calls `fn` for each slot that is taken, with the cache's lock held. */

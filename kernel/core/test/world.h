@@ -30,6 +30,7 @@ struct test_object {
 extern _Atomic unsigned test_objects_closed;
 extern void (*test_cut_hook)(struct cap_slot *binding); /* called by the cut, if set */
 
+/* The test object that begins with `o`. */
 struct test_object *test_object_of(struct object *o);
 
 /* A new object with its first capability in `cs`; NULL if that does not work. */
@@ -43,12 +44,21 @@ struct quota *test_quota(struct quota *parent, uint64_t limit, uint64_t reservat
 
 /* ---- calls by handle ---- */
 
+/* cap_find, then cap_derive. */
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
 		   uint64_t word, cap_t *out);
+
+/* cap_find, then cap_move. */
 status_t do_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *out);
+
+/* cap_find, then cap_drop. */
 status_t do_drop(struct cspace *cs, cap_t handle);
+
+/* cap_find, then one piece of cap_revoke; and all pieces of it. */
 status_t do_revoke_some(struct cspace *cs, cap_t handle);
-status_t do_revoke(struct cspace *cs, cap_t handle); /* to its end */
+status_t do_revoke(struct cspace *cs, cap_t handle);
+
+/* Binds binding `i` of the test object `owner`. */
 status_t do_bind(struct cspace *cs, cap_t handle, struct object *owner, unsigned i);
 
 /* ST_OK if the handle names a live capability; its object, rights and badge. */
