@@ -25,6 +25,7 @@ $(B)/user/$(1): $(2:%=$(B)/user/%.o) $(lib-sys-objects) lib/sys/user.ld
 endef
 
 $(eval $(call user-program,init,$(init-src:%=services/init/%)))
+$(eval $(call user-program,bench,$(guest-bench-src:%=tests/guest/%)))
 $(eval $(call user-program,test,$(guest-test-src:%=tests/guest/%)))
 
 -include $(lib-sys-objects:.o=.d)
