@@ -115,7 +115,7 @@ static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, pa
 	struct memory *m = map->memory;
 	struct aspace *as = map->aspace;
 
-	if (c->flush.count == 0)
+	if (c->flush.count == 0 && list == 0)
 		return;
 	uint64_t where = pagetable_where(&as->table);
 	unlock_three(m, as);

@@ -31,6 +31,7 @@
 #include <abi/memory.h>
 #include <arch/arch.h>
 #include <core/cap.h>
+#include <core/cpu.h>
 #include <core/memory.h>
 #include <core/pagetable.h>
 #include <core/tree.h>
@@ -113,9 +114,19 @@ status_t aspace_protect(const struct cap_ref *by, const struct protect_request *
  * since the last scan, PAGETABLE_PRESENT; clears them. */
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out) MUST_CHECK;
 
-/* Resolves a user fault at `va`. ST_OK: retry the instruction. Else the reason,
- * which goes into the fault report. Holds no lock. */
+/* Resolves a user fault at `va`. ST_OK: retry the instruction, which faults again if something was
+ * in the way; interrupts are taken in between. Else the reason, which goes into the
+ * fault report. Holds no lock. */
 status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access) MUST_CHECK;
+
+/* For cap.c: the binding of a guest to its half is cut. */
+bool aspace_cut(struct cap_slot *binding) MUST_CHECK;
+
+/* Makes a root of `as` active on this CPU, if another one is. */
+static inline void aspace_switch(struct aspace *as, enum pagetable_which which)
+{
+	pagetable_switch(&arch_this_cpu()->tables, &as->table, which);
+}
 
 /* True when regions, mappings and counts agree (tests, debug kernels). */
 bool aspace_ok(struct aspace *as) REQUIRES(as->obj.lock);

@@ -45,7 +45,7 @@ struct frame {
 			uint32_t next, prev; /* frame numbers of the free list, 0: none */
 		} free;
 		_Atomic uint64_t uses; /* memory-object slots that name it; in the upper half
-		                        * those of its payer among them: see memory.c */
+					* those of its payer among them: see memory.c */
 	};
 	uint32_t payer;        /* object id of the quota that pays; 0: the kernel */
 	_Atomic uint8_t state; /* enum frame_state */

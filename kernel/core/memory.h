@@ -185,5 +185,8 @@ status_t memory_prepare(struct memory *m, uint64_t page, bool write) MUST_CHECK;
 void memory_map_add(struct memory *m, struct mapping *map);
 void memory_map_remove(struct memory *m, struct mapping *map);
 
+/* For cap.c: the binding of a view to the sealed object is cut. */
+bool memory_cut(struct cap_slot *binding) MUST_CHECK;
+
 /* True when slots, counts, frames and mappings agree (tests, debug kernels). */
 bool memory_ok(struct memory *m) REQUIRES(m->obj.lock);

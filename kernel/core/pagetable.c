@@ -266,9 +266,9 @@ void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct paget
 	const vaddr_t base = ALIGN_DOWN(gap->from, pagetable_span(t->level) * ENTRIES);
 
 	trim(t, t->top, t->level, base, gap);
+	/* All of it: what led to the tables is cached too. */
 	if (gap->list != 0)
-		c->flush.count =
-			TLB_RANGES + 1; /* all of it: what led to the tables is cached too */
+		c->flush.count = TLB_RANGES + 1;
 }
 
 void pagetable_free_list(struct quota *q, paddr_t list)

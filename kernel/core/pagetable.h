@@ -116,6 +116,7 @@ struct pagetable_cut {
 	unsigned budget; /* entries to look at */
 };
 
+/* Nothing to flush yet. */
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget);
 
 /* Takes all access but `keep` (0: the translation) from `pages` pages, and says how many

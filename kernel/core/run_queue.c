@@ -8,6 +8,8 @@
 #define DRAW_SHIFT 4
 #define DRAW_MIN   20000ll /* ns: less is not worth a timer */
 
+#define LAG_MAX SCHED_SLICE_NS /* of virtual time */
+
 #define PICK_BATCH  16 /* threads that look for another part, before interrupts are let in */
 #define STEAL_PARTS 4  /* of one CPU, that an idle one looks at */
 
@@ -55,9 +57,9 @@ static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	/* The part that runs is outside the tree: its virtual time moves. */
 	if (p->node.linked || p == rq->running || !part_has_work(p))
 		return;
-	/* Who slept does not get the time back that it did not use. */
-	if (p->vtime < level->vtime)
-		p->vtime = level->vtime;
+	/* Who slept, or waited for its budget, gets no more back than to be the next one. */
+	if (p->vtime + LAG_MAX < level->vtime)
+		p->vtime = level->vtime - LAG_MAX;
 	p->level = (uint8_t)priority;
 	tree_insert(&level->parts, &p->node, p->vtime, p->vtime);
 	rq->levels[priority / 64] |= 1ull << priority % 64;
@@ -329,20 +331,44 @@ static struct thread *rq_choose(struct run_queue *rq, uint64_t now, struct threa
 	return NULL;
 }
 
-static void note_what_runs(struct run_queue *rq)
+static cpumask_t idle_of(cpumask_t cpus)
 {
-	cpumask_t bit = 1ull << rq->cpu;
-	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
-	int before = priority_of(rq);
+	return atomic_load_explicit(&idle_cpus, memory_order_relaxed) & cpus;
+}
 
-	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-	if (priority < 0 && before >= 0)
+/* Whether CPU `cpu` has nothing to run, and nobody has sent it anything. */
+static void set_idle(uint32_t cpu, bool idle)
+{
+	cpumask_t bit = 1ull << cpu;
+
+	if (idle && !idle_of(bit))
 		atomic_fetch_or(&idle_cpus, bit);
-	else if (priority >= 0 && before < 0)
+	else if (!idle && idle_of(bit))
 		atomic_fetch_and(&idle_cpus, ~bit);
 }
 
-/* The first thread of CPU `from` that may run on `to`, THREAD_MOVING; or NULL. */
+static void note_what_runs(struct run_queue *rq)
+{
+	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
+
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+	set_idle(rq->cpu, priority < 0);
+}
+
+/* A thread of `p` that may run on CPU `to`, THREAD_MOVING; or NULL. */
+static struct thread *steal_from_part(struct run_queue *rq, struct sched_part *p, uint32_t to)
+	REQUIRES(rq->lock)
+{
+	struct thread *t = part_first(p);
+
+	if (t == NULL || p->throttled || p->closed || !(p->sched->cpus >> to & 1))
+		return NULL;
+	part_pull(rq, p, t);
+	thread_put(t, THREAD_MOVING, NULL);
+	return t;
+}
+
+/* One that waits behind what CPU `from` runs, or in the first parts of its most urgent level. */
 static struct thread *steal_from(uint32_t from, uint32_t to)
 {
 	struct run_queue *rq = queue_of(from);
@@ -350,17 +376,14 @@ static struct thread *steal_from(uint32_t from, uint32_t to)
 	unsigned looked = 0;
 
 	spin_lock(&rq->lock);
+	if (rq->running != NULL)
+		found = steal_from_part(rq, rq->running, to);
 	int top = level_top(rq);
 	struct tree_node *n = top < 0 ? NULL : tree_first(&rq->level[top].parts);
-	for (; n != NULL && found == NULL && looked < STEAL_PARTS; n = tree_next(n)) {
+	while (n != NULL && found == NULL && looked++ < STEAL_PARTS) {
 		struct sched_part *p = container_of(n, struct sched_part, node);
-		if (!p->throttled && !p->closed && (p->sched->cpus >> to & 1))
-			found = part_first(p);
-		if (found != NULL) {
-			part_pull(rq, p, found);
-			thread_put(found, THREAD_MOVING, NULL);
-		}
-		looked++;
+		n = tree_next(n);
+		found = steal_from_part(rq, p, to);
 	}
 	spin_unlock(&rq->lock);
 	return found;
@@ -390,10 +413,12 @@ static bool steal(uint32_t self)
 /* Somebody who sleeps could run `t`, which this CPU has to leave waiting. */
 static void offer(const struct thread *t)
 {
-	const struct sched *s = sched_of(t, NULL);
-	cpumask_t idle = atomic_load_explicit(&idle_cpus, memory_order_relaxed);
+	const struct sched *s = NULL;
+	cpumask_t idle = idle_of(~0ull);
 
-	if (UNLIKELY(idle != 0) && s != NULL && (idle & s->cpus) != 0)
+	if (UNLIKELY(idle != 0))
+		s = sched_of(t, NULL);
+	if (s != NULL && (idle & s->cpus) != 0)
 		cpu_resched((uint32_t)__builtin_ctzll(idle & s->cpus));
 }
 
@@ -469,17 +494,20 @@ bool sched_is_charged(const struct thread *t)
 
 /* ---- waking ---- */
 
-/* The CPU for `t`: where it was, if that is not busy with something as urgent; else one that
- * idles. */
+/* The CPU for `t`: where it was, if that is idle or runs something less urgent; else one that
+ * is idle. */
 static uint32_t choose_cpu(const struct thread *t, const struct sched *s)
 {
 	uint32_t old = atomic_load_explicit(&t->cpu, memory_order_relaxed);
 	cpumask_t allowed = s->cpus;
+	cpumask_t idle = idle_of(allowed);
 	bool may_stay = allowed >> old & 1;
 
-	if (may_stay && priority_of(queue_of(old)) < (int)sched_priority(s))
-		return old;
-	cpumask_t idle = atomic_load_explicit(&idle_cpus, memory_order_relaxed) & allowed;
+	if (may_stay) {
+		int runs = priority_of(queue_of(old));
+		if (runs < 0 ? (bool)(idle >> old & 1) : runs < (int)sched_priority(s))
+			return old;
+	}
 	if (idle != 0)
 		return (uint32_t)__builtin_ctzll(idle);
 	return may_stay ? old : (uint32_t)__builtin_ctzll(allowed);
@@ -517,6 +545,7 @@ void sched_wake(struct thread *t)
 		if (ok) {
 			part_push(rq, p, t, false);
 			look = needs_look(rq, sched_priority(s));
+			set_idle(rq->cpu, false);
 		}
 		spin_unlock(&rq->lock);
 		if (look)

@@ -6,6 +6,18 @@
 #include <core/notification.h>
 #include <core/sched.h>
 
+static uint32_t loaded_on(const struct thread *t)
+{
+	return atomic_load_explicit(&t->loaded_on, memory_order_relaxed);
+}
+
+bool thread_is_loaded(const struct thread *t)
+{
+	const struct cpu *c = cpu_by_id[loaded_on(t)];
+
+	return atomic_load_explicit(&c->current, memory_order_acquire) == t;
+}
+
 /* ---- deadlines ---- */
 
 bool deadline_passed(uint64_t deadline)
@@ -97,7 +109,7 @@ void thread_run(struct thread *t)
 {
 	struct cpu *c = arch_this_cpu();
 
-	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) != c->id || t->loaded_on != c->id ||
+	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) != c->id || loaded_on(t) != c->id ||
 	    (thread_flags(t) & THREAD_STOP) || !sched_is_charged(t)) {
 		thread_settle(t);
 		return;
@@ -181,11 +193,6 @@ void thread_resume(struct thread *t)
 	spin_unlock(&t->obj.lock);
 	if (wake)
 		thread_settle(t);
-}
-
-bool thread_is_loaded(const struct thread *t)
-{
-	return atomic_load_explicit(&cpu_by_id[t->loaded_on]->current, memory_order_acquire) == t;
 }
 
 /* After a stop flag was set: ST_OK when `t` is in user mode nowhere and will not be. */
@@ -317,13 +324,12 @@ void thread_switch(struct cpu *c, struct thread *to)
 	if (to == NULL)
 		return;
 	/* Where it ran last may still be putting its registers away; that waits for nobody. */
-	if (to->loaded_on != c->id) {
-		struct cpu *old = cpu_by_id[to->loaded_on];
-		while (atomic_load_explicit(&old->current, memory_order_acquire) == to) {
+	if (UNLIKELY(loaded_on(to) != c->id)) {
+		while (thread_is_loaded(to)) {
 			tlb_serve();
 			arch_cpu_relax();
 		}
-		to->loaded_on = c->id;
+		atomic_store_explicit(&to->loaded_on, c->id, memory_order_relaxed);
 	}
 	arch_thread_load(&to->arch);
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);

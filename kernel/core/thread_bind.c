@@ -157,8 +157,10 @@ static void swap(struct thread_binding *b, const struct cap_ref *to)
 		b->at = !b->at;
 }
 
-/* The successors come into force; `t` is stopped, or the running thread. */
-static void put_in_force(struct thread *t, const struct thread_config *c, void *block)
+/* The successors come into force; `t` is stopped, or the running thread. Gives the notification
+ * that it is to be unbound from, or NULL. */
+static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
+					 void *block) REQUIRES(t->obj.lock)
 {
 	struct notification *old = atomic_load_explicit(&t->notification, memory_order_relaxed);
 	struct notification *new = old;
@@ -172,8 +174,7 @@ static void put_in_force(struct thread *t, const struct thread_config *c, void *
 	swap(&t->bound_fault, &c->fault);
 	swap(&t->bound_notification, &c->notification);
 	swap(&t->bound_block, &c->block);
-	if (old != NULL && old != new)
-		notification_unbind(old, t);
+	return old != new ? old : NULL;
 }
 
 /* Claims the thread, if it may be configured: its block changes, so nobody may be about to
@@ -200,6 +201,7 @@ static status_t claim_to_configure(const struct cap_ref *ref, object_gen_t *gen)
 status_t thread_configure(const struct cap_ref *ref, const struct thread_config *c)
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
+	struct notification *left = NULL;
 	void *block = NULL;
 	object_gen_t gen;
 
@@ -216,9 +218,13 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 		if (t != arch_this_cpu()->current && thread_state(t) != THREAD_STOPPED)
 			st = ST_BAD_STATE; /* resumed meanwhile */
 		else
-			put_in_force(t, c, block);
+			left = put_in_force(t, c, block);
 		spin_unlock(&t->obj.lock);
 	}
+	if (st != ST_OK && c->notification.object != NULL)
+		left = container_of(c->notification.object, struct notification, obj);
+	if (left != NULL && left != t->notification)
+		notification_unbind(left, t);
 	if (st == ST_OK && c->sched.object != NULL)
 		sched_set_home(t, container_of(c->sched.object, struct sched, obj));
 	/* What was replaced, or what was bound in vain; what is being cut on another CPU is

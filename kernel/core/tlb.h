@@ -34,7 +34,7 @@ struct pagetable;
 struct tlb_batch {
 	uint32_t tag;
 	struct pagetable *table; /* the user's tables that have the tag; NULL: the kernel's */
-	uint32_t count; /* ranges used; over TLB_RANGES: the whole tag */
+	uint32_t count;          /* ranges used; over TLB_RANGES: the whole tag */
 	struct tlb_range range[TLB_RANGES];
 };
 

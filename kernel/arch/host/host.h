@@ -34,6 +34,11 @@ void host_boot_usual(void);
  * the caller takes interrupts, as if it were idle. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id));
 
+/* CPUs without threads, for a test that acts as one after the other: host_act_as says as
+ * which from then on. They answer no shootdowns. */
+void host_cpus_simulate(unsigned n);
+void host_act_as(unsigned id);
+
 /* Interrupts are off inside the kernel. A test calls this where a real CPU would
  * take pending ones. True: there was one. */
 bool host_interrupt_window(void);
@@ -74,7 +79,10 @@ struct host_translation {
 	unsigned access;
 };
 void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
-                            void *with);
+			    void *with);
+
+/* The root that is active on this CPU; 0: none. */
+paddr_t host_user_root(void);
 
 /* For arch_tlb_flush_range and arch_tlb_flush_tag. */
 void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
@@ -91,3 +99,10 @@ void host_fail_step(int64_t n);
 /* arch_time_ns stands still but for this. */
 void host_time_advance(uint64_t ns);
 uint64_t host_timer_armed(unsigned id); /* last deadline given to arch_timer_arm */
+
+/* ---- devices: device.c ---- */
+
+#define HOST_LINES 16
+
+/* The line shows an interrupt: false if nobody is connected, or it is masked. */
+bool host_interrupt(uint32_t line);

@@ -36,6 +36,20 @@ struct arch_registers {
 	uint64_t pc, sp;
 };
 
+#define ARCH_ELF_MACHINE 1 /* of no machine that there is */
+#define ARCH_PORTS       64u
+
+/* An interrupt, which a test raises (host_interrupt). */
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+struct arch_irq {
+	arch_irq_fn *fn; /* NULL: not connected */
+	uint32_t line;
+	bool message, level;
+	_Atomic bool masked;
+};
+
 struct cpu;
 struct host_cpu;
 struct host_user;

@@ -44,6 +44,11 @@ void arch_root_load(paddr_t root, uint32_t tag)
 	self()->tag = tag;
 }
 
+paddr_t host_user_root(void)
+{
+	return self()->root;
+}
+
 bool arch_root_is_tagged(void)
 {
 	return true;

@@ -275,14 +275,14 @@ status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 	unsigned how = ARCH_READ | (access & MAP_WRITE ? ARCH_WRITE : 0) |
 		       (access & MAP_EXEC ? ARCH_EXEC : 0);
 
-	pagetable_switch(&arch_this_cpu()->tables, &as->table, ROOT_OWN);
+	aspace_switch(as, ROOT_OWN);
 	while (!host_user_access(va, how, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
 			return st;
 		host_user_mode();
-		pagetable_switch(&arch_this_cpu()->tables, &as->table, ROOT_OWN);
+		aspace_switch(as, ROOT_OWN);
 	}
 	return ST_OK;
 }

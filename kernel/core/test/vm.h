@@ -21,12 +21,14 @@ cap_t vm_aspace(struct quota *q, enum aspace_kind kind, cap_t half);
 struct memory *vm_object(cap_t memory);
 struct aspace *vm_space(cap_t aspace);
 
+/* Calls on an address space; vm_map maps from the first page on. */
 status_t vm_map(cap_t aspace, cap_t memory, vaddr_t va, uint64_t count, unsigned access);
 status_t vm_map_at(cap_t aspace, cap_t memory, const struct map_request *r);
 status_t vm_unmap(cap_t aspace, vaddr_t va, uint64_t pages);
 status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access);
 status_t vm_scan(cap_t aspace, vaddr_t va, uint64_t pages, uint8_t *out);
 
+/* Calls on a memory object; the copies are of one word. */
 status_t vm_commit(cap_t memory, uint64_t page, uint64_t count);
 status_t vm_decommit(cap_t memory, uint64_t page, uint64_t count);
 status_t vm_seal(cap_t memory);
@@ -35,6 +37,7 @@ void vm_unpin(cap_t memory, uint64_t page, bool write);
 status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value);
 status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value);
 
+/* On ST_OK and else, *done pages are shared. */
 struct vm_share {
 	cap_t to, from;
 	uint64_t to_page, from_page, count;
