@@ -56,7 +56,7 @@ void arch_mmu_init(void); /* builds the final tables, switches to them */
 status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) MUST_CHECK;
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
-void *arch_device_map(paddr_t pa, size_t size); /* a window on device registers; panics if full */
+void *arch_device_map(paddr_t pa, size_t size); /* a window on registers; panics if none can be */
 bool arch_device_is_taken(paddr_t pa); /* the kernel has a window on this page */
 paddr_t arch_physical_end(void);       /* physical addresses end here */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
@@ -82,7 +82,7 @@ void arch_cpus_start(void);             /* starts every other CPU, returns when 
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
-void arch_cpus_stop(void);              /* stops every other CPU for good (panic) */
+bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */
 
 /* time.c */
 uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */

@@ -26,7 +26,10 @@ static void log_idle(void)
 		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
-void kernel_main(const struct boot_info *info)
+/* Each line needs those before it; docs/book/invariants.md has the chain. From
+ * arch_stack_guard_init on nothing below may return, this function least of all:
+ * the canaries on the stack are the old one. */
+void kernel_main(struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);

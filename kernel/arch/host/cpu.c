@@ -43,8 +43,9 @@ void arch_cpus_start(void)
 {
 }
 
-void arch_cpus_stop(void)
+bool arch_cpus_stop(void)
 {
+	return true;
 }
 
 /* Yielding alone does not help when other programs want the processors too. */
@@ -94,6 +95,8 @@ static void do_work(const struct cpu *c)
 	arch_cpu_kick(0);
 }
 
+/* What a port's interrupt entry does: first the CPU stops counting as idle. All that
+ * is pending is taken at once, so no bit that is set meanwhile is lost. */
 bool host_interrupt_window(void)
 {
 	struct cpu *c = arch_this_cpu();
@@ -119,6 +122,8 @@ void host_user_mode(void)
 		cpu_leave_kernel(c);
 }
 
+/* The mutex makes looking and sleeping one step, as `sti; hlt` does: an interrupt
+ * that comes in between is not lost. */
 void arch_cpu_idle(void)
 {
 	struct arch_cpu *a = &arch_this_cpu()->arch;
@@ -178,6 +183,8 @@ void host_act_as(unsigned id)
 	host_this_cpu = cpu_by_id[id];
 }
 
+/* While the caller waits it must take shootdowns, and count as idle for grace
+ * periods: nothing else runs on CPU 0, so nobody would do that for it. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id))
 {
 	for (unsigned id = cpu_count(); id < n; id++)

@@ -99,10 +99,3 @@ void host_fail_step(int64_t n);
 /* arch_time_ns stands still but for this. */
 void host_time_advance(uint64_t ns);
 uint64_t host_timer_armed(unsigned id); /* last deadline given to arch_timer_arm */
-
-/* ---- devices: device.c ---- */
-
-#define HOST_LINES 16
-
-/* The line shows an interrupt: false if nobody is connected, or it is masked. */
-bool host_interrupt(uint32_t line);

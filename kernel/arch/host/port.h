@@ -20,6 +20,8 @@
 #define ARCH_PERSONALITY 0x00007f8000000000ull
 
 #define ARCH_SYSCALL_ARGS 6
+#define ARCH_PORTS        0x10000 /* modelled: device.c */
+#define ARCH_ELF_MACHINE  62      /* EM_X86_64 */
 
 /* A thread's program is a function of the test, which looks at these words. */
 struct arch_thread {
@@ -36,21 +38,18 @@ struct arch_registers {
 	uint64_t pc, sp;
 };
 
-#define ARCH_ELF_MACHINE 1 /* of no machine that there is */
-#define ARCH_PORTS       64u
-
-/* An interrupt, which a test raises (host_interrupt). */
+struct cpu;
 struct arch_irq;
 typedef void arch_irq_fn(struct arch_irq *irq);
 
+/* A device's interrupt; tests play the device, see host.h. */
 struct arch_irq {
-	arch_irq_fn *fn; /* NULL: not connected */
+	_Atomic(arch_irq_fn *) fn; /* NULL: not connected */
 	uint32_t line;
-	bool message, level;
+	bool level;
 	_Atomic bool masked;
 };
 
-struct cpu;
 struct host_cpu;
 struct host_user;
 

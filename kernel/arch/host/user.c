@@ -2,30 +2,10 @@
 /* A thread's registers: words that the test's programs look at. */
 #include "host.h"
 #include <core/assert.h>
-#include <stdlib.h>
 
 void arch_thread_init(struct arch_thread *t)
 {
 	*t = (struct arch_thread){ 0 };
-}
-
-void arch_thread_close(struct arch_thread *t, struct quota *q)
-{
-	(void)t;
-	(void)q;
-}
-
-void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument)
-{
-	t->pc = pc;
-	t->sp = sp;
-	t->arg[0] = argument;
-}
-
-/* No test boots as far as this. */
-void arch_run_threads(void)
-{
-	abort();
 }
 
 void arch_thread_get(const struct arch_thread *t, struct arch_registers *out)
@@ -76,4 +56,22 @@ bool arch_copy_to_user(void *to, const void *from, size_t size)
 		return false;
 	__builtin_memcpy(to, from, size);
 	return true;
+}
+
+void arch_thread_close(struct arch_thread *t, struct quota *q)
+{
+	(void)q;
+	ASSERT(atomic_load(&t->loaded) == NULL);
+}
+
+void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument)
+{
+	t->pc = pc;
+	t->sp = sp;
+	t->arg[0] = argument;
+}
+
+void arch_run_threads(void)
+{
+	panic("a program on the host has no user mode");
 }

@@ -18,7 +18,8 @@ _Static_assert(offsetof(struct cpu, arch) == ARCH_CPU_OFFSET, "arch_cpu_own");
 _Static_assert(sizeof(struct cpu_stacks) <= CPU_WINDOW, "stacks fit their window");
 _Static_assert(sizeof(struct arch_tss) == 104, "the processor's layout");
 
-/* Segment descriptors; base and limit mean nothing in long mode. */
+/* Segment descriptors; base and limit mean nothing in long mode. The accessed bit
+ * is set in all of them, or the processor would write it. */
 #define GDT_KERNEL_CODE 0x00af9b000000ffffull
 #define GDT_KERNEL_DATA 0x00cf93000000ffffull
 #define GDT_USER_DATA   0x00cff3000000ffffull
@@ -39,7 +40,9 @@ LATE_CONST struct feature_set cpu_features;
 /* Read by assembler code and port.h. */
 LATE_CONST uint8_t cpu_has_smap, cpu_has_fsgsbase;
 
-/* A descriptor of a system segment takes two entries. */
+/* A descriptor of a system segment takes two entries. Each CPU has its own table,
+ * because the TSS that it names is the CPU's: LTR marks the entry busy, so no
+ * second CPU could load it. */
 static void gdt_fill(struct arch_cpu *a)
 {
 	uint64_t base = (uintptr_t)&a->tss;
@@ -53,7 +56,9 @@ static void gdt_fill(struct arch_cpu *a)
 	a->gdt[CPU_TSS / 8 + 1] = base >> 32;
 }
 
-/* The top two words of each interrupt stack tell trap_paranoid whose it is. */
+/* The top two words of each interrupt stack tell trap_paranoid whose it is. Two
+ * words, so that the stack still begins at a multiple of 16, where the processor
+ * would move it anyway. */
 static uint64_t ist_top(struct cpu *c, uint8_t *stack)
 {
 	uint64_t *top = (uint64_t *)(void *)(stack + CPU_IST_SIZE) - 2;
@@ -208,6 +213,7 @@ static bool is_word(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* What is missing comes first: no option lifts that. */
 static void refuse_unfit(void)
 {
 	const uint64_t missing = feature_missing(&cpu_features);
@@ -244,6 +250,8 @@ void arch_cpu_init_boot(void)
 {
 	read_features(&cpu_features);
 	refuse_unfit();
+	/* Before cpu_init turns SMAP on: from then on the entry code must lift and
+	 * restore it, and without SMAP the instructions for that do not exist. */
 	cpu_has_smap = cpu_has(FEATURE_SMAP);
 	cpu_has_fsgsbase = cpu_has(FEATURE_FSGSBASE);
 	cpu_init(&cpu_boot);
@@ -313,6 +321,8 @@ static void stacks_destroy(vaddr_t window)
 	}
 }
 
+/* A frame at a time: a stack need not lie in one piece of physical memory, so that
+ * a node whose memory is in pieces can still start its CPUs. */
 static bool stack_page_map(vaddr_t va)
 {
 	paddr_t pa;

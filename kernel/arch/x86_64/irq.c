@@ -39,6 +39,11 @@ uint64_t arch_interrupt_count(uint32_t cpu)
 	return atomic_load_explicit(&counts[cpu].taken, memory_order_relaxed);
 }
 
+/* The order matters. First the CPU stops counting as idle, before anything is
+ * looked up. A level is masked before the acknowledgement, after which it could
+ * come again. The function is last, so it may end in a switch to a thread and never
+ * return. A spurious interrupt has no bit in service: acknowledging it would end
+ * another's. */
 static void on_interrupt(struct trap_frame *f)
 {
 	struct cpu *c = arch_this_cpu();
@@ -93,6 +98,8 @@ static void on_error(struct arch_irq *s)
 		log_warn("irq", "local APIC reports errors 0x%x", errors);
 }
 
+/* The kernel's own interrupts go the way of the devices', so that there is one
+ * place that leaves idleness, counts and acknowledges. */
 static void take_vector(uint8_t vector, arch_irq_fn *fn)
 {
 	static struct arch_irq own[TRAP_VECTORS - IRQ_VECTOR_DEVICE_LAST - 1];
@@ -112,6 +119,9 @@ static void ioapics_init(void)
 	}
 }
 
+/* Every vector has the one handler before anything can interrupt, so what comes
+ * where nothing should is counted and acknowledged; not acknowledged it would hold
+ * back all that rank lower. */
 void irq_init(void)
 {
 	for (unsigned v = TRAP_FIRST_INTERRUPT; v < TRAP_VECTORS; v++)
@@ -145,6 +155,8 @@ void irq_cpu_init(void)
 	}
 }
 
+/* One after the other: devices are few, and this is done once for each. The source
+ * is complete before the table names it, as who serves an interrupt takes no lock. */
 bool irq_alloc(struct arch_irq *s, arch_irq_fn *fn)
 {
 	unsigned v = IRQ_VECTOR_DEVICE_FIRST;
@@ -207,6 +219,8 @@ static bool line_take(struct arch_irq *s, uint32_t gsi)
 	return free;
 }
 
+/* `s` changes only when the controller has taken the route, which leaves the line
+ * masked; so no interrupt of the line can find `level` still wrong. */
 status_t irq_route(struct arch_irq *s, const struct irq_line *line, uint32_t cpu)
 {
 	struct ioapic_route route = { .vector = s->vector, .level = line->level, .low = line->low };

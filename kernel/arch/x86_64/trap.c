@@ -47,6 +47,8 @@ static uint8_t ist_of(unsigned vector)
 	}
 }
 
+/* Interrupt gates throughout, for exceptions as well: the kernel runs with
+ * interrupts off, whatever it was that entered it. */
 void trap_init(void)
 {
 	for (unsigned v = 0; v < TRAP_VECTORS; v++) {
@@ -81,6 +83,7 @@ static void ignore(struct trap_frame *f)
 	(void)f;
 }
 
+/* Told once: a source that nobody silences would fill the log with nothing else. */
 void trap_interrupt(struct trap_frame *f)
 {
 	trap_fn *handler = __atomic_load_n(&handlers[f->vector], __ATOMIC_ACQUIRE);
@@ -94,6 +97,10 @@ void trap_interrupt(struct trap_frame *f)
 	handler(f);
 }
 
+/* An address that is not canonical gives a protection fault, or a stack fault if it
+ * was formed with RSP or RBP, and no CR2: such a fault counts as one at the very
+ * end of the addresses. The table has a few entries and is searched from the start;
+ * a fault costs more than that. */
 static bool fix_up(struct trap_frame *f)
 {
 	uint64_t address = UINT64_MAX - 1;
