@@ -49,8 +49,6 @@ void kernel_main(struct boot_info *info)
 	sched_init(quota_root);
 	bool root = root_start();
 	frame_free_loader();
-	quota_init();
-	memory_init();
 	log_idle();
 	kernel_test_main();
 	if (root) {

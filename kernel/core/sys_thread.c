@@ -4,6 +4,7 @@
 #include <core/quota.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
+#include <core/user.h>
 
 syscall_fn sys_thread_create, sys_thread_configure, sys_thread_write_registers,
 	sys_thread_read_registers, sys_thread_resume, sys_thread_suspend, sys_thread_yield,
@@ -92,9 +93,9 @@ status_t sys_thread_write_registers(struct syscall *c)
 {
 	struct arch_registers r;
 
-	if (!arch_copy_from_user(&r, (const void *)c->arg[1], sizeof(r)))
-		return ST_BAD_ADDRESS;
-	return registers_access(&c->cap[0], &r, true);
+	status_t st = user_copy_in(c->self, &r, c->arg[1], sizeof(r));
+
+	return st != ST_OK ? st : registers_access(&c->cap[0], &r, true);
 }
 
 status_t sys_thread_read_registers(struct syscall *c)
@@ -102,9 +103,7 @@ status_t sys_thread_read_registers(struct syscall *c)
 	struct arch_registers r;
 	status_t st = registers_access(&c->cap[0], &r, false);
 
-	if (st == ST_OK && !arch_copy_to_user((void *)c->arg[1], &r, sizeof(r)))
-		return ST_BAD_ADDRESS;
-	return st;
+	return st != ST_OK ? st : user_copy_out(c->self, c->arg[1], &r, sizeof(r));
 }
 
 UNCHECKED_LOCKS status_t sys_thread_resume(struct syscall *c)
