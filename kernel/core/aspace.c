@@ -73,20 +73,20 @@ UNCHECKED_LOCKS static void unlock_three(struct memory *m, struct aspace *as)
 
 /* Where the range of a mapping stands in the two trees; whoever changes it takes it out and puts it
  * back in. */
-static void mapping_link(struct mapping *map)
+static void mapping_link(struct mapping *map, bool is_due)
 {
 	uint64_t page = map->base / FRAME_SIZE;
 
 	tree_insert(&map->aspace->regions, &map->region, page, page + map->pages - 1);
-	memory_map_add(map->memory, map);
+	memory_map_add(map->memory, map, is_due);
 	map->aspace->mapped += map->pages;
 }
 
-static void mapping_unlink(struct mapping *map)
+static bool mapping_unlink(struct mapping *map)
 {
 	tree_remove(&map->aspace->regions, &map->region);
-	memory_map_remove(map->memory, map);
 	map->aspace->mapped -= map->pages;
+	return memory_map_remove(map->memory, map);
 }
 
 static void mapping_set_writer(struct mapping *map, bool writer)
@@ -162,7 +162,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 	mapping_flush(map, &c, gap.list);
 	*budget = c.budget > MAPPING_BUDGET ? c.budget - MAPPING_BUDGET : 0;
 
-	mapping_unlink(map);
+	bool is_due = mapping_unlink(map);
 	if (gone) {
 		mapping_set_writer(map, false);
 	} else {
@@ -170,7 +170,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 		map->first += n;
 		map->pages -= n;
 		map->settled = map->settled > n ? map->settled - n : 0;
-		mapping_link(map);
+		mapping_link(map, is_due);
 	}
 	map->busy = false;
 	spin_unlock(&m->obj.lock);
@@ -248,7 +248,7 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct spa
 	uint64_t n = (at - map->base) / FRAME_SIZE;
 
 	s->map[i] = NULL;
-	mapping_unlink(map);
+	bool is_due = mapping_unlink(map);
 	right->aspace = map->aspace;
 	right->memory = map->memory;
 	right->access = map->access;
@@ -259,8 +259,8 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct spa
 	right->settled = right->pages;
 	map->pages = n;
 	map->settled = n;
-	mapping_link(map);
-	mapping_link(right);
+	mapping_link(map, is_due);
+	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
 	cap_hang_beside(&map->memory->obj, &map->node, &right->node);
 	return right;
@@ -358,7 +358,7 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 		map->first = page;
 		map->access = (uint8_t)r->access;
 		map->allowed = (uint8_t)access_allowed(ref);
-		mapping_link(map);
+		mapping_link(map, false);
 		mapping_set_writer(map, r->access & MAP_WRITE);
 		cap_hang(ref, &map->node);
 	}

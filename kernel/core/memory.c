@@ -122,26 +122,9 @@ static uint64_t level_pages(unsigned level)
 	return 1ull << (NODE_BITS * level);
 }
 
-/* The slot of `page`, or NULL: then *skip pages from there on have none. */
-static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, uint64_t *skip)
-{
-	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
-
-	for (unsigned level = m->levels; level > 0; level--) {
-		uint64_t node = slot_load(entry);
-
-		if (node == 0) {
-			*skip = level_pages(level) - (page & (level_pages(level) - 1));
-			return NULL;
-		}
-		entry = arch_phys_to_virt(node);
-		entry += page >> (NODE_BITS * (level - 1)) & NODE_MASK;
-	}
-	return entry;
-}
-
-/* The same, with the nodes on the way made. NULL: no memory. */
-static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
+/* The slot of `page`. NULL: it has none, nor have others up to *skip pages from there on;
+ * or, with `make`, there is no memory for the nodes on the way. */
+static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, uint64_t *skip)
 {
 	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
 
@@ -149,7 +132,8 @@ static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
 		paddr_t node = slot_load(entry);
 
 		if (node == 0) {
-			if (!quota_frame_alloc(m->obj.quota, &node))
+			*skip = level_pages(level) - (page & (level_pages(level) - 1));
+			if (!make || !quota_frame_alloc(m->obj.quota, &node))
 				return NULL;
 			slot_store(entry, node);
 		}
@@ -159,10 +143,23 @@ static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
 	return entry;
 }
 
-static uint64_t slot_at(struct memory *m, uint64_t page)
+static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page)
 {
 	uint64_t skip;
-	const _Atomic uint64_t *slot = slot_find(m, page, &skip);
+
+	return slot_walk(m, page, false, &skip);
+}
+
+static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
+{
+	uint64_t skip;
+
+	return slot_walk(m, page, true, &skip);
+}
+
+static uint64_t slot_at(struct memory *m, uint64_t page)
+{
+	const _Atomic uint64_t *slot = slot_find(m, page);
 
 	return slot != NULL ? slot_load(slot) : 0;
 }
@@ -233,25 +230,32 @@ static bool is_mapped(const struct memory *m, uint64_t page, uint64_t count)
 	return tree_overlap(&m->mappings, page, page + count - 1) != NULL;
 }
 
-/* True if none of the pages is in transition by another CPU; a transition that was
- * left alone gives way. */
-static bool is_settled(struct memory *m, uint64_t page, uint64_t count)
+static bool transit_is(const struct memory *m, uint64_t page, uint64_t count,
+		       enum memory_transit kind)
 {
-	if (m->transit.count == 0 || page >= m->transit.page + m->transit.count ||
-	    page + count <= m->transit.page)
-		return true;
-	if (m->transit.running)
+	return m->transit.page == page && m->transit.count == count && m->transit.kind == kind;
+}
+
+/* True if a transition that nobody is at is given up. Whoever began it comes back soon, or
+ * never: so many may find it in their way first. */
+static bool transit_gives_way(struct memory *m)
+{
+	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
 		return false;
 	m->transit.count = 0;
 	return true;
 }
 
-/* Goes to the first mapping: what was done stays done, nothing is to be flushed twice. */
-static void transit_restart(struct memory *m)
+/* True if some of the pages are in transition, but for the one of this kind that the caller
+ * goes on with. */
+static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count, enum memory_transit kind)
 {
-	m->transit.at = m->transit.page;
-	m->transit.next = mapping_of(tree_overlap(&m->mappings, m->transit.page,
-						  m->transit.page + m->transit.count - 1));
+	if (m->transit.count == 0 || page >= m->transit.page + m->transit.count ||
+	    page + count <= m->transit.page)
+		return false;
+	if (!m->transit.running && transit_is(m, page, count, kind))
+		return false;
+	return !transit_gives_way(m);
 }
 
 /* Goes to the mapping behind transit.next. */
@@ -274,9 +278,11 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 
 	if (end > map->first + map->pages)
 		end = map->first + map->pages;
+	ASSERT(from < end);
 	vaddr_t va = map->base + (from - map->first) * FRAME_SIZE;
 	pagetable_cut_init(&cut, table, budget);
-	uint64_t n = pagetable_restrict(table, va, end - from, m->transit.keep, &cut);
+	unsigned keep = m->transit.kind == TRANSIT_SHARE ? ARCH_READ | ARCH_EXEC : 0;
+	uint64_t n = pagetable_restrict(table, va, end - from, keep, &cut);
 	if (map->busy)
 		tlb_batch_add(&cut.flush, va, n * FRAME_SIZE);
 	m->transit.at = from + n;
@@ -291,22 +297,25 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 	return cut.budget > MEMORY_HEAVY ? cut.budget - MEMORY_HEAVY : 0;
 }
 
-/* Takes all access but `keep` to the pages away on every CPU. The object's lock is let go
- * while CPUs are waited for. ST_OK: the pages stay in transition until transit_end.
- * ST_LATER: look at everything again and come back. */
-UNCHECKED_LOCKS
-static status_t transit(struct memory *m, uint64_t page, uint64_t count, unsigned keep)
+/* Takes access to the pages away on every CPU, all or, to share them, that of writing. The
+ * object's lock is let go while CPUs are waited for. ST_OK: the pages stay in transition
+ * until transit_end. ST_LATER: look at everything again and come back. */
+UNCHECKED_LOCKS static status_t transit(struct memory *m, uint64_t page, uint64_t count,
+					enum memory_transit kind)
 {
 	unsigned budget = MEMORY_WALK;
+	bool same = transit_is(m, page, count, kind);
 
-	if (m->transit.running)
+	if (m->transit.count > 0 && (same ? m->transit.running : !transit_gives_way(m)))
 		return ST_LATER;
-	if (m->transit.page != page || m->transit.count != count || m->transit.keep != keep) {
+	if (m->transit.count == 0) {
 		m->transit.page = page;
 		m->transit.count = count;
-		m->transit.keep = keep;
-		transit_restart(m);
+		m->transit.kind = kind;
+		m->transit.at = page;
+		m->transit.next = mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
 	}
+	m->transit.visits = 0;
 	m->transit.running = true;
 	while (m->transit.next != NULL && budget > 0)
 		budget = transit_step(m, budget);
@@ -322,18 +331,36 @@ static void transit_end(struct memory *m)
 	m->transit.count = 0;
 }
 
-void memory_map_add(struct memory *m, struct mapping *map)
+/* What was begun turns out not to be needed. */
+static void transit_forget(struct memory *m, uint64_t page, uint64_t count,
+			   enum memory_transit kind)
 {
-	tree_insert(&m->mappings, &map->pagewise, map->first, map->first + map->pages - 1);
-	if (m->transit.count > 0)
-		transit_restart(m);
+	if (!m->transit.running && transit_is(m, page, count, kind))
+		m->transit.count = 0;
 }
 
-void memory_map_remove(struct memory *m, struct mapping *map)
+bool memory_map_remove(struct memory *m, struct mapping *map)
 {
-	if (m->transit.count > 0 && m->transit.next == map)
+	const struct mapping *next = m->transit.count > 0 ? m->transit.next : NULL;
+	bool is_due = next != NULL && map->pagewise.key >= next->pagewise.key;
+
+	if (map == next)
 		transit_advance(m);
 	tree_remove(&m->mappings, &map->pagewise);
+	return is_due;
+}
+
+void memory_map_add(struct memory *m, struct mapping *map, bool is_due)
+{
+	const struct mapping *next = m->transit.next;
+	uint64_t last = map->first + map->pages - 1;
+
+	tree_insert(&m->mappings, &map->pagewise, map->first, last);
+	if (!is_due || last < m->transit.page || map->first >= m->transit.page + m->transit.count ||
+	    (next != NULL && next->first <= map->first))
+		return; /* it comes later anyway, or not at all */
+	m->transit.next = map;
+	m->transit.at = m->transit.page;
 }
 
 /* ---- making a page one's own ---- */
@@ -370,7 +397,7 @@ static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
 {
 	if (m->sealed)
 		return ST_BAD_STATE;
-	if (!is_settled(m, page, 1))
+	if (is_in_transit(m, page, 1, TRANSIT_REPLACE))
 		return ST_LATER;
 	_Atomic uint64_t *slot = slot_make(m, page);
 	if (slot == NULL)
@@ -378,14 +405,14 @@ static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
 	uint64_t old = slot_load(slot);
 	if (old & MEMORY_SLOT_RO)
 		return ST_NO_RIGHT;
-	if ((old & MEMORY_SLOT_HERE) && is_alone(old))
-		return ST_OK;
-	if (!((old & MEMORY_SLOT_HERE) || m->lent) || !is_mapped(m, page, 1))
+	bool here = old & MEMORY_SLOT_HERE;
+	if ((here && is_alone(old)) || !(here || m->lent) || !is_mapped(m, page, 1)) {
+		transit_forget(m, page, 1, TRANSIT_REPLACE);
 		return slot_replace(m, page, slot);
+	}
 	if (!may_let_go)
 		return ST_WOULD_BLOCK;
-
-	status_t st = transit(m, page, 1, 0);
+	status_t st = transit(m, page, 1, TRANSIT_REPLACE);
 	if (st != ST_OK)
 		return st;
 	st = slot_replace(m, page, slot);
@@ -456,12 +483,12 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 {
 	status_t st = ST_OK;
 
-	if (!is_settled(m, page, 1))
-		return ST_LATER;
 	if (!has_slots(m))
 		return look_contiguous(m, page, out);
 	if (write)
 		st = make_private(m, page, false);
+	else if (is_in_transit(m, page, 1, TRANSIT_NONE))
+		st = ST_LATER;
 	if (st != ST_OK)
 		return st;
 	uint64_t slot = slot_at(m, page);
@@ -544,67 +571,56 @@ static struct memory *memory_of(const struct cap_ref *by)
 	return container_of(by->object, struct memory, obj);
 }
 
-/* What decommit finds in a run of slots. */
-static status_t decommit_check(struct memory *m, uint64_t page, uint64_t count, bool *any)
+/* What decommit finds in a run of slots: ST_EXISTS if there are frames. */
+static status_t decommit_check(struct memory *m, uint64_t page, uint64_t count)
 {
-	*any = false;
+	status_t st = ST_OK;
+
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t slot = slot_at(m, page + i);
 
 		if (slot_pins(slot) > 0)
 			return ST_BAD_STATE;
-		*any |= (slot & MEMORY_SLOT_HERE) != 0;
+		if (slot & MEMORY_SLOT_HERE)
+			st = ST_EXISTS;
 	}
-	return ST_OK;
-}
-
-static void decommit_run(struct memory *m, uint64_t page, uint64_t count)
-{
-	uint64_t skip;
-
-	for (uint64_t i = 0; i < count; i++) {
-		_Atomic uint64_t *slot = slot_find(m, page + i, &skip);
-		if (slot != NULL)
-			slot_clear(m, slot);
-	}
+	return st;
 }
 
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count, uint64_t *done)
 {
 	struct memory *m = memory_of(by);
 	uint64_t n = 0;
-	bool any;
 
 	*done = 0;
 	if (!has_slots(m) || m->sealed)
 		return ST_BAD_STATE;
 	if (count == 0)
 		return ST_OK;
-	if (slot_find(m, page, &n) == NULL) {
+	if (slot_walk(m, page, false, &n) == NULL) {
 		*done = n < count ? n : count;
 		return progress(*done, count);
 	}
 	n = count < MEMORY_BATCH ? count : MEMORY_BATCH;
-	if (!is_settled(m, page, n))
+	if (is_in_transit(m, page, n, TRANSIT_DECOMMIT))
 		return ST_LATER;
-	status_t st = decommit_check(m, page, n, &any);
+	status_t st = decommit_check(m, page, n);
+	if (st == ST_EXISTS)
+		st = transit(m, page, n, TRANSIT_DECOMMIT);
 	if (st != ST_OK)
 		return st;
-	if (!any || !is_mapped(m, page, n)) {
-		decommit_run(m, page, n);
-	} else {
-		st = transit(m, page, n, 0);
-		if (st != ST_OK)
-			return st;
-		if (cap_still(by))
-			decommit_run(m, page, n);
-		else
-			st = ST_BAD_CAP;
-		transit_end(m);
+	bool still = cap_still(by);
+	for (uint64_t i = 0; still && i < n; i++) {
+		_Atomic uint64_t *slot = slot_find(m, page + i);
+		if (slot != NULL)
+			slot_clear(m, slot);
 	}
-	if (st == ST_OK)
-		*done = n;
-	return st == ST_OK ? progress(n, count) : st;
+	if (transit_is(m, page, n, TRANSIT_DECOMMIT))
+		transit_end(m);
+	if (!still)
+		return ST_BAD_CAP;
+	*done = n;
+	return progress(n, count);
 }
 
 static bool bytes_ok(const struct memory *m, const struct memory_bytes *b)
@@ -670,44 +686,39 @@ status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
 	return ST_OK;
 }
 
-/* A page that nobody will write, as it is now. A sealed object's slots don't change, so
- * they need no count of their own. */
-static status_t pin_constant(struct memory *m, uint64_t page, paddr_t *out)
+/* A page that nobody will write, as it is now. */
+static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
 {
 	uint64_t slot = slot_at(m, page);
 
-	if (slot & MEMORY_SLOT_HERE)
-		*out = slot & MEMORY_SLOT_FRAME;
-	else
-		*out = zero_frame;
-	return (slot & MEMORY_SLOT_HERE) || m->sealed ? ST_OK : ST_BAD_STATE;
+	if (is_in_transit(m, page, 1, TRANSIT_NONE))
+		return ST_LATER;
+	if (!(slot & MEMORY_SLOT_HERE) && !m->sealed)
+		return ST_BAD_STATE;
+	*out = slot & MEMORY_SLOT_HERE ? slot & MEMORY_SLOT_FRAME : zero_frame;
+	return ST_OK;
 }
 
 status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 {
-	uint64_t slot = has_slots(m) ? slot_at(m, page) : 0;
-	status_t st;
+	status_t st = ST_OK;
 
-	if (!is_settled(m, page, 1))
-		return ST_LATER;
-	if (slot_pins(slot) == UINT64_MAX / MEMORY_SLOT_PIN)
-		return ST_NO_QUOTA;
-	if (!write && has_slots(m) && (m->sealed || (slot & MEMORY_SLOT_RO)))
-		st = pin_constant(m, page, out);
-	else if (!write && m->kind == MEMORY_BLOCK && m->sealed)
-		st = ST_OK;
+	if (!write && has_slots(m) && (m->sealed || (slot_at(m, page) & MEMORY_SLOT_RO)))
+		st = page_constant(m, page, out);
+	else if (!write && m->sealed)
+		*out = m->base + page * FRAME_SIZE; /* of a BLOCK */
 	else
 		st = page_own(m, page, out);
 	if (st != ST_OK)
 		return st;
+	/* A sealed object's slots don't change, so they need no count of their own. */
 	if (has_slots(m) && !m->sealed) {
-		uint64_t skip;
-		_Atomic uint64_t *s = slot_find(m, page, &skip);
+		_Atomic uint64_t *slot = slot_find(m, page);
 
-		slot_store(s, slot_load(s) + MEMORY_SLOT_PIN);
+		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
+			return ST_NO_QUOTA;
+		slot_store(slot, slot_load(slot) + MEMORY_SLOT_PIN);
 	}
-	if (m->kind == MEMORY_BLOCK)
-		*out = m->base + page * FRAME_SIZE;
 	m->pins++;
 	m->writers += write;
 	return ST_OK;
@@ -715,12 +726,11 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 
 void memory_unpin(struct memory *m, uint64_t page, bool write)
 {
-	uint64_t skip;
-	_Atomic uint64_t *s = has_slots(m) ? slot_find(m, page, &skip) : NULL;
+	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page) : NULL;
 
 	ASSERT(m->pins > 0 && m->writers >= write);
-	if (s != NULL && slot_pins(slot_load(s)) > 0)
-		slot_store(s, slot_load(s) - MEMORY_SLOT_PIN);
+	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
+		slot_store(slot, slot_load(slot) - MEMORY_SLOT_PIN);
 	m->pins--;
 	m->writers -= write;
 }
@@ -748,7 +758,7 @@ static bool share_must_protect(struct memory *from, uint64_t page, uint64_t coun
 	return false;
 }
 
-/* What the new slot of one page is to be; ST_NO_MEMORY. *work tells what it cost. */
+/* What the new slot of one page is to be; 0: it needs none. */
 static status_t share_value(const struct memory *to, uint64_t to_page, struct memory *from,
 			    uint64_t page, uint64_t *value)
 {
@@ -814,60 +824,69 @@ static status_t share_some(const struct memory_share *s, uint64_t count, uint64_
 	return progress(*done, s->count);
 }
 
-/* Two objects, in the order of their addresses. */
-UNCHECKED_LOCKS static void lock_both(struct memory *a, struct memory *b)
+/* What a share has in hand. */
+struct share {
+	const struct memory_share *s;
+	uint64_t count;
+	bool let_go;         /* the locks were, in between */
+	bool of_to, of_from; /* these are in transition */
+};
+
+/* The transition of one of the two locked objects. Both are locked again on return. */
+UNCHECKED_LOCKS static status_t share_transit(struct share *h, struct memory *m, uint64_t page,
+					      enum memory_transit kind)
 {
-	spin_lock(a < b ? &a->obj.lock : &b->obj.lock);
-	spin_lock_second(a < b ? &b->obj.lock : &a->obj.lock);
+	struct memory *to = memory_of(h->s->to), *from = memory_of(h->s->from);
+
+	h->let_go = true;
+	spin_unlock(m == to ? &from->obj.lock : &to->obj.lock);
+	status_t st = transit(m, page, h->count, kind);
+	*(m == to ? &h->of_to : &h->of_from) = st == ST_OK;
+	spin_unlock(&m->obj.lock);
+	spin_lock(to < from ? &to->obj.lock : &from->obj.lock);
+	spin_lock_second(to < from ? &from->obj.lock : &to->obj.lock);
+	return st;
 }
 
-/* transit of one of two locked objects, which are locked again on return. */
-UNCHECKED_LOCKS static status_t transit_of(struct memory *m, struct memory *other,
-					   const struct memory_share *s, uint64_t count)
+/* ST_OK: nobody can write the pages that are shared, nor sees what they come in place of. */
+static status_t share_prepare(struct share *h)
 {
-	bool is_target = m == memory_of(s->to);
+	const struct memory_share *s = h->s;
+	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
+	status_t st = ST_OK;
 
-	spin_unlock(&other->obj.lock);
-	status_t st = transit(m, is_target ? s->to_page : s->from_page, count,
-			      is_target ? 0 : ARCH_READ | ARCH_EXEC);
-	spin_unlock(&m->obj.lock);
-	lock_both(m, other);
+	if (is_in_transit(to, s->to_page, h->count, TRANSIT_RECEIVE))
+		return ST_LATER;
+	if (to->lent && is_mapped(to, s->to_page, h->count))
+		st = share_transit(h, to, s->to_page, TRANSIT_RECEIVE);
+	if (st != ST_OK)
+		return st;
+	if (is_in_transit(from, s->from_page, h->count, TRANSIT_SHARE))
+		return ST_LATER;
+	if (share_must_protect(from, s->from_page, h->count))
+		st = share_transit(h, from, s->from_page, TRANSIT_SHARE);
+	else
+		transit_forget(from, s->from_page, h->count, TRANSIT_SHARE);
+	if (st == ST_OK && h->let_go && !(cap_still(s->to) && cap_still(s->from)))
+		st = ST_BAD_CAP;
 	return st;
 }
 
 status_t memory_share(const struct memory_share *s, uint64_t *done)
 {
-	struct memory *to = memory_of(s->to);
-	struct memory *from = memory_of(s->from);
-	uint64_t n = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH;
+	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
+	struct share h = { .s = s, .count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH };
 
 	*done = 0;
 	status_t st = share_check(to, from);
-	if (st != ST_OK || n == 0)
+	if (st != ST_OK || s->count == 0)
 		return st;
-	if (!is_settled(to, s->to_page, n) || !is_settled(from, s->from_page, n))
-		return ST_LATER;
-
-	/* The target's pages may be mapped as what they show without a slot. */
-	bool clear = to->lent && is_mapped(to, s->to_page, n);
-	if (clear)
-		st = transit_of(to, from, s, n);
-	if (st != ST_OK)
-		return st;
-	bool protect = share_must_protect(from, s->from_page, n);
-	if (protect)
-		st = transit_of(from, to, s, n);
-	if (st == ST_OK) {
-		if ((clear || protect) && !(cap_still(s->to) && cap_still(s->from)))
-			st = ST_BAD_CAP;
-		else if (!is_settled(from, s->from_page, n) && !protect)
-			st = ST_LATER;
-		else
-			st = share_some(s, n, done);
-		if (protect)
-			transit_end(from);
-	}
-	if (clear)
+	st = share_prepare(&h);
+	if (st == ST_OK)
+		st = share_some(s, h.count, done);
+	if (h.of_from)
+		transit_end(from);
+	if (h.of_to)
 		transit_end(to);
 	return st;
 }
@@ -876,7 +895,7 @@ status_t memory_seal(struct memory *m)
 {
 	if (m->kind != MEMORY_ANON && m->kind != MEMORY_BLOCK)
 		return ST_BAD_STATE;
-	if (!is_settled(m, 0, m->pages))
+	if (is_in_transit(m, 0, m->pages, TRANSIT_NONE))
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;
@@ -888,6 +907,13 @@ status_t memory_seal(struct memory *m)
 
 /* ---- life ---- */
 
+static void set_pages(struct memory *m, uint64_t pages)
+{
+	m->pages = pages;
+	while (has_slots(m) && pages > MEMORY_FEW && level_pages(m->levels) < pages)
+		m->levels++;
+}
+
 static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_kind kind)
 {
 	struct object *o = object_create(q, OBJ_MEMORY);
@@ -896,21 +922,15 @@ static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_
 		return NULL;
 	struct memory *m = container_of(o, struct memory, obj);
 	m->kind = (uint8_t)kind;
-	m->pages = pages;
-	if (pages > MEMORY_FEW && (kind == MEMORY_ANON || kind == MEMORY_VIEW)) {
-		while (level_pages(m->levels) < pages)
-			m->levels++;
-	}
+	set_pages(m, pages);
 	return m;
 }
 
 static bool block_alloc(struct memory *m, bool below_4g)
 {
-	uint64_t bytes;
-
-	while (level_pages(0) << m->order < m->pages)
+	while (1ull << m->order < m->pages)
 		m->order++;
-	bytes = FRAME_SIZE << m->order;
+	uint64_t bytes = FRAME_SIZE << m->order;
 	if (!quota_charge(m->obj.quota, bytes))
 		return false;
 	if (frame_alloc(m->order, below_4g ? FRAME_BELOW_4G : FRAME_ANY, &m->base))
@@ -963,7 +983,7 @@ UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
 	bool ok = sealed->sealed;
 	if (ok) {
 		view->source = sealed;
-		view->pages = range_of(sealed, view->target.badge, &view->first);
+		set_pages(view, range_of(sealed, view->target.badge, &view->first));
 	}
 	spin_unlock(&o->lock);
 	return ok ? ST_OK : ST_BAD_STATE;
@@ -982,8 +1002,6 @@ status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struc
 		object_discard(&m->obj);
 		return st;
 	}
-	while (m->pages > MEMORY_FEW && level_pages(m->levels) < m->pages)
-		m->levels++;
 	*out = m;
 	return ST_OK;
 }
@@ -994,7 +1012,7 @@ bool memory_cut(struct cap_slot *binding)
 
 	spin_lock(&view->obj.lock);
 	view->cut = true;
-	status_t st = transit(view, 0, view->pages, 0);
+	status_t st = transit(view, 0, view->pages, TRANSIT_CUT);
 	if (st == ST_OK)
 		transit_end(view);
 	spin_unlock(&view->obj.lock);

@@ -33,7 +33,7 @@
  * in transition at a time, `transit` says which. Meanwhile nobody fills in
  * translations of it or changes its slots: faults simply retry, calls return ST_LATER. A
  * transition through very many mappings stops at preemption points, and goes on when its
- * call comes back; should another need one of the pages first, it begins anew.
+ * call comes back; one that nobody comes back to gives way after a while.
  *
  * Translations go away through mappings too (unmap, protect), without a transition. While
  * those are flushed the mapping is `busy`, and a transition flushes its pages whether
@@ -66,6 +66,18 @@ enum memory_kind {
 #define MEMORY_SLOT_PAYER 0x004ull              /* one of the frame's payer's */
 #define MEMORY_SLOT_PIN   0x0010000000000000ull /* one pin; a count in bits 52-63 */
 
+/* Why pages are in transition. */
+enum memory_transit {
+	TRANSIT_NONE,
+	TRANSIT_REPLACE, /* a frame, by one that is nobody else's */
+	TRANSIT_DECOMMIT,
+	TRANSIT_SHARE,   /* they lose the right to write */
+	TRANSIT_RECEIVE, /* what is shared: they have shown something else */
+	TRANSIT_CUT,     /* of a view */
+};
+
+#define MEMORY_PATIENCE 0x10000u
+
 /* Objects up to this many pages have no slot table. */
 #define MEMORY_FEW 8
 
@@ -97,8 +109,9 @@ struct memory {
 
 	struct {
 		uint64_t page, count; /* count 0: no page is in transition */
-		unsigned keep;        /* access that stays: ARCH_READ, ... or 0 */
+		uint8_t kind;         /* enum memory_transit */
 		bool running;         /* a CPU is at it; else it may be abandoned */
+		uint32_t visits;      /* by those who found it in their way and nobody at it */
 		struct mapping *next; /* whose translations come next; NULL: all are done */
 		uint64_t at;          /* page from which on in it */
 	} transit;
@@ -181,9 +194,11 @@ status_t memory_look(struct memory *m, uint64_t page, bool write,
 		     struct memory_page *out) MUST_CHECK;
 status_t memory_prepare(struct memory *m, uint64_t page, bool write) MUST_CHECK;
 
-/* aspace.c: mappings come, go, and are cut from the front. Object locked. */
-void memory_map_add(struct memory *m, struct mapping *map);
-void memory_map_remove(struct memory *m, struct mapping *map);
+/* aspace.c: mappings come, go, and go to come back changed. What remove says, whether a
+ * transition has to take access through it yet, is told to add; of a new one it is false.
+ * Object locked. */
+MUST_CHECK bool memory_map_remove(struct memory *m, struct mapping *map);
+void memory_map_add(struct memory *m, struct mapping *map, bool is_due);
 
 /* For cap.c: the binding of a view to the sealed object is cut. */
 bool memory_cut(struct cap_slot *binding) MUST_CHECK;

@@ -582,6 +582,133 @@ TEST(space_left_is_forgotten_whole)
 	host_cpus_run(2, leave_and_come_back);
 }
 
+/* ---- many mappings ---- */
+
+#define MANY 1500
+
+/* The first page of `m` in every page from `va` on, and a translation of each. */
+static bool map_many(cap_t as, cap_t m, vaddr_t va)
+{
+	uint64_t value;
+
+	for (uint64_t i = 0; i < MANY; i++) {
+		if (vm_map(as, m, va + i * PAGE, 1, RW) != ST_OK ||
+		    vm_read(vm_space(as), va + i * PAGE, &value) != ST_OK)
+			return false;
+	}
+	return true;
+}
+
+static bool all_show(cap_t as, vaddr_t va, uint64_t value)
+{
+	uint64_t is;
+
+	for (uint64_t i = 0; i < MANY; i++) {
+		if (vm_read(vm_space(as), va + i * PAGE, &is) != ST_OK || is != value)
+			return false;
+	}
+	return true;
+}
+
+/* However many see a page: each step is short, and the steps come to an end. */
+TEST(many_mappings_lose_a_page_in_steps)
+{
+	struct cap_ref ref;
+	unsigned steps = 0;
+	uint64_t done;
+	paddr_t pa;
+
+	vm_boot();
+	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
+	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
+	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE) && all_show(as, BASE, 7));
+	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
+		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		st = memory_decommit(&ref, 0, 4, &done);
+		spin_unlock(&ref.object->lock);
+		CHECK(st == ST_OK || st == ST_LATER);
+		/* Somebody who wants the page back meanwhile is kept out, not let in. */
+		CHECK(aspace_fault(vm_space(as), BASE + steps * PAGE, MAP_READ) == ST_OK);
+		CHECK(st == ST_OK || !host_user_access(BASE + steps * PAGE, ARCH_READ, &pa));
+	}
+	CHECK(steps > MANY / (MEMORY_WALK / MEMORY_HEAVY) && steps < 30);
+	CHECK(all_show(as, BASE, 0) && all_ok(as, m));
+}
+
+TEST(many_mappings_are_no_obstacle)
+{
+	uint64_t done;
+
+	vm_boot();
+	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
+	cap_t a = vm_memory(quota_root, 4, MEMORY_ANON);
+	cap_t b = vm_memory(quota_root, 4, MEMORY_ANON);
+	struct aspace *space = vm_space(as);
+
+	CHECK(map_many(as, a, BASE) && all_show(as, BASE, 0)); /* the page of zeros */
+	CHECK(vm_write(space, BASE + 9 * PAGE, 1) == ST_OK && all_show(as, BASE, 1));
+	CHECK(map_many(as, b, BASE + GIB(1)));
+	struct vm_share s = { .to = b, .from = a, .count = 4 };
+	CHECK(vm_share(&s, &done) == ST_OK && all_show(as, BASE + GIB(1), 1));
+	CHECK(all_ok(as, a) && all_ok(as, b));
+	CHECK(vm_write(space, BASE + GIB(1), 2) == ST_OK && all_show(as, BASE + GIB(1), 2));
+	CHECK(vm_write(space, BASE + MANY * PAGE / 2, 3) == ST_OK && all_show(as, BASE, 3));
+	CHECK(all_show(as, BASE + GIB(1), 2) && all_ok(as, a) && all_ok(as, b));
+}
+
+/* What is mapped of a page may be changed between the steps. */
+TEST(many_mappings_change_meanwhile)
+{
+	struct cap_ref ref;
+	uint64_t done;
+	paddr_t pa;
+
+	vm_boot();
+	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
+	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
+	CHECK(vm_commit(m, 0, 4) == ST_OK && map_many(as, m, BASE));
+	/* Some whose pages are cut apart, each with a translation of all. */
+	for (uint64_t i = 0; i < 40; i++) {
+		vaddr_t va = BASE + GIB(1) + i * 4 * PAGE;
+
+		CHECK(vm_map(as, m, va, 4, RW) == ST_OK);
+		for (uint64_t p = 0; p < 4; p++)
+			CHECK(vm_touch(vm_space(as), va + p * PAGE, MAP_WRITE, &pa) == ST_OK);
+	}
+	uint64_t i = 0;
+	for (status_t st = ST_LATER; st == ST_LATER; i++) {
+		vaddr_t va = BASE + GIB(1) + (i % 40) * 4 * PAGE;
+
+		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		st = memory_decommit(&ref, 0, 4, &done);
+		spin_unlock(&ref.object->lock);
+		CHECK(st == ST_OK || st == ST_LATER);
+		if (st == ST_LATER)
+			CHECK(vm_unmap(as, va + i % 4 * PAGE, 1) == ST_OK);
+		CHECK(vm_map(as, m, BASE + GIB(2) + i * PAGE, 1, RW) == ST_OK);
+	}
+	CHECK(i < 30 && all_ok(as, m));
+	for (vaddr_t va = BASE + GIB(1); va < BASE + GIB(1) + 160 * PAGE; va += PAGE)
+		CHECK(!host_user_access(va, ARCH_READ, &pa));
+}
+
+/* Who is killed between two steps does not take the pages with him. */
+TEST(transition_that_is_abandoned_gives_way)
+{
+	struct cap_ref ref;
+	uint64_t done;
+
+	vm_boot();
+	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
+	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
+	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE));
+	CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+	CHECK(memory_decommit(&ref, 0, 4, &done) == ST_LATER);
+	spin_unlock(&ref.object->lock);
+	CHECK(all_show(as, BASE, 7) && all_ok(as, m));
+	CHECK(vm_decommit(m, 0, 4) == ST_OK && all_show(as, BASE, 0) && all_ok(as, m));
+}
+
 /* ---- large pages ---- */
 
 static unsigned level_at(cap_t as, vaddr_t va)
