@@ -30,8 +30,8 @@ struct startup {
 	cap_t cspace; /* where these handles count */
 	cap_t aspace;
 	cap_t thread;
-	cap_t self;   /* memory: the pages of this structure */
-	cap_t stack;  /* memory */
+	cap_t self;                      /* memory: the pages of this structure */
+	cap_t stack;                     /* memory */
 	cap_t segment[STARTUP_SEGMENTS]; /* memory: those of its file, then CAP_NONE */
 
 	/* The machine. None can be destroyed. */

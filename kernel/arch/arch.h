@@ -57,8 +57,8 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) M
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
 void *arch_device_map(paddr_t pa, size_t size); /* a window on registers; panics if none can be */
-bool arch_device_is_taken(paddr_t pa); /* the kernel has a window on this page */
-paddr_t arch_physical_end(void);       /* physical addresses end here */
+bool arch_device_is_taken(paddr_t pa);          /* the kernel has a window on this page */
+paddr_t arch_physical_end(void);                /* physical addresses end here */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
@@ -104,8 +104,8 @@ NORETURN void arch_reboot(void);
 uint32_t arch_port_read(uint16_t port, unsigned width);
 void arch_port_write(uint16_t port, unsigned width, uint32_t value);
 
-/* irq.c: a device's interrupt becomes a call of `fn` on one CPU, until arch_irq_disconnect; one that
- * has begun may go on until every CPU has been outside the kernel once. A line is masked at
+/* irq.c: a device's interrupt becomes a call of `fn` on one CPU, until arch_irq_disconnect; one
+ * that has begun may go on until every CPU has been outside the kernel once. A line is masked at
  * first and, if it is level-triggered, each time that it has interrupted, until
  * arch_irq_ack. ST_BAD_ARG: no such line or CPU; ST_EXISTS: the line is somebody else's;
  * ST_UNSUPPORTED: the machine has no more vectors, or no way to that CPU. */

@@ -3,19 +3,19 @@
 #include <core/aspace.h>
 #include <core/frame.h>
 
-#define ELF_MAGIC        0x464c457fu /* 0x7f "ELF" */
-#define ELF_CLASS_64     2
-#define ELF_DATA_LITTLE  1
-#define ELF_VERSION      1
-#define ELF_EXECUTABLE   2 /* fixed addresses */
-#define SEGMENT_LOAD     1u
-#define SEGMENT_DYNAMIC  2u
-#define SEGMENT_INTERP   3u
-#define SEGMENT_STACK    0x6474e551u /* its rights are those that the stack wants */
-#define SEGMENT_EXEC     1u
-#define SEGMENT_WRITE    2u
-#define SEGMENT_READ     4u
-#define PROGRAM_HEADERS  32 /* more than any linker makes */
+#define ELF_MAGIC       0x464c457fu /* 0x7f "ELF" */
+#define ELF_CLASS_64    2
+#define ELF_DATA_LITTLE 1
+#define ELF_VERSION     1
+#define ELF_EXECUTABLE  2 /* fixed addresses */
+#define SEGMENT_LOAD    1u
+#define SEGMENT_DYNAMIC 2u
+#define SEGMENT_INTERP  3u
+#define SEGMENT_STACK   0x6474e551u /* its rights are those that the stack wants */
+#define SEGMENT_EXEC    1u
+#define SEGMENT_WRITE   2u
+#define SEGMENT_READ    4u
+#define PROGRAM_HEADERS 32 /* more than any linker makes */
 
 struct elf_header {
 	uint32_t magic;

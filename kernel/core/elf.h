@@ -12,7 +12,7 @@
 
 /* Whole pages of the program. */
 struct elf_segment {
-	vaddr_t va;          /* of its first page */
+	vaddr_t va; /* of its first page */
 	uint64_t pages;
 	unsigned access;     /* MAP_READ, ... */
 	size_t offset;       /* in the first page, where its content begins */

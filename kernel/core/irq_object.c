@@ -35,7 +35,7 @@ static void fire(struct arch_irq *irq)
 		tell(i, bits);
 }
 
-status_t irq_object_ack(const struct cap_ref *ref)
+UNCHECKED_LOCKS status_t irq_object_ack(const struct cap_ref *ref)
 {
 	struct irq_object *i = irq_of(ref->object);
 
@@ -59,8 +59,8 @@ status_t irq_object_ack(const struct cap_ref *ref)
 
 /* ---- binding ---- */
 
-status_t irq_object_bind(const struct cap_ref *ref, const struct cap_ref *notification,
-			 uint64_t bits)
+UNCHECKED_LOCKS status_t irq_object_bind(const struct cap_ref *ref,
+					 const struct cap_ref *notification, uint64_t bits)
 {
 	struct irq_object *i = irq_of(ref->object);
 

@@ -16,7 +16,7 @@
 #include <core/cap.h>
 
 struct irq_object {
-	struct object obj; /* first */
+	struct object obj;     /* first */
 	struct cap_slot bound; /* see BIND_IRQ_NOTIFICATION */
 
 	/* Guarded by obj.lock. */

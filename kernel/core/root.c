@@ -129,8 +129,7 @@ static void give_archive(struct root *r)
 	must(memory_create(quota_root, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE, MEMORY_ANON, false,
 			   &m),
 	     "the boot archive");
-	r->startup.archive = give(r, &m->obj,
-				  RIGHTS_ALL | RIGHT_READ | RIGHT_MAP | RIGHT_EXEC,
+	r->startup.archive = give(r, &m->obj, RIGHTS_ALL | RIGHT_READ | RIGHT_MAP | RIGHT_EXEC,
 				  "the boot archive");
 	r->startup.archive_size = size;
 	const struct cap_ref ref = find(r, r->startup.archive);
@@ -154,8 +153,8 @@ static void give_machine(struct root *r)
 	s->node = give(r, &node->obj, RIGHTS_KEEP | RIGHTS_NODE, "the node");
 	must(memory_create_device(quota_root, 0, arch_physical_end() / FRAME_SIZE, &device),
 	     "devices");
-	s->device = give(r, &device->obj,
-			 RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP, "devices");
+	s->device = give(r, &device->obj, RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP,
+			 "devices");
 	if (ARCH_PORTS == 0)
 		return;
 	must(ioport_create(quota_root, &ports), "I/O ports");
@@ -198,8 +197,8 @@ static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 	struct thread *t;
 
 	must(thread_create(quota_root, &r->aspace, &r->cspace, 0, &t), "its thread");
-	r->startup.thread = give(r, &t->obj, RIGHTS_ALL | RIGHT_CONTROL | RIGHT_UNPARK,
-				 "its thread");
+	r->startup.thread =
+		give(r, &t->obj, RIGHTS_ALL | RIGHT_CONTROL | RIGHT_UNPARK, "its thread");
 	const struct cap_ref thread = find(r, r->startup.thread);
 	config.sched = find(r, r->startup.sched);
 	must(thread_configure(&thread, &config), "its thread");
@@ -235,8 +234,8 @@ bool root_start(void)
 	struct elf_image image;
 	const char *why;
 
-	if (archive_find(arch_phys_to_virt(boot_info.archive_base), boot_info.archive_size,
-			 "root", &file) != ST_OK)
+	if (archive_find(arch_phys_to_virt(boot_info.archive_base), boot_info.archive_size, "root",
+			 &file) != ST_OK)
 		return false;
 	if (elf_read(file.data, file.size, &limits, &image, &why) != ST_OK)
 		boot_refuse("the first program, \"root\" in the boot archive: %s", why);

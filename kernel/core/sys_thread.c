@@ -4,7 +4,7 @@
 #include <core/sched.h>
 #include <core/sys_cap.h>
 #include <core/user.h>
-#include <port.h>
+
 
 syscall_fn sys_thread_create, sys_thread_configure, sys_thread_write_registers,
 	sys_thread_read_registers, sys_thread_resume, sys_thread_suspend, sys_thread_yield,

@@ -258,8 +258,7 @@ void irq_ack(const struct arch_irq *s)
 		irq_unmask(s);
 }
 
-status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address,
-			 uint32_t *data)
+status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address, uint32_t *data)
 {
 	uint32_t apic_id;
 	status_t st = target_of(cpu, &apic_id);

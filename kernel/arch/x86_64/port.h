@@ -50,13 +50,12 @@ struct arch_tss {
 
 /* The user's side of a thread that is not in user mode. user.S knows where the fields lie. */
 struct arch_thread {
-	struct arch_registers regs; /* first; the bases count in guest mode alone */
-	struct arch_registers
-		*guest;            /* the guest's, in the state page; NULL: not in guest mode */
-	uint64_t fs_base, gs_base; /* of the side that runs, thread or guest */
-	void *vector;              /* its vector registers; NULL: it has never used any */
-	uint32_t vector_cpu;       /* CPU that loaded them last, plus 1 */
-	uint8_t leave;             /* how it goes back to user mode, ARCH_LEAVE_... */
+	struct arch_registers regs;   /* first; the bases count in guest mode alone */
+	struct arch_registers *guest; /* the guest's, in the state page; NULL: not in guest mode */
+	uint64_t fs_base, gs_base;    /* of the side that runs, thread or guest */
+	void *vector;                 /* its vector registers; NULL: it has never used any */
+	uint32_t vector_cpu;          /* CPU that loaded them last, plus 1 */
+	uint8_t leave;                /* how it goes back to user mode, ARCH_LEAVE_... */
 };
 
 /* Bits of `leave`; 0: it came by SYSCALL and goes back by SYSRET. */
