@@ -47,7 +47,7 @@ static void fill(struct vector_registers *v, uint64_t seed)
 		v->xmm[i][0] = seed * 0x9e3779b97f4a7c15 + i;
 		v->xmm[i][1] = ~v->xmm[i][0];
 	}
-	v->mxcsr = MXCSR_RESET | (seed % 4) << 13; /* a way of rounding each */
+	v->mxcsr = (uint32_t)(MXCSR_RESET | (seed % 4) << 13); /* a way of rounding each */
 	v->fcw = (uint16_t)(FCW_RESET | (seed % 4) << 10);
 	v->reserved = 0;
 }
