@@ -14,8 +14,7 @@ $(eval $(call compile-rules,$(B)/user,$(CC-kernel) $(USER_CFLAGS)))
 
 lib-sys-objects := $(lib-sys-src:%=$(B)/user/lib/sys/%.o)
 
-# $(call user-program,<program>,<sources>): build/ARCH/user/<program>, and its archive with
-# the program as the first.
+# $(call user-program,<program>,<sources>): build/ARCH/user/<program>
 define user-program
 $(B)/user/$(1): $(2:%=$(B)/user/%.o) $(lib-sys-objects) lib/sys/user.ld
 	$$(call say,LD $$@)
@@ -24,9 +23,13 @@ $(B)/user/$(1): $(2:%=$(B)/user/%.o) $(lib-sys-objects) lib/sys/user.ld
 -include $(2:%=$(B)/user/%.d)
 endef
 
-$(eval $(call user-program,init,$(init-src:%=services/init/%)))
-$(eval $(call user-program,bench,$(guest-bench-src:%=tests/guest/%)))
-$(eval $(call user-program,test,$(guest-test-src:%=tests/guest/%)))
+init-files := $(init-src:%=services/init/%)
+guest-test-files := $(guest-test-src:%=tests/guest/%)
+guest-bench-files := $(guest-bench-src:%=tests/guest/%)
+user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest-bench-files)
+$(eval $(call user-program,init,$(init-files)))
+$(eval $(call user-program,test,$(guest-test-files)))
+$(eval $(call user-program,bench,$(guest-bench-files)))
 
 -include $(lib-sys-objects:.o=.d)
 

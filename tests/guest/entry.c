@@ -25,8 +25,8 @@ TEST(entry_keeps_and_clears_registers)
 
 TEST(entry_refuses_numbers_that_are_none)
 {
-	static const uint64_t numbers[] = { 63, 64, 255, 256, 1ull << 31, 1ull << 32, 1ull << 63,
-					    UINT64_MAX };
+	static const uint64_t numbers[] = { 63,         64,         255,        256,
+					    1ull << 31, 1ull << 32, 1ull << 63, UINT64_MAX };
 
 	for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {
 		struct sys_result r = sys_call6(numbers[i], 1, 2, 3, 4, 5, 6);

@@ -27,7 +27,7 @@ struct beast {
 	enum vector vector;
 	uint32_t access;
 	uint64_t address;
-	bool elsewhere; /* the report's pc is the address */
+	bool elsewhere;    /* the report's pc is the address */
 	enum vector other; /* as some processors and emulators have it; 0: none */
 };
 
@@ -90,7 +90,11 @@ BEASTS(DECLARE)
 
 static const struct beast zoo[] = {
 #define BEAST(n, k, v, ...)                                                                        \
-	{ .name = #n, .code = beast_##n, .at = beast_##n##_at, .kind = FAULT_##k, .vector = v,     \
+	{ .name = #n,                                                                              \
+	  .code = beast_##n,                                                                       \
+	  .at = beast_##n##_at,                                                                    \
+	  .kind = FAULT_##k,                                                                       \
+	  .vector = v,                                                                             \
 	  __VA_ARGS__ },
 	BEASTS(BEAST)
 };
@@ -215,7 +219,9 @@ TEST(fault_without_handler_stops_the_thread)
 			yield();
 		CHECK(STATUS(thread_read_registers, c.actor->thread, &regs) == ST_OK);
 		if (!zoo[i].elsewhere)
-			if (regs.rip != (uint64_t)zoo[i].at) test_fail(zoo[i].name, (int)(regs.rip - (uint64_t)zoo[i].at), "stopped elsewhere");
+			if (regs.rip != (uint64_t)zoo[i].at)
+				test_fail(zoo[i].name, (int)(regs.rip - (uint64_t)zoo[i].at),
+					  "stopped elsewhere");
 	}
 }
 

@@ -47,7 +47,7 @@ static void fill(struct vector_registers *v, uint64_t seed)
 		v->xmm[i][0] = seed * 0x9e3779b97f4a7c15 + i;
 		v->xmm[i][1] = ~v->xmm[i][0];
 	}
-	v->mxcsr = MXCSR_RESET | (seed % 4) << 13; /* a way of rounding each */
+	v->mxcsr = (uint32_t)(MXCSR_RESET | (seed % 4) << 13); /* a way of rounding each */
 	v->fcw = (uint16_t)(FCW_RESET | (seed % 4) << 10);
 	v->reserved = 0;
 }
@@ -245,8 +245,8 @@ TEST(segment_bases_come_with_the_registers)
 /* Registers from outside are those of user mode, or they are refused. */
 TEST(registers_of_no_user_are_refused)
 {
-	static const uint64_t bad[] = { USER_ADDRESS_END, 1ull << 47, 1ull << 63, UINT64_MAX,
-					0xffff800000000000, 0xffffffff80000000 };
+	static const uint64_t bad[] = { USER_ADDRESS_END, 1ull << 47,         1ull << 63,
+					UINT64_MAX,       0xffff800000000000, 0xffffffff80000000 };
 	struct actor *a = actor_new(never);
 	struct arch_registers good = { .rip = 0x400000, .rsp = 0x500000 }, now;
 

@@ -193,8 +193,7 @@ static struct actor *make_actor(cap_t aspace, cap_t cspace, void (*run)(struct a
 	struct actor *place = shared_pages(&a, 1, &memory);
 	a.stack_top = (uint64_t)shared_pages(&a, STACK_PAGES, &memory) + STACK_PAGES * MEMORY_PAGE;
 	a.block = shared_pages(&a, 1, &memory);
-	a.self = cspace == start->cspace ? a.thread :
-					   actor_give(&a, a.thread, RIGHT_CONTROL, 0);
+	a.self = cspace == start->cspace ? a.thread : actor_give(&a, a.thread, RIGHT_CONTROL, 0);
 	must(STATUS(thread_configure, a.thread, start->sched, 0, 0, memory, 0), "a configuration");
 	*place = a;
 	return place;
