@@ -19,14 +19,15 @@
 #define MSG_FAST  64  /* up to here, with at most one capability: the fast path */
 #define MSG_CAPS  4
 
-/* Info word: bytes of payload in bits 0-15, capabilities in bits 16-19, flags in
- * bits 24-31, the sender's 32-bit method (or the answer's result) above. */
+/* Info word: bytes of payload in bits 0-15, capabilities in bits 16-19 (20-23:
+ * zero), flags in bits 24-31, the sender's 32-bit method (or the answer's result) above. */
 #define MSG_INFO(method, len, caps) ((uint64_t)(uint32_t)(method) << 32 | (uint64_t)(caps) << 16 | (len))
 #define MSG_LEN(info)               ((uint32_t)(info) & 0xffffu)
-#define MSG_NCAPS(info)             ((uint32_t)(info) >> 16 & 0xfu)
+#define MSG_NCAPS(info)             ((uint32_t)(info) >> 16 & 0xffu)
 #define MSG_METHOD(info)            ((uint32_t)((info) >> 32))
 
 /* Flags that only the kernel sets; a sender's are cleared. */
+#define MSG_FLAGS        0xff000000u
 #define MSG_FAULT        0x01000000u /* the sender faulted; payload: struct msg_fault */
 #define MSG_NOTIFICATION 0x02000000u
 

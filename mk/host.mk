@@ -7,6 +7,7 @@ include kernel/arch/host/build.mk
 
 # core-freestanding-src is what an ordinary program has from its C library.
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \
+	$(core-user-src:%=kernel/core/%) \
 	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
 	$(core-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \

@@ -44,6 +44,7 @@ lint: image $(test-programs) $(bench-programs) $(lint-files)
 	@python3 tools/marks.py $(tracked)
 	@python3 tools/layers.py
 	@python3 tools/contracts.py
+	@python3 tools/claims.py
 	@python3 tools/budgets.py
 	@echo 'lint: clean'
 

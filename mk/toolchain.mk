@@ -20,7 +20,7 @@ WARNINGS-kernel := $(WARNINGS) -Wconversion -Wframe-larger-than=1024
 
 # The stack canary lies in struct cpu, which GS points to (kernel/arch/x86_64/cpu.c).
 ARCHFLAGS-x86_64 := -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
-	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=16
+	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=24
 
 # -ffile-prefix-map: the image does not tell where it was built.
 KERNEL_CFLAGS := -std=gnu17 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding \

@@ -26,6 +26,7 @@ static bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* Both cases: cpio programs do not agree on one. */
 static bool parse_digit(uint8_t c, uint32_t *out)
 {
 	if (c >= '0' && c <= '9')
@@ -100,6 +101,8 @@ static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
 	return ST_OK;
 }
 
+/* On copies, so that a malformed entry behind good ones changes nothing for the
+ * caller. */
 status_t archive_next(const uint8_t *base, size_t size, size_t *offset, struct archive_file *out)
 {
 	struct archive_file file;

@@ -28,6 +28,7 @@
  * executed.
  */
 #pragma once
+#include <abi/memory.h>
 #include <arch/arch.h>
 #include <core/cap.h>
 #include <core/cpu.h>
@@ -35,15 +36,8 @@
 #include <core/pagetable.h>
 #include <core/tree.h>
 
-enum aspace_kind { ASPACE_PLAIN, ASPACE_PERSONALITY, ASPACE_GUEST };
-
 /* User addresses: [ASPACE_FIRST, ARCH_USER_END), whole pages. */
 #define ASPACE_FIRST 0x10000ull
-
-/* Access; nothing but reading goes without reading. As in abi/msg.h, FAULT_READ, ... */
-#define MAP_READ  1u
-#define MAP_WRITE 2u
-#define MAP_EXEC  4u
 
 #define ASPACE_BATCH 64 /* mappings, or pages scanned, between two preemption points */
 

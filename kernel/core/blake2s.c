@@ -46,6 +46,8 @@ static void mix(uint32_t v[16], unsigned i, uint32_t first, uint32_t second)
 	*b = rotate(*b ^ *c, 7);
 }
 
+/* RFC 7693, section 3.2. The count of bytes and the mark of the last block go in, so
+ * that no text hashes like the beginning of another. */
 static void compress(struct blake2s *s, bool last)
 {
 	uint32_t m[16] = { 0 }, v[16];

@@ -5,6 +5,7 @@
 #include <core/format.h>
 #include <core/log.h>
 #include <core/panic.h>
+#include <core/wipe.h>
 #include <stdarg.h>
 
 #define ADDRESS_END (1ull << BOOT_ADDRESS_BITS)
@@ -33,6 +34,8 @@ static PRINTF(3, 4) status_t refuse(struct reason *why, status_t st, const char 
 	return st;
 }
 
+/* Before the rest, which relies on counts that are within their arrays and on a
+ * command line that ends. */
 static status_t check_head(const struct boot_info *in, struct reason *why)
 {
 	if (in->magic != BOOT_INFO_MAGIC)
@@ -61,6 +64,7 @@ static status_t check_head(const struct boot_info *in, struct reason *why)
 	return refuse(why, ST_CORRUPT, "the command line has no end within %u bytes", BOOT_CMDLINE);
 }
 
+/* Lengths are compared by subtraction from the limit: a sum might wrap. */
 static status_t check_range(const struct boot_range *r, struct reason *why)
 {
 	unsigned long long base = r->base, size = r->size;
@@ -118,6 +122,7 @@ static bool is_ram(const struct boot_range *r)
 	return r->kind == BOOT_RAM || r->kind == BOOT_LOADER;
 }
 
+/* The sum can't wrap: ranges don't overlap, and all end below 2^BOOT_ADDRESS_BITS. */
 static uint64_t ram_size(const struct boot_info *in)
 {
 	uint64_t sum = 0;
@@ -239,6 +244,8 @@ static void copy_value(const char *word, size_t length, char *value, size_t size
 	value[used] = '\0';
 }
 
+/* To the end of the line: the last one counts, so that what an operator appends
+ * overrules what an image has built in. */
 bool boot_option(const char *name, char *value, size_t size)
 {
 	const char *word = boot_info.cmdline;
@@ -264,6 +271,7 @@ static bool is_known(const char *word, size_t length)
 	return false;
 }
 
+/* For information, and no refusal: user space finds its options on the same line. */
 static void report_unknown_options(void)
 {
 	const char *word = boot_info.cmdline;
@@ -288,14 +296,16 @@ static const char *path_name(uint32_t path)
 	}
 }
 
-void boot_take(const struct boot_info *in)
+void boot_take(struct boot_info *in)
 {
 	char why[WHY_MAX];
 	unsigned files;
 
 	boot_info = *in;
+	wipe(in->seed, sizeof(in->seed));
 	if (boot_info_check(&boot_info, why, sizeof(why)) != ST_OK)
 		boot_refuse("%s", why);
+	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */
 	const uint8_t *archive = arch_phys_to_virt(boot_info.archive_base);
 	if (archive_check(archive, boot_info.archive_size, &files) != ST_OK)
 		boot_refuse(

@@ -28,10 +28,11 @@ extern struct boot_info boot_info;
  * sentence that names the offending addresses. */
 MUST_CHECK status_t boot_info_check(struct boot_info *in, char *why, size_t why_size);
 
-/* Copies `in` to boot_info, checks the copy and walks the archive; refuses to
- * boot if anything is wrong. Called once, first of all, with the low 4 GiB in
+/* Copies `in` to boot_info, erases the seed in `in`, whose memory somebody else
+ * gets one day, checks the copy and walks the archive; refuses to boot if
+ * anything is wrong. Called once, first of all, with the low 4 GiB in
  * the direct map. Reports words of the command line that no one knows. */
-void boot_take(const struct boot_info *in);
+void boot_take(struct boot_info *in);
 
 /* Looks up option `name`: false if it is absent, else true with the text after
  * '=' in `value` ("" without one; cut to `size`). The last one given counts. */
@@ -40,7 +41,7 @@ bool boot_option(const char *name, char *value, size_t size);
 /* Where the port enters the core: on the boot CPU, on its boot stack, with
  * interrupts off, the early console working, and `info` filled but unchecked.
  * Never returns. */
-NORETURN void kernel_main(const struct boot_info *info);
+NORETURN void kernel_main(struct boot_info *info);
 
 /* The last step of a boot. In the kernel that ships it does nothing; a kernel
  * with tests or benchmarks linked in (test/) runs them here and powers off. */

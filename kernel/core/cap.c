@@ -27,23 +27,11 @@
 #pragma weak thread_cut
 #pragma weak timer_cut
 #pragma weak irq_cut
-#pragma weak aspace_cut
 #pragma weak dma_cut
-#pragma weak memory_cut
-#pragma weak aspace_node_claim
-#pragma weak aspace_node_unmap
-extern cap_cut_fn test_cut;
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
 	[BIND_NONE] = test_cut,
-	[BIND_THREAD_ASPACE] = thread_cut,
-	[BIND_THREAD_CSPACE] = thread_cut,
-	[BIND_THREAD_SCHED] = thread_cut,
-	[BIND_THREAD_FAULT] = thread_cut,
-	[BIND_THREAD_NOTIFICATION] = thread_cut,
-	[BIND_THREAD_BLOCK] = thread_cut,
-	[BIND_THREAD_GUEST] = thread_cut,
-	[BIND_THREAD_STATE] = thread_cut,
+	[BIND_THREAD_ASPACE... BIND_THREAD_STATE] = thread_cut,
 	[BIND_TIMER_NOTIFICATION] = timer_cut,
 	[BIND_IRQ_NOTIFICATION] = irq_cut,
 	[BIND_ASPACE_PERSONALITY] = aspace_cut,
@@ -87,6 +75,16 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why)
 	bool alive = cap_still(ref);
 	spin_unlock(&ref->object->lock);
 	return alive ? why : ST_BAD_CAP;
+}
+
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type)
+{
+	struct object *o = object_at(token_object(token));
+	struct cap_ref ref = { .object = o, .slot = slot, .token = token, .gen = gen };
+
+	if (token == 0)
+		return ST_BAD_CAP;
+	return cap_refuse(&ref, type != OBJ_ANY && o->type != type ? ST_BAD_TYPE : ST_NO_RIGHT);
 }
 
 /* ---- links; the tree is locked ---- */
@@ -683,57 +681,4 @@ void cap_unhang(struct object *o, struct cap_node *node)
 {
 	node_unlink(o, node);
 	graves_free(o, node->parent);
-}
-
-/* ---- for tests ---- */
-
-/* The next node of the whole tree, parents before children. */
-static struct cap_node *node_after(struct cap_node *n, unsigned *depth)
-{
-	if (n->child != NULL) {
-		++*depth;
-		return n->child;
-	}
-	while (n->next == NULL && n->parent != NULL) {
-		--*depth;
-		n = n->parent;
-	}
-	return n->next;
-}
-
-static bool node_ok(struct object *o, struct cap_node *n, unsigned depth) REQUIRES(o->tree)
-{
-	bool grave = flags_of(n) & CAP_GRAVE;
-
-	if ((n->prev != NULL ? n->prev->next : *first_child(o, n->parent)) != n)
-		return false;
-	if ((n->next != NULL && n->next->prev != n) || (n->child != NULL && n->child->parent != n))
-		return false;
-	if (n->kind != CAP_SLOT)
-		return n->child == NULL && depth <= CAP_DEPTH + 1;
-	uint64_t token = token_of(slot_of(n));
-	if ((token == 0) != grave || depth > CAP_DEPTH)
-		return false;
-	if (token == 0) {
-		token = badge_of(slot_of(n));
-		return n->child != NULL && token_object(token) == object_id(o);
-	}
-	return token_object(token) == object_id(o) &&
-	       (o->flags & OBJECT_DYING || token_gen(token) == o->gen);
-}
-
-bool cap_tree_ok(struct object *o)
-{
-	unsigned depth = 0;
-	unsigned caps = 0;
-	bool ok = true;
-
-	spin_lock(&o->tree);
-	for (struct cap_node *n = o->children; ok && n != NULL; n = node_after(n, &depth)) {
-		ok = node_ok(o, n, depth);
-		caps += n->kind == CAP_SLOT && token_of(slot_of(n)) != 0;
-	}
-	ok = ok && (!(o->flags & OBJECT_LIVE) || caps == o->caps);
-	spin_unlock(&o->tree);
-	return ok;
 }

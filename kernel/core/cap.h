@@ -91,8 +91,9 @@ static inline bool cap_still(const struct cap_ref *ref)
 		      atomic_load_explicit(&ref->slot->gen, memory_order_relaxed) == ref->gen);
 }
 
-/* `why`, or ST_BAD_CAP if the capability is dead. */
-status_t cap_refuse(const struct cap_ref *ref, status_t why);
+/* Why what was read from the slot is not what the caller needs: ST_BAD_CAP, ST_BAD_TYPE,
+ * ST_NO_RIGHT. */
+status_t cap_find_why(struct cap_slot *slot, uint32_t gen, uint64_t token, enum object_type type);
 
 /* Reads slot and object of `handle` in `cs` without any lock; type OBJ_ANY takes every
  * type. ST_BAD_CAP, ST_BAD_TYPE or ST_NO_RIGHT as documented for every call. */
@@ -100,26 +101,33 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 					   enum object_type type, rights_t need,
 					   struct cap_ref *out)
 {
-	struct cap_slot *slot = cspace_slot(cs, (uint32_t)handle);
+	uint32_t gen = (uint32_t)(handle >> 32);
+	struct cap_slot *slot;
 
-	if (UNLIKELY(slot == NULL))
+	if (LIKELY((uint32_t)handle < CSPACE_CHUNK))
+		slot = cspace_slot_near(cs, (uint32_t)handle);
+	else if ((slot = cspace_slot(cs, (uint32_t)handle)) == NULL)
 		return ST_BAD_CAP;
 	/* In this order: cap_still compares the generation once more, so token and
 	 * badge are those of this generation. */
-	out->gen = (uint32_t)(handle >> 32);
-	if (UNLIKELY(atomic_load_explicit(&slot->gen, memory_order_acquire) != out->gen))
+	if (UNLIKELY(atomic_load_explicit(&slot->gen, memory_order_acquire) != gen))
 		return ST_BAD_CAP;
 	uint64_t token = atomic_load_explicit(&slot->token, memory_order_acquire);
-	if (UNLIKELY(token == 0))
-		return ST_BAD_CAP;
+	struct object *o = object_at(token_object(token));
+	/* An empty slot has no rights; only who needs none has to ask. */
+	if (UNLIKELY(need & ~token_rights(token)) || (need == 0 && UNLIKELY(token == 0)) ||
+	    (type != OBJ_ANY && UNLIKELY(o->type != type))) {
+		status_t st = cap_find_why(slot, gen, token, type);
+
+		if (st == ST_OK)
+			__builtin_unreachable(); /* for the compiler: *out is not read then */
+		return st;
+	}
+	out->object = o;
 	out->slot = slot;
 	out->token = token;
 	out->badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-	out->object = object_at(token_object(token));
-	if (UNLIKELY(type != OBJ_ANY && out->object->type != type))
-		return cap_refuse(out, ST_BAD_TYPE);
-	if (UNLIKELY(need & ~token_rights(token)))
-		return cap_refuse(out, ST_NO_RIGHT);
+	out->gen = gen;
 	return ST_OK;
 }
 
@@ -138,6 +146,9 @@ MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *
 	spin_unlock(&out->object->lock);
 	return ST_BAD_CAP;
 }
+
+/* `why`, or ST_BAD_CAP if the capability is dead by now. Locks the object for that. */
+status_t cap_refuse(const struct cap_ref *ref, status_t why);
 
 /* ---- capabilities in spaces ----
  *
@@ -235,7 +246,13 @@ bool cap_evict(struct cap_slot *slot, unsigned *work);
  * anything else and its owner not freed (cap_unbind answers false). False: call again after
  * a preemption point. */
 typedef bool cap_cut_fn(struct cap_slot *binding);
-extern cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cut;
+bool thread_cut(struct cap_slot *binding);
+bool timer_cut(struct cap_slot *binding);
+bool irq_cut(struct cap_slot *binding);
+bool aspace_cut(struct cap_slot *binding);
+bool dma_cut(struct cap_slot *binding);
+bool memory_cut(struct cap_slot *binding);
+bool test_cut(struct cap_slot *binding); /* of the unit tests */
 
 /* Supplied by aspace.c. The node is in a struct mapping. aspace_node_claim, with the tree lock
  * held, takes it for the caller, who calls aspace_node_unmap next, without locks: that unmaps
@@ -244,6 +261,3 @@ extern cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cu
  * again. */
 bool aspace_node_claim(struct cap_node *node);
 bool aspace_node_unmap(struct cap_node *node);
-
-/* True when parents, siblings, depth and count of the tree agree (tests). */
-bool cap_tree_ok(struct object *o);

@@ -18,6 +18,8 @@ static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 	*b = rotate(*b ^ *c, 7);
 }
 
+/* RFC 8439, section 2.3. Nothing but additions, rotations and exclusive-ors: how
+ * long it takes says nothing about the key. */
 void chacha20_block(const uint32_t state[16], uint8_t out[CHACHA20_BLOCK])
 {
 	uint32_t x[16];
@@ -35,6 +37,7 @@ void chacha20_block(const uint32_t state[16], uint8_t out[CHACHA20_BLOCK])
 		out[i] = (uint8_t)((x[i / 4] + state[i / 4]) >> i % 4 * 8);
 }
 
+/* The nonce stays zero: no key is used for a second stream. */
 void chacha20_stream(const uint8_t key[CHACHA20_KEY], uint32_t counter, uint8_t out[CHACHA20_BLOCK])
 {
 	/* "expand 32-byte k", as little-endian words */

@@ -20,12 +20,11 @@ const struct object_ops cspace_ops = {
 
 /* ---- the table ---- */
 
-struct cap_slot *cspace_slot_far(const struct cspace *cs, uint32_t index)
+/* The chunk of slots, or NULL. */
+static struct cap_slot *chunk_at(const struct cspace *cs, uint32_t chunk)
 {
-	uint32_t chunk = index / CSPACE_CHUNK;
-
 	if (chunk == 0)
-		return &cs->first[index];
+		return cs->first;
 	if (chunk >= CHUNKS_MAX)
 		return NULL;
 	struct cap_slot ***root = __atomic_load_n(&cs->root, __ATOMIC_ACQUIRE);
@@ -35,9 +34,14 @@ struct cap_slot *cspace_slot_far(const struct cspace *cs, uint32_t index)
 		__atomic_load_n(&root[chunk / CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
 	if (directory == NULL)
 		return NULL;
-	struct cap_slot *slots =
-		__atomic_load_n(&directory[chunk % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
-	return slots == NULL ? NULL : &slots[index % CSPACE_CHUNK];
+	return __atomic_load_n(&directory[chunk % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
+}
+
+struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index)
+{
+	struct cap_slot *chunk = chunk_at(cs, index / CSPACE_CHUNK);
+
+	return chunk == NULL ? NULL : &chunk[index % CSPACE_CHUNK];
 }
 
 static void *frame_for(struct cspace *cs)
@@ -235,21 +239,4 @@ static bool cspace_close(struct object *o)
 			return false;
 	}
 	return cspace_shrink(cs);
-}
-
-bool cspace_ok(struct cspace *cs)
-{
-	uint32_t free = 0;
-	bool ok = true;
-
-	spin_lock(&cs->obj.lock);
-	for (uint32_t i = cs->free; ok && i != 0; i = cspace_slot(cs, i)->index) {
-		const struct cap_slot *slot = cspace_slot(cs, i);
-
-		ok = slot->token == 0 && slot->gen != 0 && i < cs->slots;
-		free++;
-	}
-	ok = ok && cs->slots == 1 + free + cs->used + cs->retired;
-	spin_unlock(&cs->obj.lock);
-	return ok;
 }

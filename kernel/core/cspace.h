@@ -80,15 +80,15 @@ extern const struct object_ops cspace_ops;
 /* An empty space charged to `q`, with its first chunk. ST_NO_MEMORY. */
 status_t cspace_create(struct quota *q, struct cspace **out) MUST_CHECK;
 
-/* The slot of `index` beyond the first chunk, or NULL beyond the table. */
-struct cap_slot *cspace_slot_far(const struct cspace *cs, uint32_t index);
-
-static inline struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index)
+/* The slot of `index` in the first chunk. */
+static inline struct cap_slot *cspace_slot_near(const struct cspace *cs, uint32_t index)
 {
-	if (LIKELY(index < CSPACE_CHUNK)) /* masked: a CPU may run ahead of the comparison */
-		return &cs->first[index & (CSPACE_CHUNK - 1)];
-	return cspace_slot_far(cs, index);
+	OPAQUE(index); /* the mask stays: a CPU may run ahead of the comparison before it */
+	return &cs->first[index % CSPACE_CHUNK];
 }
+
+/* The slot of `index`, or NULL beyond the table. */
+struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index);
 
 /* Takes `count` empty slots, all or none. Each is filled before its tree lock, which
  * the caller holds, is let go. ST_NO_MEMORY, ST_NO_SLOTS; ST_BAD_CAP: the space died. */
@@ -96,6 +96,3 @@ status_t cspace_take(struct cspace *cs, unsigned count, struct cap_slot *out[]) 
 
 /* Takes back a slot that was cleared. */
 void cspace_put(struct cspace *cs, struct cap_slot *slot);
-
-/* True when free list, counts and slots agree (tests). */
-bool cspace_ok(struct cspace *cs);

@@ -1,334 +1,375 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/endpoint.h>
 #include <core/assert.h>
-#include <core/cpu.h>
-#include <core/cspace.h>
+#include <core/message.h>
 #include <core/notification.h>
+#include <core/quota.h>
 #include <core/sched.h>
 
 #define CLOSE_BATCH 32
 
-bool endpoint_ok(const struct endpoint *ep)
+/* ---- the queues; the endpoint is locked ---- */
+
+static struct thread *caller_at(struct tree_node *n)
 {
-	return ep->callers.root == NULL || ep->servers.head == NULL;
-}
-
-/* --- the queues; the endpoint is locked --- */
-
-static struct thread *first_caller(const struct endpoint *ep)
-{
-	struct tree_node *n = tree_first(&ep->callers);
-
 	return n == NULL ? NULL : container_of(n, struct thread, queued);
 }
 
-static void caller_enqueue(struct endpoint *ep, struct thread *t)
+static struct thread *first_caller(const struct endpoint *ep)
 {
-	tree_insert(&ep->callers, &t->queued, SCHED_PRIORITIES - sched_priority(t->sched));
-	/* The server that all wait for must not be held up by what this caller
-	 * outranks. */
-	struct thread *server = ep->holder;
-	if (server != NULL && sched_priority(server->sched) < sched_priority(t->sched))
-		sched_change(server, t->sched);
+	return caller_at(tree_first(&ep->callers));
 }
 
-static void caller_dequeue(struct endpoint *ep, struct thread *t)
+static struct thread *helper_of(const struct thread *t)
+{
+	return atomic_load_explicit(&t->helper, memory_order_relaxed);
+}
+
+static void set_helper(struct thread *server, struct thread *helper)
+{
+	atomic_store_explicit(&server->helper, helper, memory_order_release);
+}
+
+/* What `server` would run on without a helper. */
+static unsigned own_priority(const struct thread *server)
+{
+	const struct thread *caller =
+		atomic_load_explicit(&server->reply.caller, memory_order_acquire);
+
+	return caller != NULL ? thread_priority(caller) : sched_priority(server->home);
+}
+
+/* Lets the first caller help the holder if he is more urgent than who does so now. */
+static void choose_helper(struct endpoint *ep) REQUIRES(ep->obj.lock)
+{
+	struct thread *first = first_caller(ep);
+	struct thread *server = ep->holder;
+
+	if (server == NULL)
+		return;
+	if (first != NULL && thread_priority(first) <= own_priority(server))
+		first = NULL;
+	set_helper(server, first);
+}
+
+/* `server` (or nobody) is the holder from now on. The one before was not waited for, or
+ * waits for nobody any more. Gives him if he had a helper. */
+static struct thread *set_holder(struct endpoint *ep, struct thread *server) REQUIRES(ep->obj.lock)
+{
+	struct thread *old = ep->holder;
+	bool had_helper = false;
+
+	if (old == server)
+		return NULL;
+	if (old != NULL) {
+		had_helper = helper_of(old) != NULL;
+		set_helper(old, NULL);
+		atomic_store_explicit(&old->serving, NULL, memory_order_relaxed);
+	}
+	ep->holder = server;
+	if (server != NULL)
+		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
+	return had_helper ? old : NULL;
+}
+
+static void caller_insert(struct endpoint *ep, struct thread *t) REQUIRES(ep->obj.lock)
+{
+	uint64_t key = SCHED_PRIORITIES - 1 - thread_priority(t);
+
+	tree_insert(&ep->callers, &t->queued, key, key);
+}
+
+struct thread *endpoint_resort(struct endpoint *ep, struct thread *t)
 {
 	tree_remove(&ep->callers, &t->queued);
-	t->state = THREAD_MOVING;
+	caller_insert(ep, t);
+	choose_helper(ep);
+	return ep->holder;
 }
 
-static struct thread *server_dequeue(struct endpoint *ep)
+struct thread *endpoint_forget_caller(struct endpoint *ep, struct thread *t)
 {
-	struct thread *t = ep->servers.head;
+	struct thread *server = ep->holder;
 
-	thread_queue_remove(&ep->servers, t);
-	t->state = THREAD_MOVING;
-	return t;
+	tree_remove(&ep->callers, &t->queued);
+	thread_put(t, THREAD_MOVING, NULL);
+	if (server == NULL || helper_of(server) != t)
+		return NULL;
+	choose_helper(ep);
+	return server;
 }
 
-/* --- carrying a message --- */
-
-/* Checks what can be checked without the other side. */
-static status_t message_check(const struct thread *from, uint64_t info)
+static void server_push(struct endpoint *ep, struct thread *t) REQUIRES(ep->obj.lock)
 {
-	if (MSG_LEN(info) > MSG_BYTES || MSG_NCAPS(info) > MSG_CAPS)
-		return ST_BAD_ARG;
-	if ((MSG_LEN(info) | MSG_NCAPS(info)) != 0 && from->block == NULL)
-		return ST_BAD_STATE;
-	return ST_OK;
+	t->prev = NULL;
+	t->next = ep->servers;
+	if (t->next != NULL)
+		t->next->prev = t;
+	ep->servers = t;
 }
 
-/* Moves the capabilities of the message, all or none. Both threads are the caller's
- * (running or THREAD_MOVING), no lock is held. */
-static status_t message_caps(struct thread *from, struct thread *to, uint64_t info)
+void endpoint_forget_server(struct endpoint *ep, struct thread *t)
 {
-	struct msg_cap cap[MSG_CAPS];
-	unsigned n = MSG_NCAPS(info);
-
-	if (n == 0)
-		return ST_OK;
-	if (to->block == NULL || to->cspace == NULL || from->cspace == NULL)
-		return ST_BAD_STATE;
-	for (unsigned i = 0; i < n; i++)
-		cap[i] = from->block->cap[i]; /* copied once, then looked at */
-	status_t st = cap_transfer(to->cspace, from->cspace, cap, n);
-	if (st != ST_OK)
-		return st;
-	for (unsigned i = 0; i < n; i++)
-		to->block->cap[i] = cap[i];
-	return ST_OK;
+	*(t->prev == NULL ? &ep->servers : &t->prev->next) = t->next;
+	if (t->next != NULL)
+		t->next->prev = t->prev;
+	t->next = t->prev = NULL;
+	thread_put(t, THREAD_MOVING, NULL);
 }
 
-/* Copies the payload in whole words; a receiver without block gets none. */
-static uint64_t message_copy(const struct thread *from, struct thread *to, uint64_t info)
+bool endpoint_ok(struct endpoint *ep)
 {
-	unsigned words = (MSG_LEN(info) + 7) / 8;
-
-	if (words == 0)
-		return info;
-	if (to->block == NULL)
-		return info & ~0xffffull;
-	for (unsigned i = 0; i < words; i++)
-		to->block->word[i] = from->block->word[i];
-	return info;
+	for (struct tree_node *n = tree_first(&ep->callers); n != NULL; n = tree_next(n)) {
+		if (caller_at(n)->place != ((uintptr_t)&ep->obj | THREAD_CALLING))
+			return false;
+	}
+	for (const struct thread *t = ep->servers; t != NULL; t = t->next) {
+		if (t->place != ((uintptr_t)&ep->obj | THREAD_RECEIVING) || t->helper != NULL ||
+		    (t->next != NULL && t->next->prev != t))
+			return false;
+	}
+	const struct thread *holder = ep->holder;
+	if (holder != NULL && (holder->serving != ep ||
+			       (holder->helper != NULL && holder->helper != first_caller(ep))))
+		return false;
+	return tree_ok(&ep->callers) && (first_caller(ep) == NULL || ep->servers == NULL);
 }
 
-/* From here on `server` holds the call of `caller`, which runs or is THREAD_MOVING. The
- * order of the stores lets thread_cancel_wait find a whole slot behind `wait`. */
-static void reply_hold(struct reply_slot *slot, struct thread *caller)
-{
-	slot->caller = caller;
-	slot->number = ++arch_this_cpu()->calls << 8 | arch_this_cpu()->id;
-	caller->waits_at = slot;
-	caller->state = THREAD_REPLY;
-	atomic_store_explicit(&caller->wait, slot->holder, memory_order_release);
-}
+/* ---- call ---- */
 
-/* The caller is THREAD_MOVING (or runs), `server` as well; hands the message over. On failure
- * neither has changed. */
+/* `caller` and `server` run here or are THREAD_MOVING: the message goes over, and the server
+ * holds the call. On failure nothing has changed. */
 static status_t deliver(struct thread *caller, struct thread *server)
 {
 	status_t st = message_caps(caller, server, caller->call_info);
+
 	if (st != ST_OK)
 		return st;
 	uint64_t info = message_copy(caller, server, caller->call_info);
-	struct sched *lent = caller->sched;
 	uint64_t badge = caller->call_badge;
-
-	reply_hold(&server->reply, caller);
-	server->sched = lent;
+	reply_hold(server, caller);
 	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
 	return ST_OK;
 }
 
-/* --- call --- */
+/* `server` did not get the call for which it was made the holder. */
+static void unhold(struct endpoint *ep, const struct thread *server)
+{
+	spin_lock(&ep->obj.lock);
+	if (ep->holder == server)
+		(void)set_holder(ep, NULL);
+	spin_unlock(&ep->obj.lock);
+}
 
 /* A server waits: the message goes over now. */
-static status_t call_server(struct endpoint *ep, struct thread *self, uint64_t deadline)
+static status_t call_server(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock)
 {
-	struct thread *server = server_dequeue(ep);
+	struct thread *server = ep->servers;
 
-	ep->holder = server;
-	server->serving = ep;
+	endpoint_forget_server(ep, server);
+	struct thread *poorer = set_holder(ep, server);
 	spin_unlock(&ep->obj.lock);
 
+	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
 		/* The server learns that a message did not fit into its space. */
+		thread_wait_not(self);
+		unhold(ep, server);
 		thread_complete(server, &(struct thread_result){ .status = st });
-		return st;
+	} else {
+		thread_clear_deadline(server);
+		thread_run(server);
 	}
-	if (deadline != TIMER_NEVER)
-		thread_set_deadline(self, deadline);
-	thread_run(server);
-	return ST_BLOCKED;
+	if (poorer != NULL)
+		sched_refresh(poorer);
+	return st == ST_OK ? ST_BLOCKED : st;
 }
 
 status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct message *m)
 {
 	status_t st = message_check(self, m->info);
 
+	if (st == ST_OK && ep->servers == NULL && deadline_passed(m->deadline))
+		st = ST_DEADLINE;
 	if (st != ST_OK) {
 		spin_unlock(&ep->obj.lock);
 		return st;
 	}
 	self->call_info = m->info;
 	self->call_badge = m->badge;
-	if (ep->servers.head != NULL)
-		return call_server(ep, self, m->deadline);
-	if (m->deadline <= time_now()) {
-		spin_unlock(&ep->obj.lock);
-		return ST_DEADLINE;
-	}
-	caller_enqueue(ep, self);
-	thread_block(self, THREAD_CALLING, &ep->obj, m->deadline);
+	if (ep->servers != NULL)
+		return call_server(ep, self, m);
+
+	thread_wait(self, THREAD_CALLING, &ep->obj, m->deadline);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	caller_insert(ep, self);
+	choose_helper(ep);
+	struct thread *helped = ep->holder;
+	if (helped != NULL && helper_of(helped) != self)
+		helped = NULL;
 	spin_unlock(&ep->obj.lock);
+	if (helped != NULL)
+		sched_refresh(helped);
 	return ST_BLOCKED;
 }
 
-/* --- receive --- */
+/* ---- receive ---- */
 
-/* Takes the first caller whose message can be delivered; ST_WOULD_BLOCK when there is none. A
- * caller whose capabilities do not fit is told so and the next is tried. */
+void endpoint_help(struct thread *server)
+{
+	struct endpoint *ep = atomic_load_explicit(&server->serving, memory_order_relaxed);
+
+	if (ep == NULL)
+		return;
+	spin_lock(&ep->obj.lock);
+	if (ep->holder == server)
+		choose_helper(ep);
+	spin_unlock(&ep->obj.lock);
+}
+
+void endpoint_come_back(struct thread *self)
+{
+	struct endpoint *ep = atomic_load_explicit(&self->serving, memory_order_relaxed);
+
+	reply_abandon(&self->obj);
+	atomic_store_explicit(&self->debtor, 0, memory_order_relaxed);
+	if (ep == NULL)
+		return;
+	spin_lock(&ep->obj.lock);
+	if (ep->holder == self)
+		(void)set_holder(ep, NULL);
+	spin_unlock(&ep->obj.lock);
+}
+
+/* Takes the first caller. */
 static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(ep->obj.lock)
 {
 	struct thread *caller = first_caller(ep);
+	struct thread *helped = endpoint_forget_caller(ep, caller);
+	struct thread *poorer = set_holder(ep, self);
 
-	caller_dequeue(ep, caller);
-	ep->holder = self;
-	self->serving = ep;
-	/* Those who stay behind may be more urgent than the one who is served. */
-	struct thread *next = first_caller(ep);
-	struct sched *lend = caller->sched;
-	if (next != NULL && sched_priority(next->sched) > sched_priority(lend))
-		lend = next->sched;
 	spin_unlock(&ep->obj.lock);
-
 	status_t st = deliver(caller, self);
 	if (st != ST_OK) {
+		unhold(ep, self);
 		thread_complete(caller, &(struct thread_result){ .status = st });
-		return st;
+	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
+		(void)thread_cancel_wait(caller, ST_DEADLINE);
 	}
-	self->sched = lend;
-	arch_this_cpu()->resched = true;
-	return ST_OK;
+	if (helped != NULL)
+		sched_refresh(helped);
+	if (poorer != NULL && poorer != helped)
+		sched_refresh(poorer);
+	/* From now on it runs on the sched of the caller. */
+	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	return st;
+}
+
+/* Bits of the bound notification, unless there were some the last time and callers wait. */
+static bool take_bits(struct endpoint *ep, struct thread *self)
+{
+	uint64_t bits = 0;
+
+	if (!self->took_bits || first_caller(ep) == NULL)
+		bits = notification_take_bound(self);
+	self->took_bits = bits != 0;
+	if (bits != 0)
+		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	return bits != 0;
 }
 
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
 {
-	reply_abandon(&self->reply);
-	if (ep->holder == self)
-		ep->holder = NULL;
-	if (first_caller(ep) != NULL)
-		return take_caller(ep, self);
-	if (deadline <= time_now()) {
-		spin_unlock(&ep->obj.lock);
-		return ST_DEADLINE;
-	}
-	thread_queue_push(&ep->servers, self);
-	thread_block(self, THREAD_RECEIVING, &ep->obj, deadline);
-	/* Signals set bits before they look who waits; we wait before we look at the bits: one
-	 * of the two sees the other. */
-	atomic_thread_fence(memory_order_seq_cst);
-	uint64_t bits = notification_take_bound(self);
-	if (bits != 0) {
-		thread_queue_remove(&ep->servers, self);
-		thread_unblock(self);
-		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	status_t st = ST_BLOCKED;
+
+	if (take_bits(ep, self)) {
 		spin_unlock(&ep->obj.lock);
 		return ST_OK;
 	}
-	self->sched = self->home;
+	if (first_caller(ep) != NULL)
+		return take_caller(ep, self);
+	if (deadline_passed(deadline)) {
+		spin_unlock(&ep->obj.lock);
+		return ST_DEADLINE;
+	}
+	server_push(ep, self);
+	thread_wait(self, THREAD_RECEIVING, &ep->obj, deadline);
+	/* Signals set bits before they look who waits; we wait before we look at the bits:
+	 * one of the two sees the other. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (UNLIKELY(take_bits(ep, self))) {
+		endpoint_forget_server(ep, self);
+		thread_wait_not(self);
+		st = ST_OK;
+	}
 	spin_unlock(&ep->obj.lock);
-	return ST_BLOCKED;
+	return st;
 }
 
-/* --- answer --- */
+/* ---- answer ---- */
 
-status_t reply_answer(struct reply_slot *slot, struct thread *self, uint64_t info,
-                      uint64_t number, struct thread **to_run)
+status_t endpoint_reply(struct thread *self, uint64_t info)
 {
-	status_t st = message_check(self, info);
+	struct thread *caller;
+	struct answer a = { .info = info };
+	status_t st = reply_answer(&self->obj, self, &a, &caller);
+
 	if (st != ST_OK)
 		return st;
-
-	spin_lock(&slot->holder->lock);
-	struct thread *caller = slot->caller;
-	if (caller == NULL || (number != 0 && slot->number != number)) {
-		spin_unlock(&slot->holder->lock);
-		return ST_PEER_GONE;
-	}
-	slot->caller = NULL;
-	caller->state = THREAD_MOVING;
-	spin_unlock(&slot->holder->lock);
-
-	st = message_caps(self, caller, info);
-	if (st != ST_OK) {
-		spin_lock(&slot->holder->lock);
-		bool alive = slot->holder->flags & OBJECT_LIVE;
-		if (alive) {
-			slot->caller = caller;
-			caller->state = THREAD_REPLY;
-		}
-		spin_unlock(&slot->holder->lock);
-		if (!alive)
-			thread_complete(caller,
-			                &(struct thread_result){ .status = ST_PEER_GONE });
-		return st;
-	}
-	info = message_copy(self, caller, info);
-	arch_thread_result(&caller->arch, ST_OK, info, 0, 0);
-	*to_run = caller;
+	thread_settle(caller);
+	endpoint_lent_back(self);
 	return ST_OK;
 }
 
-void reply_abandon(struct reply_slot *slot)
+void endpoint_lent_back(struct thread *self)
 {
-	spin_lock(&slot->holder->lock);
-	struct thread *caller = slot->caller;
-	slot->caller = NULL;
-	if (caller != NULL)
-		caller->state = THREAD_MOVING;
-	spin_unlock(&slot->holder->lock);
-	if (caller != NULL)
-		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
+	endpoint_help(self);
+	/* From now on it runs on its own sched, or that of who waits for it. */
+	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
 }
 
-/* --- leaving --- */
+/* ---- the object ---- */
 
-/* The server went on with the sched of a caller that is gone: it falls back to that of the
- * caller whose call it holds, or to its own. */
-static void unlend(struct thread *server, const struct sched *lent)
+status_t endpoint_create(struct quota *q, struct endpoint **out)
 {
-	if (server == NULL || server->sched != lent)
-		return;
-	struct thread *caller = server->reply.caller;
-	struct sched *s = caller != NULL && caller->sched != lent ? caller->sched : server->home;
-	if (s != lent)
-		sched_change(server, s);
+	struct object *o = object_create(q, OBJ_ENDPOINT);
+
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	*out = container_of(o, struct endpoint, obj);
+	return ST_OK;
 }
 
-void endpoint_forget_caller(struct endpoint *ep, struct thread *t)
-{
-	caller_dequeue(ep, t);
-	unlend(ep->holder, t->sched);
-}
-
-void endpoint_forget_server(struct endpoint *ep, struct thread *t)
-{
-	thread_queue_remove(&ep->servers, t);
-	t->state = THREAD_MOVING;
-}
-
-void reply_forget(struct reply_slot *slot, struct thread *t)
-{
-	slot->caller = NULL;
-	t->state = THREAD_MOVING;
-	if (slot->holder->type != OBJ_THREAD)
-		return;
-	struct thread *server = container_of(slot->holder, struct thread, obj);
-	if (server->sched == t->sched && server->sched != server->home)
-		sched_change(server, server->home);
-}
-
-bool endpoint_close(struct object *o)
+static bool endpoint_close(struct object *o)
 {
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 
 	for (unsigned i = 0; i < CLOSE_BATCH; i++) {
 		spin_lock(&ep->obj.lock);
+		struct thread *poorer = set_holder(ep, NULL);
 		struct thread *t = first_caller(ep);
-		if (t != NULL)
-			endpoint_forget_caller(ep, t);
-		else if (ep->servers.head != NULL)
-			t = server_dequeue(ep);
-		ep->holder = t == NULL ? NULL : ep->holder;
+		if (t != NULL) {
+			(void)endpoint_forget_caller(ep, t);
+		} else if (ep->servers != NULL) {
+			t = ep->servers;
+			endpoint_forget_server(ep, t);
+		}
 		spin_unlock(&ep->obj.lock);
+		if (t != NULL)
+			thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
+		if (poorer != NULL)
+			sched_refresh(poorer);
 		if (t == NULL)
 			return true;
-		thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
 	}
 	return false;
 }
+
+const struct object_ops endpoint_ops = {
+	.name = "endpoint",
+	.size = ALIGN_UP(sizeof(struct endpoint), OBJECT_GRANULE),
+	.rank = LOCK_IPC,
+	.close = endpoint_close,
+};

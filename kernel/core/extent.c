@@ -2,6 +2,8 @@
 #include <core/extent.h>
 #include <core/assert.h>
 
+/* A list begins with at most BOOT_RANGES extents, and a cut adds one at most. There
+ * are a few cuts, for which EXTENTS_MAX has room; more are a mistake of ours. */
 static void insert(struct extent_list *l, uint32_t at, struct extent e)
 {
 	ASSERT(l->count < EXTENTS_MAX);
@@ -48,6 +50,8 @@ void extent_cut(struct extent_list *l, uint64_t base, uint64_t end)
 	}
 }
 
+/* From above, because low memory is scarce and some need just that: old devices,
+ * and the page in which other CPUs start. */
 bool extent_take(struct extent_list *l, uint64_t count, uint64_t limit, uint64_t *out)
 {
 	for (uint32_t i = l->count; i-- > 0;) {
@@ -63,7 +67,8 @@ bool extent_take(struct extent_list *l, uint64_t count, uint64_t limit, uint64_t
 	return false;
 }
 
-/* The first extent that ends above `n`, or `count`. */
+/* The first extent that ends above `n`, or `count`. By halves, as the frame table
+ * asks about each frame at the edge of RAM. */
 static uint32_t find(const struct extent_list *l, uint64_t n)
 {
 	uint32_t low = 0;
@@ -93,6 +98,7 @@ uint64_t extent_overlap(const struct extent_list *l, uint64_t base, uint64_t end
 	return sum;
 }
 
+/* In place: what is written never overtakes what is read. */
 void extent_scale_down(struct extent_list *l, uint64_t unit)
 {
 	uint32_t kept = 0;

@@ -4,6 +4,8 @@
 /* Wider fields are cut to this, so that no arithmetic on widths overflows. */
 #define FIELD_MAX 4096
 
+/* Where the text goes. `used` counts on behind the end of the buffer, so that the
+ * caller learns the length it would have taken. */
 struct out {
 	char *buf;
 	size_t size, used;
@@ -132,7 +134,8 @@ static int64_t take_signed(const struct spec *s, va_list *args)
 	return s->longs > 0 ? va_arg(*args, int64_t) : va_arg(*args, int);
 }
 
-/* False if there is no such conversion. */
+/* False if there is no such conversion. A negative number is made positive as an
+ * unsigned one: the least of all has no positive counterpart. */
 static bool put_conversion(struct out *o, const struct spec *s, char conversion, va_list *args)
 {
 	uint64_t u;
@@ -174,6 +177,8 @@ size_t format_v(char *buf, size_t size, const char *fmt, va_list args)
 	struct out o = { buf, size, 0 };
 	va_list rest;
 
+	/* A parameter of type va_list may be an array and so a pointer in disguise;
+	 * only a variable of the type can be handed on by address. */
 	va_copy(rest, args);
 	while (*fmt != '\0') {
 		struct spec s;

@@ -35,6 +35,8 @@ static struct zone zones[FRAME_ZONES] = {
 	[FRAME_HIGH] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
 };
 
+/* Where an allocation looks first. FRAME_ANY begins high only on a machine that has
+ * high frames, so that others do not look at an empty zone each time. */
 static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
 static bool region_mapped[REGIONS];
 static uint64_t frames_total;
@@ -137,7 +139,10 @@ static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
 	return n;
 }
 
-/* Frees a block whose head is FRAME_TAIL by now, with every free buddy. */
+/* Frees a block whose head is FRAME_TAIL by now, with every free buddy. Whatever
+ * the buddy is, its entry can be read, as it lies in the same region, and says
+ * FRAME_FREE only if it heads a free block. A frame in a CPU's cache does not, so
+ * caches are never merged under their owner's hands. */
 static void buddy_put(struct zone *z, uint32_t n, unsigned order) REQUIRES(z->lock)
 {
 	count_free(z, 1ull << order);
@@ -187,7 +192,8 @@ static bool cache_refill(struct frame_cache *cache, struct zone *z)
 	return count > 0;
 }
 
-/* Gives back the `batch` frames that have been in the cache longest. */
+/* Gives back the `batch` frames that have been in the cache longest. Those that
+ * were freed last stay: their contents are likely to be in the processor's cache. */
 static void cache_give_back(struct frame_cache *cache, struct zone *z, uint32_t batch)
 {
 	uint32_t left = cache_count(cache) - batch;
@@ -329,6 +335,8 @@ void frame_free(paddr_t pa, unsigned order)
 	struct frame *f = frame_of(pa);
 	uint64_t n = pa >> FRAME_SHIFT;
 
+	/* Without a lock: the frame is the caller's, so nobody else changes its
+	 * state, unless there is just the mistake that this looks for. */
 	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || state_of(f) != FRAME_USED ||
 		     f->order != order))
 		refuse_free(pa, order);
@@ -349,9 +357,19 @@ void frame_zero(paddr_t pa, unsigned order)
 	__builtin_memset(arch_phys_to_virt(pa), 0, FRAME_SIZE << order);
 }
 
+static struct {
+	bool known;                /* the lists are filled */
+	struct extent_list ram;     /* all RAM, loader's included */
+	struct extent_list free;    /* what nothing occupies */
+	struct extent_list loader;  /* what frame_free_loader will free, */
+	struct extent_list archive; /* and this: the frames that it has for itself */
+} boot;
+
 void frame_stats(struct frame_stats *out)
 {
 	*out = (struct frame_stats){ .total = frames_total };
+	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) +
+		      extent_overlap(&boot.archive, 0, FRAMES_MAX);
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
 		struct zone *z = &zones[zone];
 
@@ -367,13 +385,6 @@ void frame_stats(struct frame_stats *out)
 }
 
 /* ---- boot: from the memory map to the table and the lists ---- */
-
-static struct {
-	bool known;                /* the lists are filled */
-	struct extent_list ram;    /* all RAM, loader's included */
-	struct extent_list free;   /* what nothing occupies */
-	struct extent_list loader; /* what frame_free_loader will free */
-} boot;
 
 static uint64_t round_to_frame(uint64_t bytes)
 {
@@ -404,6 +415,7 @@ static void cut_occupied(struct extent_list *l)
 			   round_to_frame(b->archive_base + b->archive_size));
 }
 
+/* At the first need, which is a page table before frame_init. */
 static void read_map(void)
 {
 	if (boot.known)
@@ -413,6 +425,10 @@ static void read_map(void)
 	collect(&boot.loader, BOOT_LOADER, BOOT_LOADER);
 	cut_occupied(&boot.free);
 	cut_occupied(&boot.loader);
+	extent_append(&boot.archive, boot_info.archive_base,
+		      boot_info.archive_base + boot_info.archive_size);
+	extent_scale_down(&boot.archive, FRAME_SIZE);
+	extent_cut(&boot.archive, 0, 1);
 	boot.known = true;
 }
 
@@ -454,7 +470,9 @@ static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned acce
 		boot_refuse("too little memory to map the frame table");
 }
 
-/* The entries of chunks with RAM in them, as zeros: FRAME_TAIL. */
+/* The entries of chunks with RAM in them, as zeros: FRAME_TAIL. Memory comes in as
+ * long runs as there are, halved when none is long enough: few calls, and no demand
+ * on how free memory lies. */
 static void map_chunks(uint64_t chunk, uint64_t end)
 {
 	uint64_t count = end - chunk;
@@ -595,12 +613,18 @@ void frame_init(void)
 		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
+static void free_taken(struct extent_list *l)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		set_states(l->at[i].base, l->at[i].end, FRAME_TAIL);
+	free_extents(l);
+	l->count = 0;
+}
+
 void frame_free_loader(void)
 {
-	for (uint32_t i = 0; i < boot.loader.count; i++)
-		set_states(boot.loader.at[i].base, boot.loader.at[i].end, FRAME_TAIL);
-	free_extents(&boot.loader);
-	boot.loader.count = 0;
+	free_taken(&boot.loader);
+	free_taken(&boot.archive);
 }
 
 /* ---- frame_ok ---- */

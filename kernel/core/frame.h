@@ -76,7 +76,7 @@ static inline struct frame *frame_of(paddr_t pa)
 bool frame_exists(paddr_t pa);
 
 /* Builds the table and frees all RAM of boot_info that nothing occupies.
- * BOOT_LOADER ranges stay taken until frame_free_loader. frame_alloc_boot
+ * BOOT_LOADER ranges and the archive stay taken until frame_free_loader. frame_alloc_boot
  * (arch.h) serves until this returns, and frame_alloc from then on. */
 void frame_init(void);
 void frame_free_loader(void);
@@ -102,6 +102,7 @@ void frame_cache_drain(void);
 struct frame_stats {
 	uint64_t total;   /* frames of RAM */
 	uint64_t free;    /* free or cached */
+	uint64_t loader;  /* what frame_free_loader will add to these */
 	uint64_t largest; /* order of the largest free block, 0 also when none is free */
 };
 void frame_stats(struct frame_stats *out);

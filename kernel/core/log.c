@@ -98,6 +98,7 @@ void log_raw(const char *fmt, ...)
 	va_start(args, fmt);
 	size_t used = format_v(line, sizeof(line), fmt, args);
 	va_end(args);
+	/* Only the time of a line has to be taken in order; there is none here. */
 	bool locked = enter();
 	emit(line, used);
 	leave(locked);
@@ -146,6 +147,8 @@ size_t log_read(uint64_t *pos, char *buf, size_t size)
 	return used;
 }
 
+/* For good: who held the lock was stopped, or is what failed, and will not give it
+ * back. */
 void log_break_lock(void)
 {
 	atomic_store(&lock_broken, true);

@@ -6,6 +6,8 @@
 #include <core/memory.h>
 #include <core/quota.h>
 #include <core/random.h>
+#include <core/root.h>
+#include <core/sched.h>
 #include <core/timer.h>
 #include <core/version.h>
 
@@ -24,7 +26,10 @@ static void log_idle(void)
 		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
 }
 
-void kernel_main(const struct boot_info *info)
+/* Each line needs those before it; docs/book/invariants.md has the chain. From
+ * arch_stack_guard_init on nothing below may return, this function least of all:
+ * the canaries on the stack are the old one. */
+void kernel_main(struct boot_info *info)
 {
 	log_raw("Hello from ThemeliOS %s (%s)", VERSION, VERSION_COMMIT);
 	boot_take(info);
@@ -36,13 +41,22 @@ void kernel_main(const struct boot_info *info)
 	arch_stack_guard_init();
 	arch_interrupts_init();
 	timer_cpu_init();
+	run_queue_init();
 	cpu_set_online(&cpu_boot);
 	arch_cpus_start();
+	memory_init();
+	quota_init();
+	sched_init(quota_root);
+	bool root = root_start();
 	frame_free_loader();
 	quota_init();
 	memory_init();
 	log_idle();
 	kernel_test_main();
+	if (root) {
+		root_run();
+		arch_run_threads();
+	}
 	log_info("power", "off: the boot archive holds no root program");
 	arch_power_off(false);
 }

@@ -438,6 +438,12 @@ static uint64_t block_ahead(const struct memory *m, uint64_t page)
 
 /* ---- faults ---- */
 
+/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa)
+{
+	return !frame_exists(pa) && !arch_device_is_taken(pa);
+}
+
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
@@ -453,7 +459,7 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
 			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (frame_exists((first + i) * FRAME_SIZE))
+			if (!is_device((first + i) * FRAME_SIZE))
 				return level;
 		}
 		level = next;
@@ -467,7 +473,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 	out->level = largest_level(m, page);
 	if (m->kind == MEMORY_DEVICE) {
 		out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-		return frame_exists(out->pa) ? ST_BAD_ADDRESS : ST_OK;
+		return is_device(out->pa) ? ST_OK : ST_BAD_ADDRESS;
 	}
 	out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
 	return m->zeroed < block_ahead(m, page) ? ST_WOULD_BLOCK : ST_OK;

@@ -7,24 +7,11 @@
 #include <core/slab.h>
 
 /* What no module supplies is NULL here. */
-extern const struct object_ops test_ops, memory_ops, aspace_ops, thread_ops, endpoint_ops,
-	reply_ops, notification_ops, irq_ops, timer_ops, sched_ops, dma_ops, ioport_ops, node_ops,
-	mapping_ops, sched_part_ops;
-#pragma weak test_ops
-#pragma weak memory_ops
-#pragma weak aspace_ops
-#pragma weak thread_ops
-#pragma weak endpoint_ops
-#pragma weak reply_ops
-#pragma weak notification_ops
-#pragma weak irq_ops
-#pragma weak timer_ops
-#pragma weak sched_ops
-#pragma weak dma_ops
-#pragma weak ioport_ops
-#pragma weak node_ops
-#pragma weak mapping_ops
-#pragma weak sched_part_ops
+#define OPTIONAL __attribute__((weak))
+extern const struct object_ops test_ops OPTIONAL, memory_ops OPTIONAL, aspace_ops OPTIONAL,
+	thread_ops OPTIONAL, endpoint_ops OPTIONAL, reply_ops OPTIONAL, notification_ops OPTIONAL,
+	irq_ops OPTIONAL, timer_ops OPTIONAL, sched_ops OPTIONAL, dma_ops OPTIONAL,
+	ioport_ops OPTIONAL, node_ops OPTIONAL, mapping_ops OPTIONAL, sched_part_ops OPTIONAL;
 
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,

@@ -105,8 +105,8 @@ void object_discard(struct object *o);
 void object_free(struct object *o);
 
 /* Kills `o` at once: from now on nobody finds it. Gives a ticket for what is left to
- * do, or 0 if it is not live, or is the root quota. The memory of `o` may be gone as soon as the caller has
- * left the kernel, so only the ticket can be kept. */
+ * do, or 0 if it is not live, or is the root quota. The memory of `o` may be gone as soon as the
+ * caller has left the kernel, so only the ticket can be kept. */
 uint64_t object_kill(struct object *o);
 uint64_t object_kill_locked(struct object *o) REQUIRES(o->tree);
 

@@ -43,13 +43,19 @@ NORETURN PRINTF(3, 0) static void die(void (*report)(const void *), const void *
 				      const char *fmt, va_list args)
 {
 	char again[LOG_LINE_MAX];
+	bool alone;
 
 	switch (enter()) {
 	case 0:
 		format_v(reason, sizeof(reason), fmt, args);
-		arch_cpus_stop();
+		/* First of all, so that the report is not mixed with what others
+		 * still write, and nobody who lives on waits for the lock that is
+		 * broken next. */
+		alone = arch_cpus_stop();
 		log_break_lock();
 		log_error("panic", "%s", reason);
+		if (!alone)
+			log_warn("panic", "some CPUs do not stop");
 		if (report != NULL)
 			report(context);
 		arch_backtrace(print_caller, BACKTRACE_MAX);

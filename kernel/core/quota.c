@@ -145,7 +145,7 @@ void quota_init(void)
 	frame_stats(&stats);
 
 	struct quota *q = container_of(o, struct quota, obj);
-	q->limit = stats.free * FRAME_SIZE;
+	q->limit = (stats.free + stats.loader) * FRAME_SIZE;
 	q->reservation = q->keep = q->drawn = q->limit;
 	quota_init_caches(q);
 	o->flags = OBJECT_NEW;
@@ -345,38 +345,4 @@ static bool quota_close(struct object *o)
 	quota_unpromise(q->parent, q->reservation);
 	quota_refund(q->parent, q->drawn);
 	return true;
-}
-
-/* ---- for tests ---- */
-
-struct books {
-	const struct quota *parent;
-	uint64_t used, promised;
-	bool ok;
-};
-
-static void add_child(struct object *o, void *arg)
-{
-	const struct quota *child = container_of(o, struct quota, obj);
-	struct books *b = arg;
-
-	b->ok = b->ok && child->parent == b->parent;
-	b->used += child->drawn;
-	b->promised += child->reservation;
-}
-
-bool quota_ok(struct quota *q, uint64_t frames)
-{
-	struct books b = { .parent = q, .used = frames * FRAME_SIZE, .ok = true };
-
-	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] == NULL)
-			continue;
-		b.ok = b.ok && slab_ok(&q->slab[kind]);
-		b.used += q->slab[kind].pages * FRAME_SIZE;
-	}
-	slab_visit(&q->slab[OBJ_QUOTA], add_child, &b);
-	return b.ok && b.used == q->used && b.promised == q->promised && q->used <= q->drawn &&
-	       q->drawn <= q->limit && q->reservation <= q->drawn &&
-	       q->promised <= q->reservation && q->keep == q->reservation;
 }

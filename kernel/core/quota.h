@@ -48,7 +48,8 @@ struct quota {
 
 extern const struct object_ops quota_ops;
 
-/* The quota of all memory that was free when quota_init was called. */
+/* The quota of all memory that was free when quota_init was called, and of what
+ * frame_free_loader will free. */
 extern struct quota *quota_root;
 void quota_init(void);
 
@@ -78,7 +79,3 @@ status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation
 /* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else is
  * resizing it. ST_BAD_ARG, ST_NO_MEMORY as above. */
 status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation) MUST_CHECK;
-
-/* True when its counts agree with each other, its caches and its children; expects that
- * nobody charges meanwhile (tests). `frames` is what its objects hold besides. */
-bool quota_ok(struct quota *q, uint64_t frames);

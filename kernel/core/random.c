@@ -187,6 +187,8 @@ void random_init(void)
 	log_info("random", "seeded from %s", sources);
 }
 
+/* Hardware that fails now does no harm: the pool keeps what it has, and is only
+ * added to. The cycle counter goes in as well, though nobody credits it. */
 static void reseed(void)
 {
 	uint8_t data[RANDOM_SEED];

@@ -1,64 +1,138 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/sched.h - who runs: shares of the CPUs, run queues, lending.
  *
- * Life    a sched serves the threads bound to it; when it dies its bindings are cut, and
- *         a thread without sched waits until it is given one.
- * Owns    one part for each CPU of its set, charged to its quota when it is configured.
- * Locks   obj.lock (rank LOCK_SCHED): parameters and the pool's period. Each CPU's run
- *         queue has a lock (rank LOCK_RUN_QUEUE) that guards the parts for that CPU and
- *         the threads in them. Two run queues are never locked together.
+ * Life    a sched serves the threads bound to it; when it dies its bindings are cut, and a
+ *         thread without sched stops until it is given one.
+ * Owns    one part for each CPU that it was ever allowed, charged to its quota.
+ * Locks   obj.lock (rank LOCK_IPC) guards parameters and the list of threads. Each CPU's run
+ *         queue has a lock (rank LOCK_RUN_QUEUE) that guards the parts for that CPU and the
+ *         threads in them. Two run queues are never locked together.
  * Blocks  never.
  *
  * 256 fixed priorities: 200-255 real-time, 100-199 interactive, 0-99 batch. Scheds of one
  * priority share each CPU by weight (virtual time); threads within one take turns. The
- * budget is one pool for each period, drawn in slices by the CPUs; who finds it empty
- * waits for the next period.
+ * budget is one pool for each period, drawn in slices by the CPUs; who finds it empty waits
+ * for the next period, which begins with the first use after the last one ended.
  *
- * A running thread is in no queue. A call lends the caller's sched to the server and the
- * answer gives it back; the CPU goes on charging the same part and no queue is touched. A
- * caller that waits behind another lends its sched to the server at once if it is more
- * urgent, so that the server is never held up by what the caller outranks.
+ * Lending. What a thread runs on follows from where others wait: it is the sched of the thread
+ * that it helps (thread.helper) or whose call it holds, and so on up to one that serves
+ * nobody, whose own (home) it is. Nothing of that is stored: a sched is named by its bindings
+ * alone, and nobody is left with one that is dead. A call to a waiting server so lends the sched
+ * and the answer gives it back without any queue being touched.
+ *
+ * A sched in this chain that has used up its budget is passed over, and the next one down is
+ * used: a server that has a sched of its own is never frozen by its clients. What it then
+ * spends is taken from the pool of the one that was passed over (a debt), or of the one whose
+ * thread left the call in its hand by deadline or death (thread.debtor).
  */
 #pragma once
+#include <core/cpu.h>
+#include <core/object.h>
+#include <core/spinlock.h>
 #include <core/thread.h>
+#include <core/timer.h>
 #include <core/tree.h>
 
 #define SCHED_PRIORITIES     256
-#define SCHED_CHAIN          16 /* servers that call servers: how far a lent sched is followed */
+#define SCHED_CHAIN          16 /* servers that call servers: how far a sched is followed */
 #define SCHED_WEIGHT_DEFAULT 1024u
 #define SCHED_WEIGHT_MAX     65536u
-#define SCHED_SLICE_NS       4000000ull /* turn of one part among equals */
+#define SCHED_SLICE_NS       4000000ull /* turn of one thread among equals */
 #define SCHED_PERIOD_MIN_NS  1000000ull
 #define SCHED_PERIOD_MAX_NS  10000000000ull
+#define SCHED_BUDGET_MIN_NS  50000ull
 
 /* A sched's share of one CPU; guarded by that CPU's run queue lock. */
 struct sched_part {
-	struct object obj;     /* a slab of its own, never named */
-	struct tree_node node; /* in its level, by virtual time */
-	struct sched *sched;
-	struct thread *head, *tail; /* ready, in turn */
-	uint64_t vtime;        /* ns scaled by weight */
-	int64_t allowance;     /* ns drawn from the pool and not yet spent */
+	struct object obj;     /* first; a slab of its own, never named */
+	struct sched *sched;   /* constant */
+	uint32_t cpu;          /* constant */
 	uint8_t level;         /* while linked */
 	bool throttled;        /* waits for the next period */
+	bool closed;           /* the sched dies: takes nobody any more */
+	bool guest_next;       /* whose turn it is, if there are both */
+	struct tree_node node; /* in its level, by virtual time */
+	uint64_t vtime;        /* ns scaled by weight */
+	uint64_t turn;         /* ns that the present turn has lasted */
+	int64_t allowance;     /* while it runs: ns drawn from the pool and not yet spent */
+	/* Ready, in turn: threads that could also run on another sched, and all others. */
+	struct thread_queue guests, own;
 };
 
 struct sched {
 	struct object obj; /* first */
 
 	/* Guarded by obj.lock; read without it by the CPUs that run its threads. */
-	uint8_t priority, ceiling; /* ceiling: the highest that configure may set */
-	uint32_t weight;
-	uint64_t budget, period; /* ns; budget 0: no limit */
-	cpumask_t cpus;
+	_Atomic uint8_t priority;
+	uint8_t ceiling; /* the highest that may be configured; constant */
+	_Atomic uint32_t weight;
+	_Atomic uint64_t budget, period; /* ns; budget 0: no limit */
+	cpumask_t allowed;               /* what may be configured; constant */
+	_Atomic cpumask_t cpus;
 
-	_Atomic int64_t pool;    /* ns left in this period; negative: a debt */
-	_Atomic uint64_t spent;  /* ns since it was made */
-	uint64_t refill_at;
+	_Atomic int64_t pool;   /* ns left in this period; negative: a debt */
+	_Atomic uint64_t spent; /* ns since it was made */
+	_Atomic bool dry;       /* the pool was found empty */
+	_Atomic bool in_period; /* the refill timer is set, or about to */
 	struct ktimer refill;
-	_Atomic bool refilling;
-	struct sched_part *part[CPU_MAX];
+
+	_Atomic(struct sched_part *) part[CPU_MAX];
+
+	/* Guarded by obj.lock. */
+	struct thread *threads; /* whose home it is */
+	struct thread *last;
+	uint64_t walk; /* of threads after a change of priority, see sched_configure */
+	bool walking;
+	uint64_t ticket; /* of close */
 };
+
+extern const struct object_ops sched_ops, sched_part_ops;
+
+struct sched_params {
+	uint32_t priority, weight;
+	uint64_t budget, period;
+	cpumask_t cpus;
+};
+
+/* ---- the object (sched.c) ---- */
+
+/* The sched of the root process; all CPUs, every priority. Every CPU is up. */
+extern struct sched *sched_root;
+void sched_init(struct quota *q);
+
+/* With the parameters of `parent`, but no budget, and its limits. */
+status_t sched_create(struct quota *q, struct sched *parent, struct sched **out) MUST_CHECK;
+
+/* All or nothing. ST_BAD_ARG; ST_NO_MEMORY; ST_BAD_CAP: `by`, by which it is done, has died
+ * (NULL: the kernel does it); ST_LATER: done, but for threads whose place in a queue must be
+ * found anew: call again with the same parameters. */
+status_t sched_configure(struct sched *s, const struct sched_params *p,
+			 const struct cap_ref *by) MUST_CHECK;
+
+/* True if `p` is what `s` may be configured to. */
+bool sched_params_ok(const struct sched *s, const struct sched_params *p);
+
+/* `t` has `s` for its home from now on (or, with NULL, none). Runs anywhere or nowhere. */
+void sched_set_home(struct thread *t, struct sched *s);
+
+/* ---- lending (sched.c) ---- */
+
+/* What `t` runs on if it runs now; NULL: nothing. `*payer`, unless NULL: who pays for it if
+ * that is another (a debt), or NULL. */
+struct sched *sched_of(const struct thread *t, struct sched **payer);
+
+/* 0 for none. */
+unsigned sched_priority(const struct sched *s);
+unsigned thread_priority(const struct thread *t);
+
+/* What `t` runs on may have changed: makes that effective wherever it is, and for the servers
+ * to which it lends. Holds no lock and no thread THREAD_MOVING. */
+void sched_refresh(struct thread *t);
+
+/* Notes that `t`, which leaves its call in the hand of `server`, owes what that will spend. */
+void sched_note_debt(struct thread *server, const struct thread *t);
+
+/* ---- run queues (run_queue.c) ---- */
 
 struct sched_level {
 	struct tree parts;
@@ -68,28 +142,21 @@ struct sched_level {
 /* One for each CPU. */
 struct run_queue {
 	struct spinlock lock;
+	uint32_t cpu;
 	uint64_t levels[SCHED_PRIORITIES / 64]; /* bit: the level is not empty */
 	struct sched_level level[SCHED_PRIORITIES];
 
-	/* The running thread's, touched by its CPU alone. */
+	/* Written by its CPU under the lock. */
 	struct sched_part *running; /* being charged; outside its level */
+	struct sched *debtor;       /* whose pool pays instead; NULL: nobody */
 	uint64_t since;             /* from when */
-	uint64_t turn_began;
 	struct ktimer slice;
-	_Atomic int priority;       /* of what runs; -1: idle. Others read it to decide on a kick */
+	_Atomic int priority;   /* of what runs; -1: idle. Others read it to decide on a kick */
+	_Atomic uint32_t ready; /* threads queued */
 };
 
-struct sched_params {
-	uint32_t priority, weight;
-	uint64_t budget, period;
-	cpumask_t cpus;
-};
-
-/* The sched of the root process; all CPUs, every priority. */
-extern struct sched *sched_root;
-
-status_t sched_create(struct quota *q, struct sched *parent, struct sched **out) MUST_CHECK;
-status_t sched_configure(struct sched *s, const struct sched_params *p) MUST_CHECK;
+/* Called by each CPU for itself before it takes interrupts. Panics without memory. */
+void run_queue_init(void);
 
 /* Makes `t`, which is THREAD_MOVING and the caller's, ready on its CPU or another of its
  * sched's set, and asks that CPU to look if `t` is more urgent than what runs there. A thread
@@ -103,25 +170,28 @@ bool sched_take(struct thread *t);
  * its equals if its turn is over). NULL: nothing is ready. */
 struct thread *sched_pick(void);
 
-/* `t` runs on `s` from now on (a caller's, or its own again), and so does every server
- * that it had lent its old one to. Any state. */
-void sched_change(struct thread *t, struct sched *s);
-
 /* Ends the turn of this CPU's running thread. */
-void sched_yield(void);
+void sched_yield_turn(void);
 
-/* True if what this CPU charges now is `s`: a thread that runs on it can be switched to
- * without a look at the queues. */
-bool sched_is_running(const struct sched *s);
+/* True if `t` runs on what this CPU charges now, so that it can be switched to without a
+ * look at the queues. */
+bool sched_is_charged(const struct thread *t);
 
-/* True if the running thread `t` has a sched that may use this CPU. */
-bool sched_may_run(const struct thread *t);
+/* A new period: fills the pool of `s`, but what it owes stays owed. */
+void sched_fill(struct sched *s);
 
-/* 0 for none. */
-unsigned sched_priority(const struct sched *s);
+/* Parameters have changed: the part finds its place anew. */
+void sched_part_requeue(struct sched_part *p);
 
-/* Called by each CPU for itself before it takes interrupts. Panics without memory. */
-void sched_cpu_init(void);
+/* The same if it waited for a new period. */
+void sched_part_unthrottle(struct sched_part *p);
 
-/* The sched of the first thread: every CPU, the highest ceiling. */
-void sched_init(struct quota *q);
+/* Takes no more threads, and tries to get rid of those that it has: true when none is left
+ * and no CPU charges it. */
+bool sched_part_close(struct sched_part *p);
+
+/* No CPU charges a debt to `s` any more. */
+void sched_forget_debts(const struct sched *s);
+
+/* True when levels, parts and threads of this CPU's queue agree (tests). */
+bool run_queue_ok(uint32_t cpu);

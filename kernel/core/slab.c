@@ -4,16 +4,6 @@
 #include <core/grace.h>
 #include <core/quota.h>
 
-/* The first granule of a page. All is guarded by the cache's lock. */
-struct slab {
-	struct slab *next, *prev;
-	struct slab_list *list;   /* which it is in; NULL: none */
-	struct slab_cache *cache; /* constant */
-	uint64_t free;            /* bit n: slot n is here */
-	uint64_t all;             /* constant: bits of the slots that exist */
-	bool seen;                /* somebody may still look at one of its slots */
-};
-
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
 void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
@@ -278,68 +268,4 @@ struct object *slab_object(object_id_t id, unsigned type)
 	struct object *o = object_at(id);
 	size_t offset = pa % FRAME_SIZE - OBJECT_GRANULE; /* of the head: very large */
 	return offset < FRAME_SIZE && offset % slab_of(o)->cache->size == 0 ? o : NULL;
-}
-
-/* ---- for tests ---- */
-
-void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg)
-{
-	spin_lock(&cache->lock);
-	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
-		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
-			fn(slot_at(cache, s, (unsigned)__builtin_ctzll(left)), arg);
-	}
-	spin_unlock(&cache->lock);
-}
-
-static void count_one(struct object *o, void *count)
-{
-	(void)o;
-	++*(uint64_t *)count;
-}
-
-void slab_stats(struct slab_cache *cache, struct slab_stats *out)
-{
-	*out = (struct slab_stats){ 0 };
-	slab_visit(cache, count_one, &out->slots_used);
-	spin_lock(&cache->lock);
-	out->pages = cache->pages;
-	out->slots_free = out->pages * cache->slots - out->slots_used;
-	spin_unlock(&cache->lock);
-}
-
-/* With the cache's lock held. */
-static bool list_ok(const struct slab_cache *cache, const struct slab_list *list, uint64_t *pages)
-{
-	const struct slab *prev = NULL;
-	bool full = false;
-
-	for (const struct slab *s = list->first; s != NULL; s = s->next) {
-		if (s->list != list || s->cache != cache || s->prev != prev ||
-		    (s->free & ~s->all) != 0)
-			return false;
-		if ((s->free == s->all) != (list != &cache->used))
-			return false;
-		if (full && s->free != 0 && !cache->closed)
-			return false;
-		full = s->free == 0;
-		for (unsigned i = 0; i < cache->slots; i++) {
-			if (slot_at(cache, s, i)->type != cache->type)
-				return false;
-		}
-		++*pages;
-		prev = s;
-	}
-	return list->last == prev;
-}
-
-bool slab_ok(struct slab_cache *cache)
-{
-	uint64_t pages = 0;
-
-	spin_lock(&cache->lock);
-	bool ok = list_ok(cache, &cache->used, &pages) && list_ok(cache, &cache->empty, &pages) &&
-		  list_ok(cache, &cache->waiting, &pages) && pages == cache->pages;
-	spin_unlock(&cache->lock);
-	return ok;
 }

@@ -22,10 +22,18 @@
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
 
-struct slab;
-
 struct slab_list {
 	struct slab *first, *last;
+};
+
+/* The first granule of a page. All is guarded by the cache's lock. */
+struct slab {
+	struct slab *next, *prev;
+	struct slab_list *list;   /* which it is in; NULL: none */
+	struct slab_cache *cache; /* constant */
+	uint64_t free;            /* bit n: slot n is here */
+	uint64_t all;             /* constant: bits of the slots that exist */
+	bool seen;                /* somebody may still look at one of its slots */
 };
 
 struct slab_cache {
@@ -74,16 +82,3 @@ unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
 /* The object of `id`, if that is a slot for objects of `type`, for as long as the caller
  * stays in the kernel; else NULL. Safe for any number. */
 struct object *slab_object(object_id_t id, unsigned type);
-
-/* Calls `fn` for each slot that is taken, with the cache's lock held (tests). */
-void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg), void *arg);
-
-struct slab_stats {
-	uint64_t pages, slots_used, slots_free;
-};
-
-/* Slots in magazines count as free. */
-void slab_stats(struct slab_cache *cache, struct slab_stats *out);
-
-/* True when lists, bitmaps and counts agree (tests). */
-bool slab_ok(struct slab_cache *cache);

@@ -35,6 +35,10 @@ void spin_init(struct spinlock *l, enum lock_rank rank)
 	*l = (struct spinlock)SPINLOCK_INIT((uint8_t)rank);
 }
 
+/* Counted once for each wait, however long: what tests want to know is how often
+ * CPUs met. Interrupts are off, so nothing but this loop answers for the CPU
+ * meanwhile; who asked it to flush would wait for as long as the queue before the
+ * lock takes. */
 void spin_wait(const struct spinlock *l, uint16_t ticket)
 {
 	cpu_count_up(&arch_this_cpu()->lock_waits);
@@ -53,6 +57,8 @@ static bool may_follow(const struct spinlock *l, const struct spinlock *held, bo
 	return second && l > held;
 }
 
+/* All that are held are compared, not the last one alone: spin_trylock takes locks
+ * in any order, so the last need not be the highest. */
 void spin_check_order(const struct spinlock *l, bool second)
 {
 	const struct cpu *c = arch_this_cpu();
@@ -79,6 +85,8 @@ void spin_note_released(struct spinlock *l)
 	struct cpu *c = arch_this_cpu();
 	uint32_t i = c->locks_held;
 
+	/* From the end, as locks are mostly let go in the reverse order; they need
+	 * not be. */
 	while (i > 0 && c->lock[i - 1] != l)
 		i--;
 	if (i == 0)
@@ -90,6 +98,7 @@ void spin_note_released(struct spinlock *l)
 	atomic_store_explicit(&l->holder, 0, memory_order_relaxed);
 }
 
+/* No order is needed: a CPU finds its own number here only if it wrote it itself. */
 bool spin_is_mine(const struct spinlock *l)
 {
 	return atomic_load_explicit(&l->holder, memory_order_relaxed) == arch_this_cpu()->id + 1;

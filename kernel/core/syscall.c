@@ -2,7 +2,7 @@
 #include <core/syscall.h>
 #include <core/assert.h>
 #include <core/cpu.h>
-#include <core/thread.h>
+#include <core/sys_cap.h>
 
 enum syscall_mode { HELD, TAKEN, CHECKED };
 
@@ -23,27 +23,49 @@ struct syscall_line {
 #define C(type, right) { OBJ_##type, false, RIGHT_##right },
 #define O(type, right) { OBJ_##type, true, RIGHT_##right },
 
-#define SYSCALL(nr, name, mode, caps) syscall_fn sys_##name;
+/* Calls that no module supplies are NULL. */
+#define SYSCALL(nr, name, mode, caps) __attribute__((weak)) syscall_fn sys_##name;
 #include <abi/syscall.def>
 #undef SYSCALL
 
 static const struct syscall_line lines[] = {
 #define SYSCALL(nr, name, how, list)                                                               \
-	[nr] = { #name, sys_##name, how,                                                           \
-	         sizeof((const struct syscall_cap[]){ list }) / sizeof(struct syscall_cap),        \
-	         { list } },
+	[nr] = { #name,                                                                            \
+		 sys_##name,                                                                       \
+		 how,                                                                              \
+		 sizeof((const struct syscall_cap[]){ list }) / sizeof(struct syscall_cap),        \
+		 { list } },
 #include <abi/syscall.def>
 #undef SYSCALL
 };
 
-_Static_assert(ARRAY_LEN(lines) <= 64, "at most 64 system calls");
+_Static_assert(ARRAY_LEN(lines) <= CPU_SYSCALLS, "at most 64 system calls");
 
 const char *syscall_name(uint64_t number)
 {
 	return number < ARRAY_LEN(lines) ? lines[number].name : NULL;
 }
 
-/* --- capabilities of a line --- */
+/* ---- capabilities of a line ---- */
+
+static status_t find_all(struct syscall *c, const struct syscall_line *line)
+{
+	const struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
+
+	if (UNLIKELY(cs == NULL))
+		return ST_BAD_CAP;
+	for (unsigned i = 0; i < line->caps; i++) {
+		const struct syscall_cap *need = &line->cap[i];
+
+		c->cap[i].object = NULL;
+		if (need->optional && c->arg[i] == CAP_NONE)
+			continue;
+		status_t st = cap_find(cs, c->arg[i], need->type, need->right, &c->cap[i]);
+		if (UNLIKELY(st != ST_OK))
+			return st;
+	}
+	return ST_OK;
+}
 
 static bool lock_before(const struct object *a, const struct object *b)
 {
@@ -51,7 +73,7 @@ static bool lock_before(const struct object *a, const struct object *b)
 }
 
 /* The objects of `c` without repeats, in the order in which they are locked. */
-static unsigned lock_list(const struct syscall *c, unsigned caps, struct object **list)
+static unsigned lock_list(const struct syscall *c, unsigned caps, struct object *list[])
 {
 	unsigned n = 0;
 
@@ -73,67 +95,46 @@ static unsigned lock_list(const struct syscall *c, unsigned caps, struct object 
 	return n;
 }
 
-static void unlock_list(struct object *const *list, unsigned n) UNCHECKED_LOCKS
+UNCHECKED_LOCKS static status_t run_held(struct syscall *c, const struct syscall_line *line)
 {
-	while (n > 0)
-		spin_unlock(&list[--n]->lock);
-}
+	struct object *list[SYSCALL_CAPS];
+	unsigned n = lock_list(c, line->caps, list);
+	status_t st = ST_OK;
 
-static status_t lock_all(const struct syscall *c, unsigned caps, struct object **list,
-                         unsigned *n) UNCHECKED_LOCKS
-{
-	*n = lock_list(c, caps, list);
-	for (unsigned i = 0; i < *n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (i > 0 && list[i]->lock.rank == list[i - 1]->lock.rank)
 			spin_lock_second(&list[i]->lock);
 		else
 			spin_lock(&list[i]->lock);
 	}
-	for (unsigned i = 0; i < caps; i++) {
-		if (c->cap[i].object != NULL && !cap_still(&c->cap[i])) {
-			unlock_list(list, *n);
-			return ST_BAD_CAP;
-		}
-	}
-	return ST_OK;
-}
-
-static status_t find_all(struct syscall *c, const struct syscall_line *line)
-{
 	for (unsigned i = 0; i < line->caps; i++) {
-		const struct syscall_cap *need = &line->cap[i];
-
-		c->cap[i].object = NULL;
-		if (need->optional && c->arg[i] == CAP_NONE)
-			continue;
-		status_t st = cap_find(c->self->cspace, c->arg[i], need->type, need->right,
-		                       &c->cap[i]);
-		if (st != ST_OK)
-			return st;
+		if (c->cap[i].object != NULL && !cap_still(&c->cap[i]))
+			st = ST_BAD_CAP;
 	}
-	return ST_OK;
-}
-
-static status_t run(struct syscall *c, const struct syscall_line *line) UNCHECKED_LOCKS
-{
-	struct object *list[SYSCALL_CAPS];
-	unsigned n;
-
-	status_t st = find_all(c, line);
-	if (st != ST_OK)
-		return st;
-	st = lock_all(c, line->caps, list, &n);
-	if (st != ST_OK)
-		return st;
-	if (line->mode == CHECKED)
-		unlock_list(list, n);
-	st = line->handler(c);
-	if (line->mode == HELD)
-		unlock_list(list, n);
+	if (st == ST_OK)
+		st = line->handler(c);
+	while (n > 0)
+		spin_unlock(&list[--n]->lock);
 	return st;
 }
 
-void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[SYSCALL_ARGS])
+UNCHECKED_LOCKS static status_t run(struct syscall *c, const struct syscall_line *line)
+{
+	status_t st = find_all(c, line);
+
+	if (UNLIKELY(st != ST_OK))
+		return st;
+	if (line->mode == HELD)
+		return run_held(c, line);
+	if (line->mode == TAKEN) {
+		st = cap_ref_lock(&c->cap[0]);
+		if (UNLIKELY(st != ST_OK))
+			return st;
+	}
+	return line->handler(c);
+}
+
+void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[ARCH_SYSCALL_ARGS])
 {
 	struct cpu_counters *counters = &arch_this_cpu()->counters;
 	struct syscall c;
@@ -141,20 +142,22 @@ void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[S
 
 	c.self = self;
 	c.out[0] = c.out[1] = c.out[2] = 0;
-	if (LIKELY(number < ARRAY_LEN(lines) && lines[number].handler != NULL)) {
-		for (unsigned i = 0; i < SYSCALL_ARGS; i++)
-			c.arg[i] = arg[i];
-		counters->calls[number]++;
+	for (unsigned i = 0; i < ARCH_SYSCALL_ARGS; i++)
+		c.arg[i] = arg[i];
+	if (UNLIKELY(self->work != 0) && sys_work_goes_on(self, number, &st)) {
+		/* It went on with what it did before. */
+	} else if (LIKELY(number < ARRAY_LEN(lines) && lines[number].handler != NULL)) {
+		cpu_count_up(&counters->calls[number]);
 		st = run(&c, &lines[number]);
 	}
 	spin_assert_none_held();
 	if (st == ST_BLOCKED || st == SYSCALL_DONE)
 		return;
 	if (st == ST_LATER) {
-		arch_thread_restart(&self->arch);
+		arch_thread_restart(&self->arch, number, c.arg);
 		return;
 	}
 	if (UNLIKELY(st < 0))
-		counters->refused++;
+		cpu_count_up(&counters->refused);
 	arch_thread_result(&self->arch, st, c.out[0], c.out[1], c.out[2]);
 }

@@ -2,108 +2,65 @@
 #include <core/thread.h>
 #include <core/aspace.h>
 #include <core/assert.h>
-#include <core/cpu.h>
-#include <core/cspace.h>
 #include <core/endpoint.h>
 #include <core/notification.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
-/* --- making --- */
+/* ---- deadlines ---- */
 
-static void slot_init(struct thread *t)
+bool deadline_passed(uint64_t deadline)
 {
-	t->reply.holder = &t->obj;
-	atomic_store(&t->wait, &t->obj);
-	t->state = THREAD_STOPPED;
-	t->deadline = TIMER_NEVER;
-	t->cpu = arch_this_cpu()->id;
+	return deadline != TIMER_NEVER && deadline <= time_now();
 }
-
-status_t thread_create(struct quota *q, struct cspace *cs, const struct thread_request *r,
-                       struct thread **out)
-{
-	struct thread *t = (struct thread *)object_create(q, OBJ_THREAD);
-	if (t == NULL)
-		return ST_NO_MEMORY;
-	slot_init(t);
-	arch_thread_init(&t->arch);
-
-	status_t st = cap_bind(cs, r->aspace, OBJ_ASPACE, RIGHT_MANAGE, &t->obj, BIND_THREAD_ASPACE,
-	                       &t->bound_aspace);
-	if (st != ST_OK)
-		goto discard;
-	st = cap_bind(cs, r->cspace, OBJ_CSPACE, RIGHT_MANAGE, &t->obj, BIND_THREAD_CSPACE,
-	              &t->bound_cspace);
-	if (st != ST_OK)
-		goto unbind_aspace;
-	t->aspace = (struct aspace *)cap_bound(&t->bound_aspace);
-	t->cspace = (struct cspace *)cap_bound(&t->bound_cspace);
-	t->fault_badge = r->badge;
-	*out = t;
-	return ST_OK;
-
-unbind_aspace:
-	cap_unbind(&t->bound_aspace);
-discard:
-	object_discard(&t->obj);
-	return st;
-}
-
-/* --- deadlines --- */
 
 static void thread_timeout(struct ktimer *timer)
 {
 	struct thread *t = container_of(timer, struct thread, timer);
 
 	/* The wait that set the timer may be over and another begun. */
-	if (t->deadline <= time_now())
+	if (deadline_passed(t->deadline))
 		(void)thread_cancel_wait(t, ST_DEADLINE);
 }
 
 void thread_set_deadline(struct thread *t, uint64_t deadline)
 {
-	t->deadline = deadline;
+	if (deadline == TIMER_NEVER)
+		return;
+	atomic_store_explicit(&t->deadline, deadline, memory_order_relaxed);
 	timer_set(&t->timer, deadline, thread_timeout);
 }
 
-static void thread_clear_deadline(struct thread *t)
+void thread_clear_deadline(struct thread *t)
 {
-	if (t->deadline == TIMER_NEVER)
+	if (atomic_load_explicit(&t->deadline, memory_order_relaxed) == TIMER_NEVER)
 		return;
-	t->deadline = TIMER_NEVER;
+	atomic_store_explicit(&t->deadline, TIMER_NEVER, memory_order_relaxed);
 	(void)timer_cancel(&t->timer);
 }
 
-/* --- waiting --- */
+/* ---- waiting ---- */
 
-void thread_block(struct thread *self, enum thread_state state, struct object *where,
-                  uint64_t deadline)
+void thread_wait(struct thread *self, enum thread_state state, struct object *where,
+		 uint64_t deadline)
 {
-	if (deadline != TIMER_NEVER)
-		thread_set_deadline(self, deadline);
-	self->state = state;
-	atomic_store_explicit(&self->wait, where, memory_order_release);
+	thread_set_deadline(self, deadline);
+	thread_put(self, state, where);
 }
 
-void thread_unblock(struct thread *self)
+void thread_wait_not(struct thread *self)
 {
 	thread_clear_deadline(self);
-	self->state = THREAD_RUNNING;
-	atomic_store_explicit(&self->wait, &self->obj, memory_order_release);
+	thread_put(self, THREAD_RUNNING, NULL);
 }
 
-/* A thread that is ours (THREAD_MOVING) stops or becomes ready, as its flags say. */
-static void thread_release(struct thread *t)
+void thread_settle(struct thread *t)
 {
-	thread_clear_deadline(t);
-	atomic_store_explicit(&t->wait, &t->obj, memory_order_release);
-	if (UNLIKELY(atomic_load(&t->flags) & THREAD_STOP)) {
+	if (UNLIKELY(thread_flags(t) & THREAD_STOP)) {
 		/* thread_resume clears the flag under this lock and looks at the state. */
 		spin_lock(&t->obj.lock);
-		bool stop = atomic_load(&t->flags) & THREAD_STOP;
+		bool stop = thread_flags(t) & THREAD_STOP;
 		if (stop)
-			t->state = THREAD_STOPPED;
+			thread_put(t, THREAD_STOPPED, &t->obj);
 		spin_unlock(&t->obj.lock);
 		if (stop)
 			return;
@@ -111,222 +68,310 @@ static void thread_release(struct thread *t)
 	sched_wake(t);
 }
 
+/* What waits for the answer to a fault has no call that could return anything. */
+static void write_result(struct thread *t, const struct thread_result *r)
+{
+	if (!(t->call_info & MSG_FAULT)) {
+		arch_thread_result(&t->arch, r->status, r->info, r->badge, r->number);
+		return;
+	}
+	t->call_info = 0;
+	if (r->status != ST_OK || MSG_METHOD(r->info) != FAULT_RETRY)
+		atomic_fetch_or(&t->flags, THREAD_SUSPENDED);
+}
+
 void thread_complete(struct thread *t, const struct thread_result *r)
 {
-	arch_thread_result(&t->arch, r->status, r->info, r->badge, r->number);
-	thread_release(t);
+	thread_clear_deadline(t);
+	write_result(t, r);
+	thread_settle(t);
+}
+
+void thread_answer(struct thread *t, uint64_t info)
+{
+	thread_clear_deadline(t);
+	write_result(t, &(struct thread_result){ .status = ST_OK, .info = info });
 }
 
 void thread_run(struct thread *t)
 {
 	struct cpu *c = arch_this_cpu();
 
-	if (t->cpu != c->id || t->sched == NULL || !sched_is_running(t->sched) ||
-	    (atomic_load(&t->flags) & THREAD_STOP) != 0) {
-		thread_release(t);
+	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) != c->id || t->loaded_on != c->id ||
+	    (thread_flags(t) & THREAD_STOP) || !sched_is_charged(t)) {
+		thread_settle(t);
 		return;
 	}
-	thread_clear_deadline(t);
-	atomic_store_explicit(&t->wait, &t->obj, memory_order_relaxed);
-	t->state = THREAD_RUNNING;
-	c->counters.direct++;
+	thread_put(t, THREAD_RUNNING, NULL);
+	cpu_count_up(&c->counters.direct);
 	thread_switch(c, t);
 }
 
-/* Takes `t` out of the wait that it is in, under the lock of what it waits at; true: it is
- * THREAD_MOVING and the caller's. */
-static bool thread_leave_wait(struct thread *t, struct object *where)
+/* Takes `t` out of the wait that it is in; `where` is locked. True: it is the caller's
+ * (THREAD_MOVING). `*served`: who may have lost what it ran on. */
+UNCHECKED_LOCKS static bool leave(struct thread *t, uintptr_t place, struct thread **served)
 {
-	switch (t->state) {
+	struct object *where = thread_where(place);
+
+	switch (thread_state_of(place)) {
 	case THREAD_CALLING:
-		endpoint_forget_caller((struct endpoint *)where, t);
+		*served = endpoint_forget_caller(container_of(where, struct endpoint, obj), t);
 		return true;
 	case THREAD_RECEIVING:
-		endpoint_forget_server((struct endpoint *)where, t);
+		endpoint_forget_server(container_of(where, struct endpoint, obj), t);
 		return true;
 	case THREAD_WAITING:
-		notification_forget((struct notification *)where, t);
+		notification_forget(container_of(where, struct notification, obj), t);
 		return true;
 	case THREAD_REPLY:
-		reply_forget(t->waits_at, t);
+		*served = reply_server(where);
+		reply_forget(where, t);
 		return true;
 	case THREAD_PARKED:
-		t->state = THREAD_MOVING;
+		thread_put(t, THREAD_MOVING, NULL);
 		return true;
 	case THREAD_STOPPED:
 	case THREAD_READY:
 	case THREAD_RUNNING:
 	case THREAD_MOVING:
-		return false;
+	case THREAD_STATES:
+		break;
 	}
 	return false;
 }
 
-bool thread_cancel_wait(struct thread *t, status_t why)
+static bool is_wait(enum thread_state state)
 {
-	for (;;) {
-		struct object *where = atomic_load_explicit(&t->wait, memory_order_acquire);
-
-		spin_lock(&where->lock);
-		if (atomic_load_explicit(&t->wait, memory_order_relaxed) != where) {
-			spin_unlock(&where->lock);
-			continue;
-		}
-		bool ours = thread_leave_wait(t, where);
-		spin_unlock(&where->lock);
-		if (!ours)
-			return false;
-		thread_complete(t, &(struct thread_result){ .status = why });
-		return true;
-	}
+	return state != THREAD_STOPPED && state < THREAD_READY;
 }
 
-/* --- stopping and going on --- */
+bool thread_cancel_wait(struct thread *t, status_t why)
+{
+	uintptr_t place;
+
+	while (is_wait(
+		thread_state_of(place = atomic_load_explicit(&t->place, memory_order_acquire)))) {
+		struct object *where = thread_where(place);
+		struct thread *served = NULL;
+
+		spin_lock(&where->lock);
+		bool ours = atomic_load_explicit(&t->place, memory_order_acquire) == place &&
+			    leave(t, place, &served);
+		spin_unlock(&where->lock);
+		if (!ours)
+			continue;
+		thread_complete(t, &(struct thread_result){ .status = why });
+		if (served != NULL) {
+			endpoint_help(served);
+			sched_refresh(served);
+		}
+		return true;
+	}
+	return false;
+}
+
+/* ---- stopping and going on ---- */
 
 void thread_resume(struct thread *t)
 {
-	spin_lock(&t->obj.lock);
-	uint32_t before = atomic_fetch_and(&t->flags, ~(THREAD_SUSPENDED | THREAD_NO_SCHED));
-	bool wake = t->state == THREAD_STOPPED && !(before & THREAD_DYING);
+	atomic_fetch_and(&t->flags, ~(THREAD_SUSPENDED | THREAD_NO_SCHED));
+	bool wake = thread_state(t) == THREAD_STOPPED && !(thread_flags(t) & THREAD_DYING);
 	if (wake)
-		t->state = THREAD_MOVING;
+		thread_put(t, THREAD_MOVING, NULL);
 	spin_unlock(&t->obj.lock);
 	if (wake)
-		sched_wake(t);
+		thread_settle(t);
+}
+
+bool thread_is_loaded(const struct thread *t)
+{
+	return atomic_load_explicit(&cpu_by_id[t->loaded_on]->current, memory_order_acquire) == t;
 }
 
 /* After a stop flag was set: ST_OK when `t` is in user mode nowhere and will not be. */
-static status_t thread_make_stop(struct thread *t)
+static status_t make_stop(struct thread *t)
 {
 	for (;;) {
-		struct object *where = atomic_load_explicit(&t->wait, memory_order_acquire);
+		uintptr_t place = atomic_load_explicit(&t->place, memory_order_acquire);
+		struct object *where = thread_where(place);
+		bool same = false;
 
-		if (sched_take(t)) {
-			spin_lock(&t->obj.lock);
-			t->state = THREAD_STOPPED;
-			spin_unlock(&t->obj.lock);
-			return ST_OK;
-		}
-		spin_lock(&where->lock);
-		bool same = atomic_load_explicit(&t->wait, memory_order_relaxed) == where;
-		enum thread_state state = t->state;
-		spin_unlock(&where->lock);
-		if (!same || state == THREAD_MOVING || state == THREAD_READY) {
+		switch (thread_state_of(place)) {
+		case THREAD_READY:
+			if (sched_take(t))
+				thread_settle(t);
+			continue;
+		case THREAD_RUNNING:
+			cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
+			return ST_LATER;
+		case THREAD_MOVING:
 			tlb_serve();
 			arch_cpu_relax();
 			continue;
+		case THREAD_STOPPED:
+		case THREAD_PARKED:
+		case THREAD_WAITING:
+		case THREAD_RECEIVING:
+		case THREAD_CALLING:
+		case THREAD_REPLY:
+		case THREAD_STATES:
+			break;
 		}
-		if (state != THREAD_RUNNING)
-			return atomic_load(&t->on_cpu) ? ST_LATER : ST_OK;
-		cpu_resched(t->cpu);
-		return arch_this_cpu()->current == t ? ST_OK : ST_LATER;
+		/* Who has taken it out already may not have seen the flag. */
+		spin_lock(&where->lock);
+		same = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+		spin_unlock(&where->lock);
+		if (same)
+			return thread_is_loaded(t) ? ST_LATER : ST_OK;
 	}
 }
 
 status_t thread_suspend(struct thread *t)
 {
 	atomic_fetch_or(&t->flags, THREAD_SUSPENDED);
-	return thread_make_stop(t);
+	spin_unlock(&t->obj.lock);
+	status_t st = make_stop(t);
+	/* The running thread itself stops on the way out. */
+	return arch_this_cpu()->current == t ? ST_OK : st;
+}
+
+bool thread_kill(struct thread *t)
+{
+	if (make_stop(t) != ST_OK)
+		return false;
+	(void)thread_cancel_wait(t, ST_CANCELLED);
+	return thread_state(t) == THREAD_STOPPED && !thread_is_loaded(t);
+}
+
+void thread_stop_without_sched(struct thread *t)
+{
+	spin_lock(&t->obj.lock);
+	atomic_fetch_or(&t->flags, THREAD_NO_SCHED);
+	thread_put(t, THREAD_STOPPED, &t->obj);
+	spin_unlock(&t->obj.lock);
+	/* It may have been given one since we looked. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (sched_of(t, NULL) != NULL)
+		thread_retry_sched(t);
+}
+
+void thread_retry_sched(struct thread *t)
+{
+	spin_lock(&t->obj.lock);
+	bool wake = thread_state(t) == THREAD_STOPPED && (thread_flags(t) & THREAD_NO_SCHED);
+	if (wake) {
+		atomic_fetch_and(&t->flags, ~THREAD_NO_SCHED);
+		thread_put(t, THREAD_MOVING, NULL);
+	}
+	spin_unlock(&t->obj.lock);
+	if (wake)
+		thread_settle(t);
 }
 
 status_t thread_park(struct thread *self, uint64_t deadline)
 {
-	if (atomic_fetch_and(&self->flags, ~THREAD_UNPARKED) & THREAD_UNPARKED)
-		return ST_OK;
-	if (deadline <= time_now())
-		return ST_DEADLINE;
+	bool passed = deadline_passed(deadline);
+
 	spin_lock(&self->obj.lock);
-	thread_block(self, THREAD_PARKED, &self->obj, deadline);
-	/* thread_unpark sets the flag before it takes the lock. */
-	if (atomic_fetch_and(&self->flags, ~THREAD_UNPARKED) & THREAD_UNPARKED) {
-		thread_unblock(self);
+	bool unparked = atomic_fetch_and(&self->flags, ~THREAD_UNPARKED) & THREAD_UNPARKED;
+	if (unparked || passed) {
 		spin_unlock(&self->obj.lock);
-		return ST_OK;
+		return unparked ? ST_OK : ST_DEADLINE;
 	}
+	thread_wait(self, THREAD_PARKED, &self->obj, deadline);
 	spin_unlock(&self->obj.lock);
 	return ST_BLOCKED;
 }
 
 void thread_unpark(struct thread *t)
 {
-	atomic_fetch_or(&t->flags, THREAD_UNPARKED);
-	spin_lock(&t->obj.lock);
-	bool parked = t->state == THREAD_PARKED;
-	if (parked) {
-		atomic_fetch_and(&t->flags, ~THREAD_UNPARKED);
-		t->state = THREAD_MOVING;
-	}
+	bool parked = thread_state(t) == THREAD_PARKED;
+	if (parked)
+		thread_put(t, THREAD_MOVING, NULL);
+	else
+		atomic_fetch_or(&t->flags, THREAD_UNPARKED);
 	spin_unlock(&t->obj.lock);
 	if (parked)
 		thread_complete(t, &(struct thread_result){ .status = ST_OK });
 }
 
-/* --- leaving the kernel --- */
+void thread_kick(struct thread *t)
+{
+	atomic_fetch_or(&t->flags, THREAD_KICKED);
+	if (thread_state(t) == THREAD_RUNNING)
+		cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
+}
+
+/* ---- the way out of the kernel ---- */
 
 void thread_switch(struct cpu *c, struct thread *to)
 {
-	struct thread *from = c->current;
+	struct thread *from = atomic_load_explicit(&c->current, memory_order_relaxed);
 
 	if (from == to)
 		return;
-	c->counters.switches++;
-	if (from != NULL) {
+	cpu_count_up(&c->counters.switches);
+	if (from != NULL)
 		arch_thread_save(&from->arch);
-		atomic_store_explicit(&from->on_cpu, false, memory_order_release);
-	}
-	c->current = to;
+	atomic_store_explicit(&c->current, to, memory_order_release);
 	if (to == NULL)
 		return;
-	/* Where it ran last may still be putting its state away; that takes no lock. */
-	while (atomic_load_explicit(&to->on_cpu, memory_order_acquire)) {
-		tlb_serve();
-		arch_cpu_relax();
+	/* Where it ran last may still be putting its registers away; that waits for nobody. */
+	if (to->loaded_on != c->id) {
+		struct cpu *old = cpu_by_id[to->loaded_on];
+		while (atomic_load_explicit(&old->current, memory_order_acquire) == to) {
+			tlb_serve();
+			arch_cpu_relax();
+		}
+		to->loaded_on = c->id;
 	}
-	atomic_store_explicit(&to->on_cpu, true, memory_order_relaxed);
-	to->cpu = c->id;
 	arch_thread_load(&to->arch);
-	aspace_activate(to);
+	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
+	if (as != NULL)
+		pagetable_switch(&c->tables, &as->table, ROOT_OWN);
 }
 
-static void stop_running(struct thread *t)
+struct thread *thread_next(void)
 {
-	spin_lock(&t->obj.lock);
-	t->state = THREAD_STOPPED;
-	if (!(atomic_load(&t->flags) & THREAD_STOP))
-		atomic_fetch_or(&t->flags, THREAD_NO_SCHED);
-	spin_unlock(&t->obj.lock);
+	struct cpu *c = arch_this_cpu();
+
+	atomic_store_explicit(&c->resched, false, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	struct thread *next = sched_pick();
+	thread_switch(c, next);
+	return next;
 }
 
 struct thread *thread_exit_kernel(void)
 {
 	struct cpu *c = arch_this_cpu();
-	struct thread *t = c->current;
+	struct thread *t = atomic_load_explicit(&c->current, memory_order_relaxed);
 
-	if (LIKELY(!c->resched && t != NULL && t->state == THREAD_RUNNING &&
-	           !(atomic_load_explicit(&t->flags, memory_order_relaxed) & THREAD_STOP)))
-		return t;
-	for (;;) {
-		c->resched = false;
-		t = c->current;
-		if (t != NULL && t->state == THREAD_RUNNING &&
-		    ((atomic_load(&t->flags) & THREAD_STOP) || !sched_may_run(t)))
-			stop_running(t);
-		struct thread *next = sched_pick();
-		thread_switch(c, next);
-		if (next != NULL && !(atomic_load(&next->flags) & THREAD_STOP))
-			return next;
-		if (next == NULL)
+	if (UNLIKELY(object_reap_waiting()))
+		(void)object_reap_some();
+	if (t == NULL || thread_state(t) != THREAD_RUNNING || (thread_flags(t) & THREAD_STOP))
+		t = NULL;
+	while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed)) {
+		t = thread_next();
+		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed) &&
+		    !object_reap_some())
 			cpu_idle();
 	}
+	return t;
 }
 
-/* --- faults --- */
+/* ---- faults ---- */
 
-void thread_fault(struct thread *self, const struct msg_fault *f)
+UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f)
 {
-	struct endpoint *ep = (struct endpoint *)cap_binding_lock(&self->bound_fault);
+	struct thread_binding *b = &self->bound_fault;
 
-	if (ep == NULL) {
+	cpu_count_up(&arch_this_cpu()->counters.faults);
+	spin_lock(&self->obj.lock);
+	const struct cap_slot *slot = &b->slot[b->at];
+	spin_unlock(&self->obj.lock);
+	struct object *o = cap_binding_lock(slot);
+	if (o == NULL) {
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
 		return;
 	}
@@ -338,7 +383,9 @@ void thread_fault(struct thread *self, const struct msg_fault *f)
 		.badge = self->fault_badge,
 		.deadline = TIMER_NEVER,
 	};
-	status_t st = endpoint_call(ep, self, &m);
-	if (st != ST_BLOCKED)
+	status_t st = endpoint_call(container_of(o, struct endpoint, obj), self, &m);
+	if (st != ST_BLOCKED) {
+		self->call_info = 0;
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
+	}
 }

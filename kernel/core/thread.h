@@ -1,49 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/thread.h - execution, and every way to wait.
  *
- * Life    made stopped; dies as every object does. Destroying a running thread kicks
- *         its CPU and goes on when that CPU has put its state away.
- * Owns    its register frame, vector state area, built-in reply and bindings.
- * Locks   whose lock guards `state` depends on where the thread is, see below.
+ * Life    made stopped; dies as every object does, when it runs nowhere, waits for nothing
+ *         and a grace period has passed: who met a pointer to it without a lock may use it
+ *         until he leaves the kernel.
+ * Owns    its registers, its built-in reply and its bindings.
+ * Locks   `place` says where the thread is and so which lock guards that, see below.
  *         obj.lock (rank LOCK_THREAD) guards the built-in reply and the bindings.
- * Blocks  the calls that wait queue the thread and return ST_BLOCKED; nothing runs on
- *         after a wait. Whoever ends the wait writes the outcome into the saved
- *         registers (thread_complete) and makes it ready.
+ * Blocks  the calls that wait queue the thread and return ST_BLOCKED; nothing runs on after
+ *         a wait. Whoever ends the wait writes the outcome into the saved registers
+ *         (thread_complete) and makes it ready.
  *
  * A thread has no kernel stack: each CPU has one, and a thread that does not run is its
  * saved user registers alone.
  *
- *   state                      guarded by
- *   RUNNING                    its CPU: nobody else changes it
- *   READY                      the run queue lock of t->cpu
- *   CALLING, RECEIVING         lock of the endpoint it queues at  } t->wait names
- *   WAITING                    lock of the notification           } the object
- *   REPLY                      lock of whoever holds its call     }
- *   STOPPED, PARKED            its own lock (t->wait is itself)
- *   MOVING                     the one who took it out of the above
+ *   state                at                              guarded by
+ *   STOPPED, PARKED      itself                          its lock
+ *   WAITING              the notification                its lock
+ *   RECEIVING, CALLING   the endpoint where it queues    its lock
+ *   REPLY                who holds its call              its lock
+ *   READY                the sched_part it is queued in  the lock of that CPU's run queue
+ *   RUNNING              nothing                         its CPU: nobody else changes it
+ *   MOVING               nothing                         who took it out of the above
  *
- * To stop a thread from outside, set a flag, then lock what t->wait names: either the
- * flag is seen by who ends the wait, or the thread has become ready meanwhile. A running
- * thread's CPU is kicked and looks at the flags when it leaves the kernel.
+ * State and object are one word. Who wants to take a thread out of a wait reads the
+ * word, locks the object, and reads the word again: while the lock is held the thread is
+ * not taken out, and nobody is put there but by the CPU that the thread runs on.
+ *
+ * To stop a thread from outside, set a flag, then look where it is: either who ends its
+ * wait sees the flag, or it is ready or running meanwhile. A CPU that is kicked looks at the
+ * flags of what it runs.
  */
 #pragma once
 #include <abi/msg.h>
 #include <arch/arch.h>
 #include <core/cap.h>
+#include <core/cpu.h>
+#include <core/reply.h>
 #include <core/timer.h>
 #include <core/tree.h>
 
+/* A handler's answer: the thread waits, its results are written by who ends that. */
+#define ST_BLOCKED ((status_t)-100)
+
 enum thread_state {
-	THREAD_STOPPED,   /* made, suspended, or stopped by a fault nobody handles */
-	THREAD_READY,     /* in a run queue */
-	THREAD_RUNNING,   /* on a CPU; in no queue */
-	THREAD_CALLING,   /* queued at an endpoint as a caller */
-	THREAD_RECEIVING, /* queued at an endpoint as a server */
-	THREAD_REPLY,     /* its call was taken; waits for the answer */
-	THREAD_WAITING,   /* queued at a notification */
+	THREAD_STOPPED, /* made, suspended, killed, without a sched, or faulted unheard */
 	THREAD_PARKED,
-	THREAD_MOVING,    /* between two of these */
+	THREAD_WAITING,
+	THREAD_RECEIVING,
+	THREAD_CALLING,
+	THREAD_REPLY,
+	THREAD_READY,
+	THREAD_RUNNING,
+	THREAD_MOVING,
+	THREAD_STATES,
 };
+
+#define THREAD_STATE_MASK ((uintptr_t)OBJECT_GRANULE - 1)
 
 /* Flags, set and cleared atomically by anybody. */
 #define THREAD_SUSPENDED 0x01u /* stops at the next chance */
@@ -56,103 +69,208 @@ enum thread_state {
 struct aspace;
 struct cspace;
 struct endpoint;
-struct guest_state;
+struct memory;
 struct notification;
 struct sched;
-struct sched_part;
 
-/* The right to answer one call. Built into each thread; reply objects hold one too. Guarded
- * by the lock of the object that it is part of. */
-struct reply_slot {
-	struct object *holder; /* the thread or reply object that it is part of; constant */
-	struct thread *caller; /* who waits; NULL: none */
-	uint64_t number;       /* the call number that the server saw; never repeated */
-};
-
+/* Threads in a row, first come first. */
 struct thread_queue {
 	struct thread *head, *tail;
 };
 
+/* What a thread holds on to by its configuration: the binding in force, and a place for its
+ * successor. Changed by who has claimed the thread. */
+struct thread_binding {
+	struct cap_slot slot[2];
+	_Atomic uint8_t at;
+};
+
+/* The pin of a message block. */
+struct thread_pin {
+	struct memory *memory; /* NULL: none */
+	uint64_t page;
+};
+
 struct thread {
-	struct object obj; /* first */
+	struct object obj;       /* first */
+	_Atomic uintptr_t place; /* state, and the object where it is */
+	_Atomic uint32_t flags;
+	_Atomic uint32_t cpu; /* where it runs, or was queued or ran last */
+
+	/* Its own CPU, or who has it THREAD_MOVING, alone. */
+	struct thread *next, *prev;        /* in a queue, see thread_queue, or at an endpoint */
+	struct reply_slot reply;           /* the call in hand, as a server */
+	_Atomic(struct msg_block *) block; /* kernel address of the pinned block; NULL: none */
+	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
+	_Atomic(struct aspace *) aspace;
+	_Atomic(struct notification *) notification; /* the bound one */
+	uint64_t call_info;        /* info word of the call that is out or queued */
+	uint64_t call_badge;       /* badge of the capability that it was made with */
+	_Atomic uint64_t deadline; /* of the present wait; TIMER_NEVER: none */
+	bool took_bits;            /* its last receive gave bits of the notification */
+	uint32_t loaded_on;        /* CPU that loaded its registers last */
+
 	struct arch_thread arch; /* user registers and vector state, see port.h */
 
-	/* Hot in every message. */
-	struct cspace *cspace; /* NULL once the binding is cut */
-	struct aspace *aspace;
-	struct msg_block *block; /* kernel address of the pinned block; NULL: none */
-	struct sched *sched;     /* what it runs on now: its own or a lent one */
-	uint32_t cpu;            /* where it runs or ran last */
-	_Atomic uint32_t flags;
-	enum thread_state state;
-	_Atomic(struct object *) wait; /* whose lock guards `state` */
-	struct thread *next, *prev;    /* in a queue of servers or waiters, or a sched's part */
-	struct tree_node queued;       /* in an endpoint's callers */
-	struct sched_part *part;       /* THREAD_READY: where it is queued */
+	struct tree_node queued; /* in an endpoint's callers */
+	struct ktimer timer;     /* of the deadline */
 
-	/* The call in hand (as a server) and the call that is out (as a client). */
-	struct reply_slot reply;
-	struct reply_slot *waits_at; /* THREAD_REPLY: who holds its call */
-	struct endpoint *serving;  /* endpoint it took the call from; guarded by its lock */
-	uint64_t call_info;        /* info word of the call that is out or queued */
-	uint64_t call_badge;       /* badge of the capability it was made with */
+	/* Guarded by the lock of `serving`, see endpoint.h. */
+	_Atomic(struct endpoint *) serving; /* took a call there and has not come back */
+	_Atomic(struct thread *) helper;    /* the caller queued there on whose sched it runs */
 
-	struct ktimer timer;       /* deadline of the wait */
-	uint64_t deadline;         /* that of the present wait; TIMER_NEVER: none */
-	struct notification *notification; /* the bound one */
+	/* See sched.h. */
+	_Atomic(struct sched *) home;         /* its own; NULL: passive */
+	struct thread *home_next, *home_prev; /* of the same home, guarded by its lock */
+	uint64_t home_seen;                   /* guarded by it, too */
+	bool in_guests;                       /* THREAD_READY: in which queue of its part */
+	_Atomic uint64_t debtor; /* token of the sched whose thread left a call in its hand */
 
-	struct sched *home;        /* its own sched; NULL: passive */
+	struct msg_fault fault; /* the report that is out */
+	uint64_t fault_badge;   /* constant */
+	uint64_t work;  /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
+	cap_t revoking; /* or a revoke: token of the space and handle */
 
-	/* Guest mode. */
-	struct aspace *guest;
-	struct guest_state *guest_state;
-
-	struct cap_slot bound_aspace, bound_cspace, bound_sched, bound_fault;
-	struct cap_slot bound_notification, bound_block, bound_guest, bound_state;
+	/* See thread_bind.c. */
+	bool claimed;             /* guarded by obj.lock; who has claimed it changes the rest */
+	struct thread_pin pin[2]; /* of bound_block */
+	uint64_t block_ticket[2]; /* grace periods */
+	uint64_t ticket;          /* of its end */
+	struct cap_slot bound_aspace, bound_cspace;
+	struct thread_binding bound_sched, bound_fault, bound_notification, bound_block;
 };
 
-/* A stopped thread with nothing but its spaces. */
-struct thread_request {
-	cap_t aspace, cspace;
-	uint64_t badge; /* its faults carry it */
+extern const struct object_ops thread_ops;
+
+static inline enum thread_state thread_state_of(uintptr_t place)
+{
+	return (enum thread_state)(place & THREAD_STATE_MASK);
+}
+
+static inline enum thread_state thread_state(const struct thread *t)
+{
+	return thread_state_of(atomic_load_explicit(&t->place, memory_order_acquire));
+}
+
+/* Where it is: for threads that READY stands for, the sched_part's header. */
+static inline struct object *thread_where(uintptr_t place)
+{
+	return (struct object *)(place & ~THREAD_STATE_MASK);
+}
+
+static inline void thread_put(struct thread *t, enum thread_state state, const struct object *where)
+{
+	atomic_store_explicit(&t->place, (uintptr_t)where | state, memory_order_release);
+}
+
+static inline uint32_t thread_flags(const struct thread *t)
+{
+	return atomic_load_explicit(&t->flags, memory_order_acquire);
+}
+
+/* ---- life (thread_bind.c) ---- */
+
+/* A stopped thread with nothing but its spaces; its faults carry `badge`. As from cap_bind. */
+status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
+		       uint64_t badge, struct thread **out) MUST_CHECK;
+
+/* Binds what is given (object not NULL) in place of what was bound before: all or nothing. The
+ * block lies `block_offset` bytes into the range that its capability names, a multiple
+ * of MSG_BLOCK_ALIGN. ST_BAD_ARG; ST_EXISTS: the notification is another thread's; as from
+ * cap_bind and memory_pin; ST_LATER: call again. */
+struct thread_config {
+	struct cap_ref sched, fault, notification, block;
+	uint64_t block_offset;
 };
-status_t thread_create(struct quota *q, struct cspace *cs, const struct thread_request *r,
-                       struct thread **out) MUST_CHECK;
+status_t thread_configure(const struct cap_ref *thread, const struct thread_config *c) MUST_CHECK;
 
-/* Lets it run; what stopped it is forgotten. */
-void thread_resume(struct thread *t);
-
-/* Stops `t` at once wherever it is; a wait goes on, but its end leaves it stopped. ST_LATER:
- * it still runs on another CPU, which was kicked; call again. */
-status_t thread_suspend(struct thread *t) MUST_CHECK;
+/* ---- waiting (thread.c) ---- */
 
 /* This CPU's running thread begins to wait at `where`, whose lock the caller holds. */
-void thread_block(struct thread *self, enum thread_state state, struct object *where,
-                  uint64_t deadline);
+void thread_wait(struct thread *self, enum thread_state state, struct object *where,
+		 uint64_t deadline);
 
-/* Ends the wait of a thread that the caller took off its queue under the queue's lock and
- * marked THREAD_MOVING: writes the results, makes it ready, or leaves it stopped if a flag says
- * so. No lock is needed. */
+/* It need not wait after all; the lock was held since. */
+void thread_wait_not(struct thread *self);
+
+/* Sets the timer of a wait that is about to begin, or takes it back when one is over. */
+void thread_set_deadline(struct thread *t, uint64_t deadline);
+void thread_clear_deadline(struct thread *t);
+
+/* True if `deadline` is not in the future: nobody waits for it. */
+bool deadline_passed(uint64_t deadline);
+
 struct thread_result {
 	status_t status;
 	uint64_t info, badge, number;
 };
+
+/* Ends the wait of a thread that is the caller's (THREAD_MOVING): writes the results, makes it
+ * ready, or leaves it stopped if a flag says so. What waits for the answer to a fault is
+ * stopped unless the answer was another. */
 void thread_complete(struct thread *t, const struct thread_result *r);
+
+/* The same with the answer to its call. */
+void thread_answer(struct thread *t, uint64_t info);
+
+/* A thread that is the caller's (THREAD_MOVING) and whose results are written runs now, on
+ * this CPU, if it may take the place of the running thread, which waits; else it is made
+ * ready. */
+void thread_run(struct thread *t);
 
 /* Ends the wait of `t`, whatever it is, with `why`; false if it does not wait. */
 bool thread_cancel_wait(struct thread *t, status_t why);
 
+/* ---- stopping and going on ---- */
+
+/* A thread that is the caller's (THREAD_MOVING) is made ready, or stopped if a flag says so. */
+void thread_settle(struct thread *t);
+
+/* Lets it run; what stopped it is forgotten. */
+void thread_resume(struct thread *t) RELEASES(t->obj.lock);
+
+/* Stops `t` wherever it is; a wait goes on, but its end leaves it stopped. ST_LATER: it
+ * still runs on another CPU, which was kicked; call again. */
+status_t thread_suspend(struct thread *t) RELEASES(t->obj.lock) MUST_CHECK;
+
+/* With THREAD_DYING set before: true when `t` is stopped, waits for nothing and its registers
+ * are put away. */
+bool thread_kill(struct thread *t);
+
+/* A thread that is the caller's (THREAD_MOVING) has no sched to run on: it stops until it has. */
+void thread_stop_without_sched(struct thread *t);
+
+/* If it has stopped for want of a sched, it looks for one again. */
+void thread_retry_sched(struct thread *t);
+
 /* Park and unpark: a wait for nothing but to be woken. */
 status_t thread_park(struct thread *self, uint64_t deadline) MUST_CHECK;
-void thread_unpark(struct thread *t);
+void thread_unpark(struct thread *t) RELEASES(t->obj.lock);
+
+/* Sets THREAD_KICKED, and sees to it that the thread's CPU looks at it. */
+void thread_kick(struct thread *t);
+
+/* True while `t` is what a CPU runs or has run last, so that its registers may be in there. */
+bool thread_is_loaded(const struct thread *t);
+
+/* ---- the way out of the kernel ---- */
 
 /* The running thread took a fault that the kernel can't resolve: sends `f` to its fault
- * endpoint and waits for the answer, or stops it. */
+ * endpoint and waits for the answer, or stops. */
 void thread_fault(struct thread *self, const struct msg_fault *f);
 
-/* At the end of every kernel entry, before going to user mode: stops the running thread if a
- * flag says so, picks another if it can't go on. Returns who runs; idles until there is one. */
+/* At the end of every kernel entry, before going to user mode: goes on with the running thread
+ * or, if it can't or something more urgent is ready, chooses another. Gives who runs now, with
+ * his registers and page tables loaded; idles until there is somebody. */
 struct thread *thread_exit_kernel(void);
+
+/* One try of that: NULL if nobody can run. */
+struct thread *thread_next(void);
+
+/* Puts the running thread's registers away and loads those of `to` (NULL: nobody's). */
+void thread_switch(struct cpu *c, struct thread *to);
+
+/* ---- queues ---- */
 
 static inline void thread_queue_push(struct thread_queue *q, struct thread *t)
 {
@@ -163,6 +281,17 @@ static inline void thread_queue_push(struct thread_queue *q, struct thread *t)
 	else
 		q->tail->next = t;
 	q->tail = t;
+}
+
+static inline void thread_queue_push_front(struct thread_queue *q, struct thread *t)
+{
+	t->prev = NULL;
+	t->next = q->head;
+	if (q->head == NULL)
+		q->tail = t;
+	else
+		q->head->prev = t;
+	q->head = t;
 }
 
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)

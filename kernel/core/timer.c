@@ -28,6 +28,9 @@ void timer_cpu_init(void)
 	c->timers = q;
 }
 
+/* A generator of its own, as random_u64 costs a block of ChaCha20 under a lock that
+ * all CPUs share. A weight need not be secret for long, only not chosen by whoever
+ * sets the timers. */
 static uint32_t random_weight(struct timer_queue *q)
 {
 	/* Marsaglia's xorshift. */
@@ -85,11 +88,17 @@ static bool queue_insert(struct timer_queue *q, struct ktimer *t)
 	t->parent = parent;
 	t->left = t->right = NULL;
 	t->weight = random_weight(q);
+	/* It came in as a leaf, which keeps the order of deadlines; rotations keep
+	 * that and bring back the order of weights. No recursion, as the stack is
+	 * short. */
 	while (t->parent != NULL && t->parent->weight < t->weight)
 		rotate_up(q, t);
 	return first;
 }
 
+/* Down until it is a leaf, each time past the heavier child, so that the rest is a
+ * heap again. `cpu` is cleared last: who reads 0 without the lock may set the timer
+ * on another queue at once. */
 static void queue_remove(struct timer_queue *q, struct ktimer *t)
 {
 	while (t->left != NULL || t->right != NULL) {
@@ -157,6 +166,10 @@ bool timer_cancel(struct ktimer *t)
 	return false;
 }
 
+/* `now` is read once, so a function that sets timers in the past cannot keep us
+ * here. Without the lock while one runs: it may set and cancel timers, and take
+ * locks that rank lower. A first deadline that has passed is armed all the same;
+ * the interrupt then comes as soon as interrupts are on again. */
 void timer_interrupt(void)
 {
 	struct timer_queue *q = arch_this_cpu()->timers;

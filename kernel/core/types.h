@@ -19,6 +19,12 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 #define LIKELY(x)    __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)  __builtin_expect(!!(x), 0)
 
+/* A variable on a hot path that is written before it is read: not zeroed first. */
+#define UNINITIALIZED __attribute__((uninitialized))
+
+/* From here on the compiler knows nothing about the value of `x`. */
+#define OPAQUE(x) __asm__("" : "+r"(x))
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of which `ptr` is the field `member`. */

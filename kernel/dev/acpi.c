@@ -132,7 +132,9 @@ static status_t table_open(struct walk *w, paddr_t pa, const char *signature, st
 	return ST_OK;
 }
 
-/* Finds the root table; *width is the size of its entries. */
+/* Finds the root table; *width is the size of its entries. From revision 2 on there
+ * are two root tables; the one with 64-bit entries is preferred where its address
+ * is given, as ACPI asks. Some firmware leaves it zero and means the old one. */
 static status_t root_open(struct walk *w, paddr_t rsdp, struct table *root, uint32_t *width)
 {
 	struct table t = { bytes_at(w, rsdp, RSDP_SIZE), RSDP_SIZE };
@@ -169,7 +171,9 @@ static status_t root_open(struct walk *w, paddr_t rsdp, struct table *root, uint
 	return st;
 }
 
-/* The functions that take in an entry return false when it is malformed. */
+/* The functions that take in an entry return false when it is malformed. A CPU that
+ * is not enabled is a socket for one that may be plugged in; nothing would answer
+ * there. */
 static bool add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint32_t flags)
 {
 	if ((flags & MADT_CPU_ENABLED) == 0)
@@ -252,6 +256,8 @@ static bool madt_nmi_entry(struct acpi_info *info, const struct table *e)
 	return true;
 }
 
+/* An entry tells its own length, which must hold its two bytes of head, or the walk
+ * would not move on, and must end inside the table. */
 static bool madt_each(const struct table *madt, struct acpi_info *info,
 		      bool (*visit)(struct acpi_info *, const struct table *))
 {
@@ -270,6 +276,8 @@ static bool madt_each(const struct table *madt, struct acpi_info *info,
 	return true;
 }
 
+/* Twice through the entries: the pins for NMIs are told for CPUs by number, and may
+ * come before the CPUs. */
 static status_t madt_parse(struct walk *w, const struct table *madt)
 {
 	struct acpi_info *info = w->out;
@@ -342,6 +350,8 @@ static bool aml_s5(const struct table *t, uint32_t at, struct acpi_power *power)
 	return true;
 }
 
+/* A machine whose DSDT we can't read still runs; it only can't be switched off in
+ * the ordinary way. So nothing here is an error. */
 static void dsdt_parse(struct walk *w, paddr_t pa)
 {
 	struct table t;
@@ -363,6 +373,7 @@ static status_t fadt_parse(struct walk *w, const struct table *fadt)
 	uint32_t flags = get32(fadt, 112);
 	power->hw_reduced = (flags & FADT_HW_REDUCED) != 0;
 	power->sleep_control = fadt_register(fadt, 244, 0);
+	/* What stands in these fields on a machine without that hardware means nothing. */
 	if (!power->hw_reduced) {
 		power->pm1a_control = fadt_register(fadt, 172, 64);
 		power->pm1b_control = fadt_register(fadt, 184, 68);
@@ -371,6 +382,7 @@ static status_t fadt_parse(struct walk *w, const struct table *fadt)
 		w->out->pm_timer = fadt_register(fadt, 208, 76);
 		w->out->pm_timer_32 = (flags & FADT_TIMER_32) != 0;
 	}
+	/* Older firmware left the place of the reset register to chance. */
 	if ((flags & FADT_RESET) != 0) {
 		power->reset = fadt_register(fadt, 116, 0);
 		power->reset_value = get8(fadt, 128);

@@ -30,6 +30,8 @@ struct ioapic {
 static struct ioapic ioapics[ACPI_IOAPICS];
 static uint32_t count;
 
+/* Two accesses that belong together, hence the lock: another CPU that selects in
+ * between would make us read its register. */
 static uint32_t reg_read(struct ioapic *a, uint32_t reg) REQUIRES(a->lock)
 {
 	*(volatile uint32_t *)(a->window + WINDOW_SELECT) = reg;
@@ -71,6 +73,7 @@ bool ioapic_add(paddr_t base, uint32_t gsi_base)
 	spin_unlock(&a->lock);
 	if (!fits)
 		return false;
+	/* Counted last: until then nobody finds it. */
 	a->lines = lines;
 	count++;
 	return true;

@@ -36,7 +36,9 @@
 #define LVT_MASKED         (1u << 16)
 #define LVT_NMI            (4u << 8)
 #define LVT_TIMER_DEADLINE (2u << 17)
-#define DIVIDE_BY_16       3u
+/* So that 32 bits last for a minute where the timer's input runs at 1 GHz; a later
+ * deadline takes an interrupt for nothing now and then. */
+#define DIVIDE_BY_16 3u
 
 #define COMMAND_NMI     (4u << 8)
 #define COMMAND_INIT    (5u << 8)
@@ -93,6 +95,7 @@ void lapic_cpu_init(const struct lapic_vectors *vectors)
 	timer_lvt = vectors->timer;
 }
 
+/* All pins were masked before: firmware may have left the 8259 on one of them. */
 void lapic_nmi_pins(unsigned lints)
 {
 	for (unsigned n = 0; n < 2; n++) {

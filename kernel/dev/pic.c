@@ -14,6 +14,9 @@
 #define ICW4_8086      0x01
 #define MASK_ALL       0xff
 
+/* Masking alone is not enough. A line that falls silent at the wrong moment gives a
+ * spurious interrupt even so, and after reset its vector is that of an exception;
+ * so the vectors are moved first. */
 void pic_disable(void)
 {
 	out8(MASTER_COMMAND, ICW1_WITH_ICW4);

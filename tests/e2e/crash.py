@@ -105,6 +105,13 @@ def crash_of_a_canary_is_reported():
 
 
 @case
+def device_window_in_memory_is_refused():
+    lines, functions = crash("device_in_memory")
+    check(re.search(r"panic: can't map 4 bytes of device registers at 0x200000$", lines[0]), lines[0])
+    check("arch_device_map" in functions, str(functions))
+
+
+@case
 def crash_inside_a_report_ends_it():
     lines, _ = crash("report")
     check(lines[0].endswith("panic: a report that faults"), lines[0])

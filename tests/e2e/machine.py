@@ -115,4 +115,11 @@ def machine_stops_every_cpu_before_a_report():
     check(not result.find(r"some CPUs do not stop"), text)
 
 
+@case
+def machine_reports_though_a_cpu_does_not_stop():
+    result, text = boot(machine(TESTS, ARCHIVE, smp=3, append="test.crash=deaf"))
+    check(result.status == 1 and result.find(r" error panic: with a deaf CPU$"), text)
+    check(result.find(r" warn  panic: some CPUs do not stop$"), text)
+
+
 main()

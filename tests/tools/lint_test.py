@@ -109,6 +109,23 @@ def contracts_are_checked():
 
 
 @case
+def claims_are_checked():
+    path = "docs/decisions/0001-a.md"
+    one = {path: "# 0001 A\n**Choice.** **Why.** **Instead of.** **Again when.**\n"}
+    index = {"docs/decisions/README.md": "| [0001](0001-a.md) | A |\n"}
+    true = {"README.md": "(`test: a_b`) [a](docs/a.md)\n",
+            "docs/a.md": "`kernel/core/a.h` and `kernel/core/`\n"}
+    accepts("claims.py", {**core("TEST(a_b)\n{\n}\n"), **true, **one, **index})
+    refuses("claims.py", {"README.md": "(`test: a_c`)\n"}, "README.md:1: there is no test a_c")
+    refuses("claims.py", {"README.md": "[a](docs/b.md)\n"}, "the link to docs/b.md leads nowhere")
+    refuses("claims.py", {"README.md": "`kernel/core/b.h`\n"}, "there is no kernel/core/b.h")
+    refuses("claims.py", {**one, "docs/decisions/README.md": "\n"}, "does not list the decisions")
+    refuses("claims.py", {**index, path: "# 0001 A\n**Choice.**\n"}, "no part **Instead of.**")
+    refuses("claims.py", {**one, **index, "docs/decisions/0001-b.md": one[path]},
+            "another decision has this number")
+
+
+@case
 def marks_are_checked():
     accepts("marks.py", {}, *BASE)
     refuses("marks.py", {"kernel/core/b.c": "int b;\n"}, "SPDX", "kernel/core/b.c")

@@ -43,8 +43,9 @@ void arch_cpus_start(void)
 {
 }
 
-void arch_cpus_stop(void)
+bool arch_cpus_stop(void)
 {
+	return true;
 }
 
 /* Yielding alone does not help when other programs want the processors too. */
@@ -94,6 +95,8 @@ static void do_work(const struct cpu *c)
 	arch_cpu_kick(0);
 }
 
+/* What a port's interrupt entry does: first the CPU stops counting as idle. All that
+ * is pending is taken at once, so no bit that is set meanwhile is lost. */
 bool host_interrupt_window(void)
 {
 	struct cpu *c = arch_this_cpu();
@@ -119,6 +122,8 @@ void host_user_mode(void)
 		cpu_leave_kernel(c);
 }
 
+/* The mutex makes looking and sleeping one step, as `sti; hlt` does: an interrupt
+ * that comes in between is not lost. */
 void arch_cpu_idle(void)
 {
 	struct arch_cpu *a = &arch_this_cpu()->arch;
@@ -139,11 +144,10 @@ static void *cpu_main(void *c)
 	cpu_idle_loop();
 }
 
-static void cpu_start(unsigned id)
+static struct cpu *cpu_make(unsigned id)
 {
 	struct cpu *c = aligned_alloc(_Alignof(struct cpu), sizeof(*c));
 	struct host_cpu *host = calloc(1, sizeof(*host));
-	pthread_t thread;
 
 	ASSERT(c != NULL && host != NULL);
 	*c = (struct cpu){ .self = c, .id = id };
@@ -151,12 +155,36 @@ static void cpu_start(unsigned id)
 	c->arch.host = host;
 	pthread_mutex_init(&host->lock, NULL);
 	pthread_cond_init(&host->wake, NULL);
-	if (pthread_create(&thread, NULL, cpu_main, c) != 0 || pthread_detach(thread) != 0)
+	return c;
+}
+
+static void cpu_start(unsigned id)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, cpu_main, cpu_make(id)) != 0 ||
+	    pthread_detach(thread) != 0)
 		abort();
 	while (!(cpu_online_mask() >> id & 1))
 		sched_yield();
 }
 
+void host_cpus_simulate(unsigned n)
+{
+	for (unsigned id = cpu_count(); id < n; id++) {
+		host_this_cpu = cpu_make(id);
+		cpu_set_online(host_this_cpu);
+	}
+	host_act_as(0);
+}
+
+void host_act_as(unsigned id)
+{
+	host_this_cpu = cpu_by_id[id];
+}
+
+/* While the caller waits it must take shootdowns, and count as idle for grace
+ * periods: nothing else runs on CPU 0, so nobody would do that for it. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id))
 {
 	for (unsigned id = cpu_count(); id < n; id++)

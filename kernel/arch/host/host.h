@@ -34,6 +34,11 @@ void host_boot_usual(void);
  * the caller takes interrupts, as if it were idle. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id));
 
+/* CPUs without threads, for a test that acts as one after the other: host_act_as says as
+ * which from then on. They answer no shootdowns. */
+void host_cpus_simulate(unsigned n);
+void host_act_as(unsigned id);
+
 /* Interrupts are off inside the kernel. A test calls this where a real CPU would
  * take pending ones. True: there was one. */
 bool host_interrupt_window(void);

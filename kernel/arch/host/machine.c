@@ -19,7 +19,9 @@ void host_fail_step(int64_t n)
 }
 
 /* The system call itself: a sanitizer need not prepare for memory that is never
- * touched. */
+ * touched. Nothing can be accessed at first, so a stray access by a physical
+ * address that is no memory is a fault here, while a machine would answer with
+ * anything. */
 static char *reserve(size_t size)
 {
 	long at = syscall(SYS_mmap, NULL, size, PROT_NONE,

@@ -156,7 +156,9 @@ static uint64_t tlb_key(uint32_t tag, uint64_t page)
 	return (uint64_t)tag << TLB_TAG | page << TLB_PAGE;
 }
 
-/* Where the TLB of `c` keeps the page, if it does. */
+/* Where the TLB of `c` keeps the page, if it does. Direct-mapped, so some
+ * translations push others out, as in a real one; tags are spread so that two
+ * spaces can hold the same page at once. */
 static _Atomic uint64_t *tlb_slot(const struct cpu *c, uint32_t tag, uint64_t page)
 {
 	return &c->arch.tlb[(page + tag * 131ull) % HOST_TLB_ENTRIES];
@@ -167,6 +169,9 @@ static bool tlb_matches(uint64_t e, uint32_t tag, uint64_t page)
 	return (e & PTE_PRESENT) && (e & ~PTE_BITS) == tlb_key(tag, page);
 }
 
+/* An entry that allows the access is believed, however old; only one that does not
+ * is looked up anew, as processors do. So a missed flush shows when rights were
+ * taken, and need not when they were added. */
 bool host_access(uint32_t tag, vaddr_t va, bool write, paddr_t *pa)
 {
 	uint64_t page = page_of(tag, va);

@@ -19,7 +19,37 @@
 #define ARCH_USER_END    0x00007ffffffff000ull
 #define ARCH_PERSONALITY 0x00007f8000000000ull
 
+#define ARCH_SYSCALL_ARGS 6
+#define ARCH_PORTS        0x10000 /* modelled: device.c */
+#define ARCH_ELF_MACHINE  62      /* EM_X86_64 */
+
+/* A thread's program is a function of the test, which looks at these words. */
+struct arch_thread {
+	uint64_t result[4];
+	uint64_t results;  /* written so far */
+	uint64_t restarts; /* asked for since the test looked last */
+	uint64_t number, arg[ARCH_SYSCALL_ARGS];
+	uint64_t pc, sp;
+	_Atomic(struct cpu *) loaded; /* where its registers are */
+	void *program;
+};
+
+struct arch_registers {
+	uint64_t pc, sp;
+};
+
 struct cpu;
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+/* A device's interrupt; tests play the device, see host.h. */
+struct arch_irq {
+	_Atomic(arch_irq_fn *) fn; /* NULL: not connected */
+	uint32_t line;
+	bool level;
+	_Atomic bool masked;
+};
+
 struct host_cpu;
 struct host_user;
 
@@ -82,3 +112,17 @@ extern uint16_t host_object_gen_mask;
 extern uint32_t host_slot_gen_max;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
 #define ARCH_SLOT_GEN_MAX    host_slot_gen_max
+
+static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t r0,
+				      uint64_t r1, uint64_t r2)
+{
+	t->result[0] = (uint64_t)(int64_t)status;
+	t->result[1] = r0;
+	t->result[2] = r1;
+	t->result[3] = r2;
+	t->results++;
+}
+
+/* They abort if a thread's registers are in two processors, or in another one. */
+void arch_thread_save(struct arch_thread *t);
+void arch_thread_load(struct arch_thread *t);

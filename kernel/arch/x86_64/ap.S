@@ -27,6 +27,8 @@ ap_trampoline:
 	xorl %edx, %edx
 	wrmsr
 	lgdtl ap_gdt_pointer - ap_trampoline
+	/* Protection and paging at once, with LME set: the processor allows that, and
+	 * it saves a stage in 32-bit mode with descriptors of its own. */
 	movl $CR0_AP, %eax
 	movl %eax, %cr0
 	ljmpl *(ap_jump - ap_trampoline)
@@ -61,6 +63,8 @@ ap_trampoline_end:
 	.code64
 	/* The stack is taken, not read: a CPU that comes late finds none and rests. */
 ap_entry:
+	/* First of all off the tables that map the page below 1 MiB: they are freed
+	 * when the last CPU has come this far. */
 	movq ap_kernel_root(%rip), %rax
 	movq %rax, %cr3
 	xorl %eax, %eax

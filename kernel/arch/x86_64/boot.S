@@ -93,6 +93,7 @@ uefi_entry:
 	pushq %rax
 	pushw $(boot_gdt_end - boot_gdt - 1)
 	lgdt (%rsp)
+	/* Into 32-bit code of compatibility mode: from 64-bit code paging can't go off. */
 	leaq PHYS(paging_off)(%rbp), %rax
 	pushq $SELECTOR_CODE32
 	pushq %rax
@@ -109,6 +110,8 @@ paging_off:
 	movl %eax, %cr0
 
 paging_on:
+	/* CPUID overwrites EBX. A processor without long mode is told so here, because
+	 * nothing behind this could run on it. */
 	pushl %ebx
 	movl $CPUID_EXTENDED_MAX, %eax
 	cpuid
@@ -166,6 +169,8 @@ paging_on:
 	leal HERE(boot_pml4), %eax
 	movl %eax, %cr3
 	popl %edi
+	/* NXE is reserved on a processor without NX, which arch_cpu_init_boot refuses
+	 * with its name; until then it has to run. */
 	movl $MSR_EFER, %ecx
 	rdmsr
 	orl $EFER_LME, %eax
@@ -189,10 +194,17 @@ long_mode:
 	movl %eax, %ss
 	movl %eax, %fs
 	movl %eax, %gs
+	/* By the linked address: relative to here it would be the low one. */
 	movabsq $image_high, %rax
 	jmp *%rax
 image_high:
 	leaq boot_stack_top(%rip), %rsp
+	/* Firmware may leave alignment checks, which lift SMAP, nested-task or
+	 * breakpoints on; only the bits that are always one stay. */
+	pushq $2
+	popfq
+	movl $0x400, %eax
+	movq %rax, %dr7
 	xorl %ebp, %ebp
 	movl %ebx, %edi
 	testl %esi, %esi

@@ -60,6 +60,8 @@ static void *low_phys(uint64_t pa, size_t size, const char *what)
 	return arch_phys_to_virt(pa);
 }
 
+/* The count is checked before it is multiplied. Kinds of e820 that we do not know
+ * become reserved: not touching memory is always safe. */
 static void take_map(const struct pvh_start_info *si)
 {
 	if (si->version < 1 || si->memory_map_count == 0)
@@ -122,11 +124,13 @@ void pvh_main(uint32_t start_info)
 	kernel_main(&info);
 }
 
+/* The stub placed the image and boot.S found out where it runs. If the two don't
+ * agree, what the stub says about memory can't be believed either. */
 void uefi_main(uint64_t from)
 {
 	early_init();
 
-	const struct boot_info *stub = low_phys(from, sizeof(*stub), "boot information");
+	struct boot_info *stub = low_phys(from, sizeof(*stub), "boot information");
 	if (stub->kernel_base != boot_kernel_base ||
 	    stub->kernel_size != (uint64_t)(kernel_end - kernel_start))
 		boot_refuse("the kernel runs at 0x%llx, the UEFI stub says 0x%llx",

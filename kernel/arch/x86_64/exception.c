@@ -84,6 +84,9 @@ static void describe_overflow(char *out, size_t size)
 		out[0] = '\0';
 }
 
+/* A double fault leaves no address of its own. If it came of a page fault that
+ * could not be delivered, which is how a stack overflow ends, CR2 still has that
+ * one's. */
 static void describe(const struct trap_frame *f, char *out, size_t size)
 {
 	const unsigned error = (unsigned)f->error;
@@ -115,6 +118,8 @@ static void describe(const struct trap_frame *f, char *out, size_t size)
 	}
 }
 
+/* The frame is left where the backtrace finds it: that is to begin in the code that
+ * failed, not here. */
 void exception_report(const struct trap_frame *f)
 {
 	const char *name = f->vector < TRAP_FIRST_INTERRUPT ? names[f->vector] : NULL;

@@ -84,6 +84,7 @@ void feature_names(uint64_t bits, char *out, size_t size)
 	}
 }
 
+/* All that is missing at once: who has to choose another processor wants the list. */
 uint64_t feature_missing(const struct feature_set *s)
 {
 	return required_bits & ~s->bits;

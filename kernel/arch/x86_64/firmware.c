@@ -47,6 +47,8 @@ static const uint8_t *table_bytes(void *context, paddr_t pa, size_t size)
 	return at;
 }
 
+/* Without tables, as in the smallest virtual machines, nobody tells of an I/O APIC:
+ * the lines have the numbers that a PC gave them, and lead nowhere. */
 static void assume_plain_pc(void)
 {
 	firmware = (struct acpi_info){ .has_8259 = true };

@@ -80,11 +80,14 @@ static uint64_t *entry_make(vaddr_t va, unsigned *level)
 		}
 		if (!table_alloc(&pa))
 			return NULL;
-		*e = pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED;
+		/* Behind the zeros of the table: arch_kernel_translate takes no lock. */
+		__atomic_store_n(e, pa | MMU_PRESENT | MMU_WRITE | MMU_ACCESSED, __ATOMIC_RELEASE);
 	}
 }
 
-/* The largest page with which a mapping of `size` bytes can begin. */
+/* The largest page with which a mapping of `size` bytes can begin. Where a table
+ * stands already a large page can't go: tables are never taken away, since others
+ * may be walking through them. */
 static unsigned level_for(vaddr_t va, paddr_t pa, size_t size)
 {
 	unsigned level = cpu_has(FEATURE_HUGE_PAGES) ? 3 : 2;
@@ -99,6 +102,9 @@ static unsigned level_for(vaddr_t va, paddr_t pa, size_t size)
 	return level;
 }
 
+/* Accessed and dirty are set from the start. Nobody asks for them in the kernel's
+ * half, and the processor need not write them with a locked access at the first
+ * use. Uncached is both cache bits, entry 3 of the PAT as it is after reset. */
 static uint64_t leaf_bits(unsigned access)
 {
 	uint64_t bits = MMU_PRESENT | MMU_ACCESSED | MMU_GLOBAL;
@@ -131,6 +137,8 @@ static status_t map_prepare(vaddr_t va, paddr_t pa, size_t size)
 	return ST_OK;
 }
 
+/* Twice over the range: all that can fail is done before the first page appears, so
+ * that a mapping is there as a whole or not at all. */
 static status_t map(vaddr_t va, paddr_t pa, size_t size, unsigned access)
 {
 	status_t st = map_prepare(va, pa, size);
@@ -162,9 +170,14 @@ static bool is_kernel_range(vaddr_t va, size_t size)
 	return va >= ARCH_DIRECT_MAP;
 }
 
+paddr_t arch_physical_end(void)
+{
+	return 1ull << cpu_features.physical_bits;
+}
+
 static bool is_physical_range(paddr_t pa, size_t size)
 {
-	const uint64_t end = 1ull << cpu_features.physical_bits;
+	const paddr_t end = arch_physical_end();
 
 	return size <= end && pa <= end - size;
 }
@@ -181,6 +194,9 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access)
 	return st;
 }
 
+/* A part of a large page can't be taken away: that would split it, which no mapping
+ * of ours needs. What is absent is passed over, so whoever undoes a mapping that was
+ * made in parts may name all of it. */
 void arch_kernel_unmap(vaddr_t va, size_t size)
 {
 	ASSERT(is_kernel_range(va, size));
@@ -202,6 +218,8 @@ void arch_kernel_unmap(vaddr_t va, size_t size)
 	spin_unlock(&lock);
 }
 
+/* What an entry forbids no entry below it can allow, so rights only go on the way
+ * down, as for the processor. */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 {
 	uint64_t *table = table_at(root);
@@ -230,8 +248,16 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	}
 }
 
-/* Maps whole pages around the bytes somewhere in the device windows; a page
- * that stays absent follows. 0: no room, no memory, or no such address. */
+/* Physical addresses of the kernel's own devices; complete when the boot is. */
+static struct taken {
+	paddr_t first, last;
+} taken[64];
+static unsigned taken_count;
+
+/* Maps whole pages around the bytes somewhere in the device windows; a page that
+ * stays absent follows. 0: no room, no memory, or no such address. Room is handed
+ * out upwards and never comes back: there are few devices that the kernel itself
+ * drives, and 512 GiB for them. */
 static vaddr_t window_map(paddr_t pa, size_t size, unsigned access)
 {
 	const paddr_t first = ALIGN_DOWN(pa, FRAME_SIZE);
@@ -251,14 +277,42 @@ static vaddr_t window_map(paddr_t pa, size_t size, unsigned access)
 	return va == 0 ? 0 : va + (pa - first);
 }
 
+static bool touches_memory(paddr_t pa, size_t size)
+{
+	for (unsigned i = 0; i < boot_info.range_count; i++) {
+		const struct boot_range *r = &boot_info.range[i];
+		const paddr_t from = ALIGN_DOWN(pa, FRAME_SIZE),
+			      to = ALIGN_UP(pa + size, FRAME_SIZE);
+
+		if ((r->kind == BOOT_RAM || r->kind == BOOT_LOADER) && from < r->base + r->size &&
+		    to > r->base)
+			return true;
+	}
+	return false;
+}
+
+/* Where registers are is told by tables that may be wrong. In memory a window
+ * would be a second, writable way to what the kernel has there, its text even. */
 void *arch_device_map(paddr_t pa, size_t size)
 {
-	vaddr_t va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
+	vaddr_t va = 0;
 
-	if (va == 0)
+	if (!touches_memory(pa, size))
+		va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
+	if (va == 0 || taken_count == ARRAY_LEN(taken))
 		panic("can't map %zu bytes of device registers at 0x%llx", size,
 		      (unsigned long long)pa);
+	taken[taken_count++] = (struct taken){ ALIGN_DOWN(pa, FRAME_SIZE), pa + size - 1 };
 	return (void *)va;
+}
+
+bool arch_device_is_taken(paddr_t pa)
+{
+	for (unsigned i = 0; i < taken_count; i++) {
+		if (pa >= taken[i].first && pa <= taken[i].last)
+			return true;
+	}
+	return false;
 }
 
 const void *mmu_map_firmware(paddr_t pa, size_t size)
@@ -385,6 +439,8 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 		invlpg(va);
 }
 
+/* A load of CR3 leaves global translations alone, and the kernel's are global: so
+ * theirs take another way. */
 void arch_tlb_flush_tag(uint32_t tag)
 {
 	if (tag != TLB_KERNEL) {

@@ -12,6 +12,7 @@
 #include <core/cpu.h>
 #include <core/frame.h>
 #include <core/log.h>
+#include <core/sched.h>
 #include <core/timer.h>
 #include <dev/lapic.h>
 
@@ -60,6 +61,8 @@ void smp_reserve(void)
 		log_warn("smp", "no memory below 1 MiB to start other CPUs in");
 }
 
+/* Below 4 GiB, since CR3 is loaded from a register of 32 bits. The root is a copy, as
+ * the kernel's own is shared by all and has no lower half. */
 static bool start_tables_make(void)
 {
 	for (unsigned i = 0; i < START_TABLES; i++) {
@@ -85,6 +88,8 @@ static bool start_tables_make(void)
 	return true;
 }
 
+/* The code has to know where it lies, which in real mode nothing but the segment
+ * tells: so the two addresses that it jumps and loads by are filled in here. */
 static void trampoline_make(void)
 {
 	uint8_t *page = arch_phys_to_virt(trampoline);
@@ -121,7 +126,10 @@ static bool wake(uint32_t apic_id)
 	return time_wait_for(&progress, AP_ALIVE, START_LIMIT_NS);
 }
 
-/* Starts `c` and goes through its first steps with it. */
+/* Starts `c` and goes through its first steps with it. The stack is published last,
+ * with release: a CPU that finds it finds its structure too. The test of the clocks
+ * needs both CPUs at it at once, hence the steps; and each wait has a limit, so that
+ * a CPU which fails is named. */
 static bool start(struct cpu *c)
 {
 	uint32_t apic_id = c->arch.apic_id;
@@ -209,9 +217,12 @@ NO_CANARY void ap_main(struct cpu *c)
 
 	cpu_init(c);
 	irq_cpu_init();
+	/* Firmware's list and the hardware name the same CPU; else messages for it
+	 * would go to another. */
 	ASSERT(c->arch.apic_id == apic_id);
 	time_cpu_init();
 	timer_cpu_init();
+	run_queue_init();
 	go_on(AP_ALIVE);
 	wait_for(AP_MAY_TEST);
 	time_warp_test();
@@ -219,7 +230,7 @@ NO_CANARY void ap_main(struct cpu *c)
 	wait_for(AP_MAY_RUN);
 	cpu_set_online(c);
 	go_on(AP_RUNS);
-	cpu_idle_loop();
+	arch_run_threads();
 }
 
 void arch_cpu_kick(uint32_t cpu)
@@ -249,24 +260,26 @@ static void on_stop(struct trap_frame *f)
 	rest();
 }
 
-/* By NMI: a CPU that has to be stopped may well spin with interrupts off. */
-void arch_cpus_stop(void)
+/* By NMI: a CPU that has to be stopped may well spin with interrupts off. Logs
+ * nothing: one that is stopped by now may have the log's lock. */
+bool arch_cpus_stop(void)
 {
 	uint32_t nobody = 0, count = 0, self = arch_this_cpu()->id;
 	cpumask_t others = cpu_online_mask() & ~(1ull << self);
 
 	if (!atomic_compare_exchange_strong(&stopper, &nobody, self + 1)) {
 		if (nobody == self + 1)
-			return;
+			return true;
 		rest(); /* somebody else was first, whose NMI finds us here */
 	}
+	/* Not before: until now an NMI was a fault of the machine, to be reported. */
 	trap_set_handler(TRAP_NMI, on_stop);
 	for (cpumask_t left = others; left != 0; left &= left - 1, count++)
 		lapic_send_nmi(cpu_by_id[__builtin_ctzll(left)]->arch.apic_id);
 	for (uint32_t n = 0; n < STOP_LIMIT; n++) {
 		if (atomic_load(&stopped) == count)
-			return;
+			return true;
 		arch_cpu_relax();
 	}
-	log_warn("smp", "some CPUs do not stop");
+	return false;
 }

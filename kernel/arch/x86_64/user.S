@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The way between user mode and the kernel.
  *
- * A CPU has one kernel stack and begins at its top on every entry. The user's
- * registers go straight into the running thread's struct arch_thread (GS:CPU_USER
- * holds its address) and come back from that of whoever runs next.
+ * A CPU has one kernel stack and begins at its top on every entry. The user's registers go
+ * straight into the running thread's struct arch_thread, whose address is in GS:CPU_USER, and
+ * come back from that of whoever runs next. Interrupts are off all the time.
  *
- * SYSCALL: the number is in RAX, arguments in RDI, RSI, RDX, R10, R8, R9; results in
- * RAX (status), RSI, RDI, RDX. RCX, R8 to R11 come back as zero (RCX and R11 as SYSRET
- * leaves them); RBX, RBP, RSP and R12 to R15 are kept. So an entry saves nine registers
- * and an exit loads thirteen. A thread that was interrupted, faulted, or has a call to
- * repeat is `full`: all its registers count and it leaves by IRETQ.
+ * abi/x86_64.h says what a system call keeps. So its entry saves nine registers, and its exit
+ * loads thirteen. A thread that was interrupted, has faulted, or has a call to repeat, is
+ * marked ARCH_LEAVE_FULL: all of its registers count and it leaves by IRETQ.
+ *
+ * What both exits rely on: RIP is below ARCH_USER_END or, where a trap left it, canonical; SYSRET
+ * to another address would fault in the kernel, on the user's stack. SYSCALL can't leave such
+ * a RIP, as the last page of the lower half is never mapped. RFLAGS has interrupts on and I/O
+ * privilege 0: user mode can change neither.
  */
 #include "user_offsets.h"
 
@@ -33,33 +36,38 @@ user_syscall_entry:
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, USER_RSP(%rsp)
 	movq %rsp, %rcx
-	movq %gs:CPU_STACK, %rsp
+	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	cmpl $SYS_ENDPOINT_CALL, %eax
-	je 1f
-	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
-	je 2f
-user_syscall_other:
-	/* The arguments are kept in case that the call is repeated. */
-	movq %rax, USER_RAX(%rcx)
-	movq %rdi, USER_RDI(%rcx)
-	movq %rsi, USER_RSI(%rcx)
-	movq %rdx, USER_RDX(%rcx)
-	movq %r10, USER_R10(%rcx)
-	movq %r8, USER_R8(%rcx)
-	movq %r9, USER_R9(%rcx)
+	/* The arguments become an array. */
+	pushq %r9
+	pushq %r8
+	pushq %r10
+	pushq %rdx
+	pushq %rsi
+	pushq %rdi
 	movq %rcx, %rdi
+	movq %rax, %rsi
+	movq %rsp, %rdx
 	call user_syscall
 	jmp user_exit
-1:	call ipc_call
-	jmp user_exit
-2:	call ipc_reply_receive
+	.size user_syscall_entry, . - user_syscall_entry
 
-	/* Goes to user mode as the running thread. */
-	.globl user_exit
+	/* NORETURN void arch_run_threads(void) */
+	.globl arch_run_threads
+	.type arch_run_threads, @function
+arch_run_threads:
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call user_leave
+	jmp user_exit
+	.size arch_run_threads, . - arch_run_threads
+
+	.type user_exit, @function
+	.balign 64
 user_exit:
 	movq %gs:CPU_USER, %rcx
-	cmpb $0, USER_FULL(%rcx)
+	incq %gs:CPU_KERNEL_EXITS
+	cmpb $0, USER_LEAVE(%rcx)
 	jne user_exit_full
 	movq USER_RBX(%rcx), %rbx
 	movq USER_RBP(%rcx), %rbp
@@ -81,7 +89,7 @@ user_exit:
 	sysretq
 
 user_exit_full:
-	movb $0, USER_FULL(%rcx)
+	movb $0, USER_LEAVE(%rcx)
 	pushq $USER_SS
 	pushq USER_RSP(%rcx)
 	pushq USER_RFLAGS(%rcx)
@@ -104,16 +112,20 @@ user_exit_full:
 	movq USER_RCX(%rcx), %rcx
 	swapgs
 	iretq
-	.size user_syscall_entry, . - user_syscall_entry
+	.size user_exit, . - user_exit
 
-	/* From trap_common, for a vector that struck in user mode. The stack holds the
-	 * vector, the error code and the processor's five words; its top is where the
-	 * processor began. */
+	/* From trap_common, for a vector that struck in user mode. The stack holds the vector, the
+	 * error code and the processor's five words. */
 	.globl user_trap_entry
 	.type user_trap_entry, @function
 user_trap_entry:
 	swapgs
-	pushq %rcx
+	lfence /* nothing is read through GS before it is known to be ours */
+	cld
+	testb $1, cpu_has_smap(%rip)
+	jz 1f
+	clac
+1:	pushq %rcx
 	movq %gs:CPU_USER, %rcx
 	movq %rax, USER_RAX(%rcx)
 	movq %rbx, USER_RBX(%rcx)
@@ -129,21 +141,16 @@ user_trap_entry:
 	movq %r13, USER_R13(%rcx)
 	movq %r14, USER_R14(%rcx)
 	movq %r15, USER_R15(%rcx)
-	popq %rax
-	movq %rax, USER_RCX(%rcx)
+	popq USER_RCX(%rcx)
 	popq %rsi /* vector */
 	popq %rdx /* error code */
-	popq %rax
-	movq %rax, USER_RIP(%rcx)
-	popq %rax /* code segment: a constant */
-	popq %rax
-	movq %rax, USER_RFLAGS(%rcx)
-	popq %rax
-	movq %rax, USER_RSP(%rcx)
-	movb $1, USER_FULL(%rcx)
-	movq %gs:CPU_STACK, %rsp
+	popq USER_RIP(%rcx)
+	popq %rax /* code segment: user mode has one */
+	popq USER_RFLAGS(%rcx)
+	popq USER_RSP(%rcx)
+	orb $1, USER_LEAVE(%rcx) /* ARCH_LEAVE_FULL */
+	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	cld
 	movq %rcx, %rdi
 	call user_trap
 	jmp user_exit

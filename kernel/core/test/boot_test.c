@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <arch/host/host.h>
 #include <core/boot.h>
 #include <test/test.h>
 #include <string.h>
@@ -520,4 +521,22 @@ TEST(boot_option_at_the_end_of_a_full_line)
 	memcpy(line + BOOT_CMDLINE - 7, " a=bcd", 7);
 	set_line(line);
 	CHECK(option_is("a", "bcd"));
+}
+
+/* What held it becomes free memory. */
+TEST(boot_take_erases_the_seed_it_was_given)
+{
+	static const char archive[] =
+		"070701000000000000000000000000000000000000000000000000000000"
+		"00000000000000000000000000000000000000000B00000000TRAILER!!!";
+	struct boot_info given = host_usual_machine();
+
+	memset(given.seed, 0x5a, BOOT_SEED);
+	given.seed_size = BOOT_SEED;
+	host_machine(&given);
+	memcpy(arch_phys_to_virt(given.archive_base), archive, sizeof(archive));
+	boot_take(&given);
+	for (unsigned i = 0; i < BOOT_SEED; i++)
+		CHECK(given.seed[i] == 0 && boot_info.seed[i] == 0x5a);
+	CHECK(boot_info.seed_size == BOOT_SEED);
 }

@@ -79,10 +79,10 @@ static void anything(struct chance *c, unsigned id)
 		return;
 	case 5:
 	case 6:
-		(void)!do_drop(space[place], handle);
+		do_drop(space[place], handle);
 		return;
 	case 7:
-		(void)!do_revoke_some(space[place], handle);
+		do_revoke_some(space[place], handle);
 		return;
 	case 8:
 		if (chance_below(c, 4) == 0 &&
@@ -177,8 +177,8 @@ static void one_round(uint64_t round, enum way way)
 	promise.round = round;
 	for (unsigned i = 1; i < CPUS; i++)
 		promise.handle[i] = h[i];
-	for (uint64_t n = chance_below(&(struct chance){ round }, 4); n > 0; n--)
-		sched_yield();
+	while (round % 4 != 0 && test_object_of(o)->uses == 0)
+		sched_yield(); /* till somebody is at it, mostly */
 
 	uint64_t ticket = 0;
 	if (way == BY_REVOKE)
@@ -242,15 +242,15 @@ static void grow_and_prune(unsigned id)
 
 		switch (chance_below(&c, 12)) {
 		case 0:
-			(void)!do_revoke_some(space[place], handle);
+			do_revoke_some(space[place], handle);
 			break;
 		case 1:
-			(void)!do_drop(space[place], handle);
+			do_drop(space[place], handle);
 			break;
 		case 2:
 		case 3:
 			if (cap_unbind(binding))
-				(void)!do_bind(space[place], handle, &owner[id]->obj, which);
+				do_bind(space[place], handle, &owner[id]->obj, which);
 			break;
 		case 4:
 			if (cap_binding_lock(binding) != NULL)
@@ -268,7 +268,7 @@ static void grow_and_prune(unsigned id)
 				shared[id][chance_below(&c, HANDLES)] = out;
 		}
 		if (id == 0 && chance_below(&c, 64) == 0)
-			(void)!do_revoke_some(space[0], root);
+			do_revoke_some(space[0], root);
 		host_user_mode();
 	}
 }
@@ -362,6 +362,7 @@ TEST(revoke_storm_on_four_cpus)
 
 static _Atomic cap_t quota_handle;
 static _Atomic bool no_more;
+static _Atomic unsigned made;
 
 static void make_in_quota(unsigned id)
 {
@@ -392,6 +393,9 @@ static void make_in_quota(unsigned id)
 			if (o != NULL && (chance_below(&c, 4) == 0 ||
 					  cap_insert(space[id], o, RIGHTS_ALL, 0, &h) != ST_OK))
 				object_discard(o);
+			made += o != NULL;
+		} else {
+			sched_yield();
 		}
 		host_user_mode();
 	}
@@ -403,14 +407,15 @@ static void kill_quotas(unsigned id)
 		make_in_quota(id);
 		return;
 	}
-	for (uint64_t i = 0; i < test_rounds(60); i++) {
+	for (uint64_t i = 0; i < test_rounds(20); i++) {
 		struct quota *q;
 		cap_t h;
 
 		CHECK(quota_create(quota_root, MIB(1), KIB(64), &q) == ST_OK);
 		CHECK(cap_insert(home, &q->obj, RIGHTS_ALL, 0, &h) == ST_OK);
+		unsigned before = made;
 		quota_handle = h;
-		for (uint64_t n = chance_below(&(struct chance){ i }, 30); n > 0; n--)
+		while (made - before < i)
 			sched_yield();
 		CHECK(do_destroy(&q->obj)); /* which asserts that nothing is left */
 		CHECK(quota_root->promised == 0);

@@ -60,29 +60,21 @@ const struct object_ops test_ops = {
 	.close = test_close,
 };
 
-/* Objects of these types are only named here; where they have no module of their own yet,
- * they are as simple as can be. */
+/* Endpoints are only named here; where there are no real ones, they are as simple as can
+ * be. */
 static bool plain_close(struct object *o)
 {
 	(void)o;
 	return true;
 }
 
-extern const struct object_ops endpoint_ops, memory_ops;
+extern const struct object_ops endpoint_ops;
 __attribute__((weak)) const struct object_ops endpoint_ops = {
 	.name = "endpoint",
 	.size = OBJECT_GRANULE,
 	.rank = LOCK_IPC,
 	.close = plain_close,
 };
-__attribute__((weak)) const struct object_ops memory_ops = {
-	.name = "memory",
-	.size = 2 * OBJECT_GRANULE,
-	.rank = LOCK_MEMORY,
-	.close = plain_close,
-};
-
-cap_cut_fn test_cut;
 bool test_cut(struct cap_slot *binding)
 {
 	struct test_object *t = test_object_of(object_at(binding->node.owner));

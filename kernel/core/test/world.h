@@ -2,6 +2,7 @@
 /* kernel/core/test/world.h - a machine with quotas, spaces and objects, for tests of
  * capabilities; and what the system-call layer does around the calls of cap.h. */
 #pragma once
+#include "ok.h"
 #include <arch/host/host.h>
 #include <core/cap.h>
 #include <core/cspace.h>

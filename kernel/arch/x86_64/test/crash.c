@@ -2,10 +2,13 @@
 #include "../cpu.h"
 #include "../regs.h"
 #include "../time.h"
+#include "../trap.h"
 #include <arch/arch.h>
+#include <core/boot.h>
 #include <core/cpu.h>
 #include <core/log.h>
 #include <core/panic.h>
+#include <dev/lapic.h>
 #include <test/runner.h>
 #include "probe.h"
 #include "smp_call.h"
@@ -185,6 +188,11 @@ static void crash_report(void)
 	panic_report(fault_again, NULL, "a report that faults");
 }
 
+static void crash_device_in_memory(void)
+{
+	arch_device_map(boot_info.kernel_base, sizeof(uint32_t));
+}
+
 static void crash_panic(void)
 {
 	panic("as it was asked for");
@@ -218,6 +226,32 @@ static void crash_others(void)
 	panic_report(report_turns, NULL, "while the others spin");
 }
 
+/* One CPU can't be stopped, as it is in an NMI already; another is stopped in
+ * the middle of a line, with the log's lock. */
+static void spin_in_nmi(struct trap_frame *f)
+{
+	(void)f;
+	turn(NULL);
+}
+
+static void chatter(void *arg)
+{
+	(void)arg;
+	for (;;)
+		log_info("crash", "the CPU that is stopped has not finished");
+}
+
+static void crash_deaf(void)
+{
+	trap_set_handler(TRAP_NMI, spin_in_nmi);
+	lapic_send_nmi(cpu_by_id[2]->arch.apic_id);
+	while (atomic_load(&turns) == 0)
+		arch_cpu_relax();
+	smp_call_begin(1u << 1, chatter, NULL);
+	time_wait(TURNS_NS);
+	panic("with a deaf CPU");
+}
+
 static const struct {
 	const char *name;
 	void (*crash)(void);
@@ -248,6 +282,8 @@ static const struct {
 	{ "report", crash_report },
 	{ "panic", crash_panic },
 	{ "others", crash_others },
+	{ "deaf", crash_deaf },
+	{ "device_in_memory", crash_device_in_memory },
 };
 
 void test_crash(const char *name)

@@ -1,0 +1,2 @@
+# The program that tests the kernel from user mode.
+guest-test-src := main.c console.c
