@@ -71,8 +71,8 @@ UNCHECKED_LOCKS static void unlock_three(struct memory *m, struct aspace *as)
 	spin_unlock(&m->obj.tree);
 }
 
-/* Where the range of a mapping stands in the two trees; whoever changes it takes it out and puts it
- * back in. */
+/* Who changes the range of a mapping takes it out of both trees first, and puts it back in
+ * with what taking it out said. */
 static void mapping_link(struct mapping *map, bool is_due)
 {
 	uint64_t page = map->base / FRAME_SIZE;
@@ -415,7 +415,7 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 	}
 }
 
-/* Takes away some of the first mapping in the range. ST_OK and *found false: there is none. */
+/* Takes away some of the first mapping in the range: ST_OK if there is none, else ST_LATER. */
 UNCHECKED_LOCKS static status_t unmap_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
 					    struct spares *s, unsigned *budget)
 {
