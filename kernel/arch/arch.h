@@ -34,7 +34,10 @@ struct quota;
  *                                           of the thread that this CPU ran: what the entry left
  *                                           in registers (vector state, thread pointer); and the
  *                                           other way round, so that an exit goes to its program
+ *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+ *                                           both at once
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
+ *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
  *   bool arch_fail_step(void)               constant false; tests on the host make it true at
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon

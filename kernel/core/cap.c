@@ -345,6 +345,13 @@ UNCHECKED_LOCKS static void transfer_lock(const struct cap_send *list, unsigned 
 {
 	struct object *done = NULL;
 
+	if (LIKELY(count == 1)) {
+		if (lock)
+			spin_lock(&list[0].ref.object->tree);
+		else
+			spin_unlock(&list[0].ref.object->tree);
+		return;
+	}
 	for (;;) {
 		struct object *next = NULL;
 

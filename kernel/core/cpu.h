@@ -102,9 +102,7 @@ NORETURN void cpu_idle_loop(void);
 /* One CPU at a time advances a counter, so that needs no locked instruction. */
 static inline void cpu_count_up(cpu_counter_t *n)
 {
-	uint64_t value = atomic_load_explicit(n, memory_order_relaxed);
-
-	atomic_store_explicit(n, value + 1, memory_order_relaxed);
+	arch_count_up(n);
 }
 
 /* The last thing that the kernel does before user mode: whatever this CPU

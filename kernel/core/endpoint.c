@@ -117,24 +117,6 @@ void endpoint_forget_server(struct endpoint *ep, struct thread *t)
 	thread_put(t, THREAD_MOVING, NULL);
 }
 
-bool endpoint_ok(struct endpoint *ep)
-{
-	for (struct tree_node *n = tree_first(&ep->callers); n != NULL; n = tree_next(n)) {
-		if (caller_at(n)->place != ((uintptr_t)&ep->obj | THREAD_CALLING))
-			return false;
-	}
-	for (const struct thread *t = ep->servers; t != NULL; t = t->next) {
-		if (t->place != ((uintptr_t)&ep->obj | THREAD_RECEIVING) || t->helper != NULL ||
-		    (t->next != NULL && t->next->prev != t))
-			return false;
-	}
-	const struct thread *holder = ep->holder;
-	if (holder != NULL && (holder->serving != ep ||
-			       (holder->helper != NULL && holder->helper != first_caller(ep))))
-		return false;
-	return first_caller(ep) == NULL || ep->servers == NULL;
-}
-
 /* ---- call ---- */
 
 /* `caller` and `server` run here or are THREAD_MOVING: the message goes over, and the server

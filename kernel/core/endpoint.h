@@ -30,8 +30,6 @@ struct endpoint {
 
 extern const struct object_ops endpoint_ops;
 
-bool endpoint_ok(struct endpoint *ep) REQUIRES(ep->obj.lock);
-
 status_t endpoint_create(struct quota *q, struct endpoint **out) MUST_CHECK;
 
 struct message {

@@ -38,19 +38,17 @@ static status_t caps_find(const struct thread *from, const struct msg_cap cap[],
 	return ST_OK;
 }
 
-status_t message_caps(struct thread *from, struct thread *to, uint64_t info)
+status_t message_move_caps(struct thread *from, struct thread *to, uint64_t info)
 {
 	unsigned n = MSG_NCAPS(info);
-	struct msg_cap cap[MSG_CAPS];
-	struct cap_send send[MSG_CAPS];
-	cap_t handle[MSG_CAPS];
+	struct msg_cap cap[MSG_CAPS] UNINITIALIZED;
+	struct cap_send send[MSG_CAPS] UNINITIALIZED;
+	cap_t handle[MSG_CAPS] UNINITIALIZED;
 
-	if (n == 0)
-		return ST_OK;
 	const struct msg_block *source = block_of(from);
 	struct msg_block *target = block_of(to);
 	struct cspace *space = atomic_load_explicit(&to->cspace, memory_order_relaxed);
-	if (source == NULL || target == NULL || space == NULL)
+	if (n == 0 || source == NULL || target == NULL || space == NULL)
 		return ST_BAD_STATE;
 	for (unsigned i = 0; i < n; i++)
 		cap[i] = source->cap[i];

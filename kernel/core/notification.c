@@ -105,16 +105,6 @@ void notification_forget(struct notification *n, struct thread *t)
 	thread_put(t, THREAD_MOVING, NULL);
 }
 
-bool notification_ok(struct notification *n)
-{
-	for (const struct thread *t = n->waiters.head; t != NULL; t = t->next) {
-		if (t->place != ((uintptr_t)&n->obj | THREAD_WAITING) ||
-		    (t->next == NULL ? n->waiters.tail != t : t->next->prev != t))
-			return false;
-	}
-	return n->bits == 0 || n->waiters.head == NULL;
-}
-
 /* ---- the object ---- */
 
 status_t notification_create(struct quota *q, struct notification **out)

@@ -26,8 +26,6 @@ struct notification {
 
 extern const struct object_ops notification_ops;
 
-bool notification_ok(struct notification *n) REQUIRES(n->obj.lock);
-
 status_t notification_create(struct quota *q, struct notification **out) MUST_CHECK;
 
 /* Sets bits and wakes who waits for them; callable from timer and interrupt handlers. */

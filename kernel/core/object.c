@@ -182,6 +182,8 @@ static void reaper_push(struct object *o)
 		object_at(r->last)->next = object_id(o);
 	r->last = object_id(o);
 	spin_unlock(&r->lock);
+	/* On the way out of the kernel this CPU looks for work. */
+	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
 }
 
 static struct object *reaper_pop(struct reaper *r)

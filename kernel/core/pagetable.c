@@ -285,11 +285,8 @@ void pagetable_free_list(struct quota *q, paddr_t list)
 
 uint64_t pagetable_where(struct pagetable *t)
 {
-	/* Either is the full barrier between the entries and `cpus`. */
-	if (t->is_half)
-		atomic_fetch_add(&t->generation, 1);
-	else
-		atomic_thread_fence(memory_order_seq_cst);
+	/* Also the full barrier between the entries and `cpus`. */
+	atomic_fetch_add(&t->generation, 1);
 	return atomic_load(&t->cpus);
 }
 

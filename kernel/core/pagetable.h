@@ -59,7 +59,7 @@ struct pagetable {
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
 	_Atomic uint64_t cpus;       /* that may have translations cached */
-	_Atomic uint64_t generation; /* of the translations, if is_half */
+	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 };
 
 /* One CPU's part, in struct cpu. No root is active when `root` is 0: only the kernel's

@@ -20,6 +20,14 @@ static struct run_queue *queue_of(uint32_t cpu)
 	return cpu_by_id[cpu]->run_queue;
 }
 
+static int priority_of(const struct run_queue *rq)
+{
+	return atomic_load_explicit(&rq->priority, memory_order_relaxed);
+}
+
+/* ---- parts in levels, threads in parts; the queue's lock is held ---- */
+
+/* The most urgent level with a part in it, or -1. */
 static int level_top(const struct run_queue *rq)
 {
 	for (int word = SCHED_PRIORITIES / 64 - 1; word >= 0; word--) {
@@ -29,50 +37,71 @@ static int level_top(const struct run_queue *rq)
 	return -1;
 }
 
-static int priority_of(const struct run_queue *rq)
+static struct sched_part *part_at(struct tree_node *n)
 {
-	return atomic_load_explicit(&rq->priority, memory_order_relaxed);
+	return n == NULL ? NULL : container_of(n, struct sched_part, node);
 }
-
-/* ---- parts in levels, threads in parts; the queue's lock is held ---- */
 
 static bool part_is_allowed(const struct sched_part *p)
 {
 	return !p->closed && (p->sched->cpus >> p->cpu & 1);
 }
 
+/* Whose turn it is in `p`. */
+static struct thread *part_first(const struct sched_part *p)
+{
+	if (p->own.head == NULL || (p->guest_next && p->guests.head != NULL))
+		return p->guests.head;
+	return p->own.head;
+}
+
 /* True if the CPU has to look at `p`: it may run, or has threads that can go elsewhere. */
 static bool part_has_work(const struct sched_part *p)
 {
-	if (p->guests.head != NULL)
-		return true;
-	return p->own.head != NULL && (!p->throttled || !part_is_allowed(p));
+	if (UNLIKELY(p->throttled) && part_is_allowed(p))
+		return p->guests.head != NULL;
+	return p->own.head != NULL || p->guests.head != NULL;
 }
 
+/* Into its level, unless it is there, or has nothing to do. */
 static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	unsigned priority = sched_priority(p->sched);
 	struct sched_level *level = &rq->level[priority];
 
-	/* The part that runs is outside the tree: its virtual time moves. */
-	if (p->node.linked || p == rq->running || !part_has_work(p))
+	/* The part that runs is outside: its virtual time moves. */
+	if (p->queued || p == rq->running || !part_has_work(p))
 		return;
 	/* Who slept, or waited for its budget, gets no more back than to be the next one. */
 	if (p->vtime + LAG_MAX < level->vtime)
 		p->vtime = level->vtime - LAG_MAX;
+	p->queued = true;
 	p->level = (uint8_t)priority;
-	tree_insert(&level->parts, &p->node, p->vtime, p->vtime);
-	rq->levels[priority / 64] |= 1ull << priority % 64;
+	struct sched_part *later = p;
+	if (level->first == NULL || p->vtime < level->first->vtime) {
+		later = level->first;
+		level->first = p;
+		rq->levels[priority / 64] |= 1ull << priority % 64;
+	}
+	if (later != NULL)
+		tree_insert(&level->rest, &later->node, later->vtime, later->vtime);
 }
 
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	struct sched_level *level = &rq->level[p->level];
 
-	if (!p->node.linked)
+	if (!p->queued)
 		return;
-	tree_remove(&level->parts, &p->node);
-	if (tree_first(&level->parts) == NULL)
+	p->queued = false;
+	if (p != level->first) {
+		tree_remove(&level->rest, &p->node);
+		return;
+	}
+	level->first = part_at(tree_first(&level->rest));
+	if (level->first != NULL)
+		tree_remove(&level->rest, &level->first->node);
+	else
 		rq->levels[p->level / 64] &= ~(1ull << p->level % 64);
 }
 
@@ -90,19 +119,18 @@ static void part_push(struct run_queue *rq, struct sched_part *p, struct thread 
 {
 	bool serves = atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
 		      atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
-	struct thread_queue *q = serves && !p->throttled ? &p->guests : &p->own;
 
-	if (front)
+	t->in_guests = serves && !p->throttled;
+	struct thread_queue *q = t->in_guests ? &p->guests : &p->own;
+	if (front) {
 		thread_queue_push_front(q, t);
-	else
+		p->guest_next = t->in_guests;
+	} else {
 		thread_queue_push(q, t);
-	if (front)
-		p->guest_next = q == &p->guests;
-	t->in_guests = q == &p->guests;
+	}
 	count_ready(rq, 1);
 	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
 	thread_put(t, THREAD_READY, &p->obj);
-	part_enter(rq, p);
 }
 
 static void part_pull(struct run_queue *rq, struct sched_part *p, struct thread *t)
@@ -110,16 +138,6 @@ static void part_pull(struct run_queue *rq, struct sched_part *p, struct thread 
 {
 	thread_queue_remove(t->in_guests ? &p->guests : &p->own, t);
 	count_ready(rq, -1);
-	if (!part_has_work(p))
-		part_leave(rq, p);
-}
-
-/* Whose turn it is in `p`. */
-static struct thread *part_first(const struct sched_part *p)
-{
-	if (p->own.head == NULL || (p->guest_next && p->guests.head != NULL))
-		return p->guests.head;
-	return p->own.head;
 }
 
 /* ---- budgets ---- */
@@ -213,26 +231,31 @@ static void rq_charge(struct run_queue *rq, uint64_t now)
 		p->allowance -= (int64_t)ran;
 }
 
-/* Whose pool pays for `t` instead of that of what it runs on. */
-static struct sched *find_debtor(const struct thread *t, const struct sched_part *p)
+/* Whose pool pays for `t` instead of that of what it runs on: `payer`, which was passed over, or
+ * the one whose thread left it a call. */
+static struct sched *find_debtor(const struct thread *t, struct sched *payer)
 {
-	struct sched *payer;
 	uint64_t token = atomic_load_explicit(&t->debtor, memory_order_relaxed);
 
-	(void)sched_of(t, &payer);
-	if (payer == NULL && token != 0) {
+	if (LIKELY(payer == NULL && token == 0))
+		return NULL;
+	if (payer == NULL) {
 		struct object *o = slab_object(token_object(token), OBJ_SCHED);
 		if (o != NULL && o->gen == token_gen(token))
 			payer = container_of(o, struct sched, obj);
 	}
-	return payer != NULL && payer != p->sched && payer->budget != 0 ? payer : NULL;
+	return payer != NULL && payer->budget != 0 ? payer : NULL;
 }
 
 /* ---- the end of a turn ---- */
 
 static void slice_over(struct ktimer *timer)
 {
-	(void)timer;
+	struct run_queue *rq = container_of(timer, struct run_queue, slice);
+
+	spin_lock(&rq->lock);
+	rq->slice_end = TIMER_NEVER;
+	spin_unlock(&rq->lock);
 	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
 }
 
@@ -245,25 +268,25 @@ static void slice_arm(struct run_queue *rq, uint64_t now) REQUIRES(rq->lock)
 	bool limited = p->sched->budget != 0 && rq->debtor == NULL;
 	uint64_t left = p->turn < SCHED_SLICE_NS ? SCHED_SLICE_NS - p->turn : 0;
 
-	if (!rivals && !limited)
-		return;
-	if (!rivals || (limited && (uint64_t)p->allowance < left))
+	if (limited && (!rivals || (uint64_t)p->allowance < left))
 		left = (uint64_t)p->allowance;
+	else if (!rivals)
+		return;
 	/* If it is armed for earlier it fires, finds nothing to do and is armed anew: cheaper
 	 * than moving it at every switch. */
-	if (atomic_load_explicit(&rq->slice.cpu, memory_order_relaxed) != 0) {
-		if (rq->slice.deadline <= now + left)
-			return;
+	if (LIKELY(rq->slice_end <= now + left))
+		return;
+	if (rq->slice_end != TIMER_NEVER)
 		(void)timer_cancel(&rq->slice);
-	}
-	timer_set(&rq->slice, now + left, slice_over);
+	rq->slice_end = now + left;
+	timer_set(&rq->slice, rq->slice_end, slice_over);
 }
 
 /* ---- choosing ---- */
 
-/* Puts the running thread back into its part. False: it can't go on here; it is the caller's
- * (THREAD_MOVING). */
-static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *was, bool yields)
+/* Puts the running thread back into its part, which still has to enter its level. False: it
+ * can't go on here; it is the caller's (THREAD_MOVING). */
+static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *was, bool goes_on)
 	REQUIRES(rq->lock)
 {
 	thread_put(t, THREAD_MOVING, NULL);
@@ -272,63 +295,87 @@ static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *
 	struct sched_part *p = s == NULL ? NULL : s->part[rq->cpu];
 	if (p == NULL || !part_is_allowed(p) || (thread_flags(t) & THREAD_STOP))
 		return false;
-	bool goes_on = p == was && !yields && p->turn < SCHED_SLICE_NS;
-	if (!goes_on && was != NULL)
-		was->turn = 0;
-	part_push(rq, p, t, goes_on);
+	part_push(rq, p, t, goes_on && p == was);
+	if (p != was)
+		part_enter(rq, p);
 	return true;
 }
 
-/* Begins to run the first thread of `p`. */
-static struct thread *rq_run(struct run_queue *rq, struct sched_part *p, uint64_t now)
+/* Runs the first thread of `p`, which is in no level. */
+static struct thread *rq_run(struct run_queue *rq, struct sched_part *p, struct sched *payer)
 	REQUIRES(rq->lock)
 {
 	struct thread *t = part_first(p);
-	struct sched_level *level = &rq->level[p->level];
+	struct sched_level *level = &rq->level[sched_priority(p->sched)];
 
-	part_leave(rq, p);
 	if (p->vtime > level->vtime)
 		level->vtime = p->vtime;
 	rq->running = p;
-	rq->since = now;
 	part_pull(rq, p, t);
 	p->guest_next = !t->in_guests;
 	thread_put(t, THREAD_RUNNING, NULL);
-	rq->debtor = find_debtor(t, p);
-	if (rq->debtor != NULL)
+	rq->debtor = find_debtor(t, payer);
+	if (UNLIKELY(rq->debtor != NULL))
 		part_undraw(p);
-	slice_arm(rq, now);
+	slice_arm(rq, rq->since);
 	return t;
 }
 
-/* The first thread of the most urgent part, if that may run; or one that has to look for
- * another sched or CPU: `*evicted`, the caller's (THREAD_MOVING). */
-static struct thread *rq_choose(struct run_queue *rq, uint64_t now, struct thread **evicted)
+/* Tries to run `p`, which is in no level. NULL: it can't; it is back where it belongs, and a
+ * thread that has to look for another sched or CPU is `*evicted` (THREAD_MOVING). */
+static struct thread *part_try(struct run_queue *rq, struct sched_part *p, struct thread **evicted)
 	REQUIRES(rq->lock)
 {
-	for (int top = level_top(rq); top >= 0; top = level_top(rq)) {
-		struct tree_node *n = tree_first(&rq->level[top].parts);
-		struct sched_part *p = container_of(n, struct sched_part, node);
-		struct thread *t = part_first(p);
+	struct thread *t = part_first(p);
+	struct sched *payer;
 
-		if (part_is_allowed(p)) {
-			if (sched_of(t, NULL) == p->sched && !p->throttled &&
-			    part_has_budget(p, now))
-				return rq_run(rq, p, now);
-			/* Out of budget: its own threads wait. */
-			if (p->throttled && p->guests.head == NULL) {
-				part_leave(rq, p);
-				continue;
-			}
-			if (p->throttled)
-				t = p->guests.head;
-		}
+	if (LIKELY(part_is_allowed(p))) {
+		bool fits = sched_of(t, &payer) == p->sched;
+		if (fits && !p->throttled && part_has_budget(p, rq->since))
+			return rq_run(rq, p, payer);
+		if (p->throttled) /* its own threads wait */
+			t = p->guests.head;
+	}
+	if (t != NULL) {
 		part_pull(rq, p, t);
 		thread_put(t, THREAD_MOVING, NULL);
 		*evicted = t;
-		return NULL;
 	}
+	part_enter(rq, p);
 	return NULL;
+}
+
+/* True if `was`, whose turn is over or not, goes before the first part of level `top`. */
+static bool stays_first(const struct run_queue *rq, const struct sched_part *was, int top,
+			bool over)
+{
+	int priority = (int)sched_priority(was->sched);
+
+	if (!part_has_work(was) || was->queued)
+		return false;
+	if (priority != top)
+		return priority > top;
+	uint64_t next = rq->level[top].first->vtime;
+	return over ? was->vtime < next : was->vtime <= next;
+}
+
+/* The next thread, or NULL and perhaps one that was evicted. */
+static struct thread *rq_choose(struct run_queue *rq, struct sched_part *was, bool over,
+				struct thread **evicted) REQUIRES(rq->lock)
+{
+	struct thread *t = NULL;
+	int top = level_top(rq);
+
+	if (was != NULL && *evicted == NULL && stays_first(rq, was, top, over))
+		t = part_try(rq, was, evicted);
+	else if (was != NULL)
+		part_enter(rq, was);
+	while (t == NULL && *evicted == NULL && (top = level_top(rq)) >= 0) {
+		struct sched_part *p = rq->level[top].first;
+		part_leave(rq, p);
+		t = part_try(rq, p, evicted);
+	}
+	return t;
 }
 
 static cpumask_t idle_of(cpumask_t cpus)
@@ -350,9 +397,11 @@ static void set_idle(uint32_t cpu, bool idle)
 static void note_what_runs(struct run_queue *rq)
 {
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
+	int before = priority_of(rq);
 
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-	set_idle(rq->cpu, priority < 0);
+	if (UNLIKELY((priority | before) < 0))
+		set_idle(rq->cpu, priority < 0);
 }
 
 /* A thread of `p` that may run on CPU `to`, THREAD_MOVING; or NULL. */
@@ -364,6 +413,8 @@ static struct thread *steal_from_part(struct run_queue *rq, struct sched_part *p
 	if (t == NULL || p->throttled || p->closed || !(p->sched->cpus >> to & 1))
 		return NULL;
 	part_pull(rq, p, t);
+	if (!part_has_work(p))
+		part_leave(rq, p);
 	thread_put(t, THREAD_MOVING, NULL);
 	return t;
 }
@@ -379,11 +430,12 @@ static struct thread *steal_from(uint32_t from, uint32_t to)
 	if (rq->running != NULL)
 		found = steal_from_part(rq, rq->running, to);
 	int top = level_top(rq);
-	struct tree_node *n = top < 0 ? NULL : tree_first(&rq->level[top].parts);
-	while (n != NULL && found == NULL && looked++ < STEAL_PARTS) {
-		struct sched_part *p = container_of(n, struct sched_part, node);
-		n = tree_next(n);
+	struct sched_part *p = top < 0 ? NULL : rq->level[top].first;
+	struct tree_node *next = p == NULL ? NULL : tree_first(&rq->level[top].rest);
+	while (p != NULL && found == NULL && looked++ < STEAL_PARTS) {
 		found = steal_from_part(rq, p, to);
+		p = part_at(next);
+		next = next == NULL ? NULL : tree_next(next);
 	}
 	spin_unlock(&rq->lock);
 	return found;
@@ -427,29 +479,27 @@ static struct thread *pick_once(struct cpu *c, struct thread **evicted)
 {
 	struct run_queue *rq = c->run_queue;
 	struct thread *t = c->current;
-	uint64_t now = time_now();
+	bool back = false;
 
 	spin_lock(&rq->lock);
-	rq_charge(rq, now);
 	struct sched_part *was = rq->running;
+	rq_charge(rq, time_now());
+	if (was != NULL)
+		part_undraw(was);
 	rq->running = NULL;
 	rq->debtor = NULL;
+	bool over = c->yielding || was == NULL || was->turn >= SCHED_SLICE_NS;
+	c->yielding = false;
 	/* What is evicted may run elsewhere while its registers are still here. */
-	bool back = false;
 	if (t != NULL && thread_state(t) == THREAD_RUNNING &&
 	    atomic_load_explicit(&t->cpu, memory_order_relaxed) == c->id) {
-		back = put_back(rq, t, was, c->yielding);
+		back = put_back(rq, t, was, !over);
 		if (!back)
 			*evicted = t;
 	}
-	if (!back && was != NULL)
+	if (was != NULL && (over || !back))
 		was->turn = 0;
-	c->yielding = false;
-	if (was != NULL) {
-		part_undraw(was);
-		part_enter(rq, was);
-	}
-	struct thread *next = *evicted != NULL ? NULL : rq_choose(rq, now, evicted);
+	struct thread *next = rq_choose(rq, was, over, evicted);
 	note_what_runs(rq);
 	spin_unlock(&rq->lock);
 	if (back && next != t)
@@ -525,7 +575,7 @@ static bool needs_look(struct run_queue *rq, unsigned priority) REQUIRES(rq->loc
 		slice_arm(rq, time_now());
 		return false;
 	}
-	return atomic_load_explicit(&rq->slice.cpu, memory_order_relaxed) == 0;
+	return rq->slice_end == TIMER_NEVER;
 }
 
 void sched_wake(struct thread *t)
@@ -544,6 +594,7 @@ void sched_wake(struct thread *t)
 		bool look = false;
 		if (ok) {
 			part_push(rq, p, t, false);
+			part_enter(rq, p);
 			look = needs_look(rq, sched_priority(s));
 			set_idle(rq->cpu, false);
 		}
@@ -569,6 +620,8 @@ bool sched_take(struct thread *t)
 		bool here = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
 		if (here) {
 			part_pull(rq, p, t);
+			if (!part_has_work(p))
+				part_leave(rq, p);
 			thread_put(t, THREAD_MOVING, NULL);
 		}
 		spin_unlock(&rq->lock);
@@ -588,7 +641,7 @@ void sched_part_requeue(struct sched_part *p)
 	p->throttled = false;
 	part_leave(rq, p);
 	part_enter(rq, p);
-	bool look = p->node.linked || rq->running == p;
+	bool look = p->queued || rq->running == p;
 	spin_unlock(&rq->lock);
 	if (look)
 		cpu_resched(p->cpu);
@@ -648,49 +701,9 @@ void run_queue_init(void)
 	frame_zero(pa, order);
 	c->run_queue = arch_phys_to_virt(pa);
 	c->run_queue->cpu = c->id;
+	c->run_queue->slice_end = TIMER_NEVER;
 	c->call_number = c->id;
 	spin_init(&c->run_queue->lock, LOCK_RUN_QUEUE);
 	atomic_store(&c->run_queue->priority, -1);
 	atomic_fetch_or(&idle_cpus, 1ull << c->id);
-}
-
-/* ---- for tests ---- */
-
-static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *n)
-	REQUIRES(rq->lock)
-{
-	struct thread_queue *const list[] = { &p->own, &p->guests };
-
-	for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
-		for (const struct thread *t = list[i]->head; t != NULL; t = t->next) {
-			uintptr_t place = (uintptr_t)&p->obj | THREAD_READY;
-			if (atomic_load(&t->place) != place || t->in_guests != (i == 1) ||
-			    t->cpu != rq->cpu || (t->next == NULL && list[i]->tail != t))
-				return false;
-			++*n;
-		}
-	}
-	return p->cpu == rq->cpu && p != rq->running && part_has_work(p);
-}
-
-bool run_queue_ok(uint32_t cpu)
-{
-	struct run_queue *rq = queue_of(cpu);
-	uint32_t queued = 0;
-	bool ok = true;
-
-	spin_lock(&rq->lock);
-	for (unsigned i = 0; ok && i < SCHED_PRIORITIES; i++) {
-		struct tree_node *n = tree_first(&rq->level[i].parts);
-
-		ok = (n != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
-		for (; ok && n != NULL; n = tree_next(n)) {
-			struct sched_part *p = container_of(n, struct sched_part, node);
-			ok = p->level == i && part_ok(rq, p, &queued);
-		}
-	}
-	/* Others are in parts that wait for their budget, or in the one that runs. */
-	ok = ok && queued <= rq->ready;
-	spin_unlock(&rq->lock);
-	return ok;
 }

@@ -40,7 +40,7 @@ static const struct thread *served_by(const struct thread *t)
 	return load_thread(&t->reply.caller);
 }
 
-struct sched *sched_of(const struct thread *t, struct sched **payer)
+struct sched *sched_follow(const struct thread *t, struct sched **payer)
 {
 	struct sched *top = NULL;
 	struct sched *use = NULL;
@@ -59,11 +59,6 @@ struct sched *sched_of(const struct thread *t, struct sched **payer)
 	if (payer != NULL)
 		*payer = top != use ? top : NULL;
 	return use;
-}
-
-unsigned sched_priority(const struct sched *s)
-{
-	return s == NULL ? 0 : atomic_load_explicit(&s->priority, memory_order_relaxed);
 }
 
 unsigned thread_priority(const struct thread *t)

@@ -47,11 +47,12 @@ struct sched_part {
 	struct object obj;     /* first; a slab of its own, never named */
 	struct sched *sched;   /* constant */
 	uint32_t cpu;          /* constant */
-	uint8_t level;         /* while linked */
+	uint8_t level;         /* while queued */
+	bool queued;           /* in its level */
 	bool throttled;        /* waits for the next period */
 	bool closed;           /* the sched dies: takes nobody any more */
 	bool guest_next;       /* whose turn it is, if there are both */
-	struct tree_node node; /* in its level, by virtual time */
+	struct tree_node node; /* in its level, if it isn't the first there */
 	uint64_t vtime;        /* ns scaled by weight */
 	uint64_t turn;         /* ns that the present turn has lasted */
 	int64_t allowance;     /* while it runs: ns drawn from the pool and not yet spent */
@@ -118,11 +119,28 @@ void sched_set_home(struct thread *t, struct sched *s);
 /* ---- lending (sched.c) ---- */
 
 /* What `t` runs on if it runs now; NULL: nothing. `*payer`, unless NULL: who pays for it if
- * that is another (a debt), or NULL. */
-struct sched *sched_of(const struct thread *t, struct sched **payer);
+ * that is another (a debt), or NULL. sched_follow: the same for threads that serve others. */
+struct sched *sched_follow(const struct thread *t, struct sched **payer);
+
+static inline struct sched *sched_of(const struct thread *t, struct sched **payer)
+{
+	struct sched *s = atomic_load_explicit(&t->home, memory_order_acquire);
+
+	if (UNLIKELY(atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
+		     atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL || s == NULL ||
+		     atomic_load_explicit(&s->dry, memory_order_relaxed)))
+		return sched_follow(t, payer);
+	if (payer != NULL)
+		*payer = NULL;
+	return s;
+}
 
 /* 0 for none. */
-unsigned sched_priority(const struct sched *s);
+static inline unsigned sched_priority(const struct sched *s)
+{
+	return s == NULL ? 0 : atomic_load_explicit(&s->priority, memory_order_relaxed);
+}
+
 unsigned thread_priority(const struct thread *t);
 
 /* What `t` runs on may have changed: makes that effective wherever it is, and for the servers
@@ -135,8 +153,9 @@ void sched_note_debt(struct thread *server, const struct thread *t);
 /* ---- run queues (run_queue.c) ---- */
 
 struct sched_level {
-	struct tree parts;
-	uint64_t vtime; /* that of the part that ran last: where a newcomer begins */
+	struct sched_part *first; /* with the lowest virtual time; NULL: the level is empty */
+	struct tree rest;         /* the others: where there are only one or two, nobody searches */
+	uint64_t vtime;           /* that of the part that ran last: near where a newcomer begins */
 };
 
 /* One for each CPU. */
@@ -151,6 +170,7 @@ struct run_queue {
 	struct sched *debtor;       /* whose pool pays instead; NULL: nobody */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
+	uint64_t slice_end;     /* for when it is armed; TIMER_NEVER: it isn't */
 	_Atomic int priority;   /* of what runs; -1: idle. Others read it to decide on a kick */
 	_Atomic uint32_t ready; /* threads queued */
 };
@@ -192,6 +212,3 @@ bool sched_part_close(struct sched_part *p);
 
 /* No CPU charges a debt to `s` any more. */
 void sched_forget_debts(const struct sched *s);
-
-/* True when levels, parts and threads of this CPU's queue agree (tests). */
-bool run_queue_ok(uint32_t cpu);

@@ -118,7 +118,7 @@ UNCHECKED_LOCKS static status_t run_held(struct syscall *c, const struct syscall
 	return st;
 }
 
-UNCHECKED_LOCKS static status_t run(struct syscall *c, const struct syscall_line *line)
+UNCHECKED_LOCKS static inline status_t run(struct syscall *c, const struct syscall_line *line)
 {
 	status_t st = find_all(c, line);
 
@@ -134,16 +134,15 @@ UNCHECKED_LOCKS static status_t run(struct syscall *c, const struct syscall_line
 	return line->handler(c);
 }
 
-void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[ARCH_SYSCALL_ARGS])
+void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
 	struct cpu_counters *counters = &arch_this_cpu()->counters;
-	struct syscall c;
+	struct syscall c UNINITIALIZED;
 	status_t st = ST_BAD_SYSCALL;
 
 	c.self = self;
+	c.arg = arg;
 	c.out[0] = c.out[1] = c.out[2] = 0;
-	for (unsigned i = 0; i < ARCH_SYSCALL_ARGS; i++)
-		c.arg[i] = arg[i];
 	if (UNLIKELY(self->work != 0) && sys_work_goes_on(self, number, &st)) {
 		/* It went on with what it did before. */
 	} else if (LIKELY(number < ARRAY_LEN(lines) && lines[number].handler != NULL)) {
@@ -151,13 +150,14 @@ void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[A
 		st = run(&c, &lines[number]);
 	}
 	spin_assert_none_held();
-	if (st == ST_BLOCKED || st == SYSCALL_DONE)
-		return;
-	if (st == ST_LATER) {
-		arch_thread_restart(&self->arch, number, c.arg);
-		return;
-	}
-	if (UNLIKELY(st < 0))
+	if (LIKELY(st == ST_OK)) {
+		arch_thread_result(&self->arch, ST_OK, c.out[0], c.out[1], c.out[2]);
+	} else if (st == ST_BLOCKED) {
+		thread_blocked(self);
+	} else if (st == ST_LATER) {
+		arch_thread_restart(&self->arch, number, arg);
+	} else if (st != SYSCALL_DONE) {
 		cpu_count_up(&counters->refused);
-	arch_thread_result(&self->arch, st, c.out[0], c.out[1], c.out[2]);
+		arch_thread_result(&self->arch, st, 0, 0, 0);
+	}
 }

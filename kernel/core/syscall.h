@@ -29,7 +29,7 @@ enum {
 /* One call in progress. */
 struct syscall {
 	struct thread *self;
-	uint64_t arg[ARCH_SYSCALL_ARGS];
+	uint64_t *arg;                    /* ARCH_SYSCALL_ARGS of them */
 	struct cap_ref cap[SYSCALL_CAPS]; /* object NULL: an optional one that was not given */
 	uint64_t out[3];                  /* results besides the status */
 };
@@ -41,8 +41,9 @@ typedef status_t syscall_fn(struct syscall *c);
 
 #define SYSCALL_DONE ((status_t)-101)
 
-/* Runs call `number` for the running thread and writes its results into its registers. */
-void syscall_dispatch(struct thread *self, uint64_t number, const uint64_t arg[ARCH_SYSCALL_ARGS]);
+/* Runs call `number` for the running thread and writes its results into its registers. The
+ * arguments are changed. */
+void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* The name of call `number`, or NULL. */
 const char *syscall_name(uint64_t number);

@@ -311,6 +311,23 @@ void thread_kick(struct thread *t)
 
 /* ---- the way out of the kernel ---- */
 
+/* From or to nobody, or to a thread that ran on another CPU. */
+static void switch_far(struct cpu *c, struct thread *from, struct thread *to)
+{
+	if (from != NULL)
+		arch_thread_save(&from->arch);
+	atomic_store_explicit(&c->current, to, memory_order_release);
+	if (to == NULL)
+		return;
+	/* Where it ran last may still be putting its registers away; that waits for nobody. */
+	while (thread_is_loaded(to) && loaded_on(to) != c->id) {
+		tlb_serve();
+		arch_cpu_relax();
+	}
+	atomic_store_explicit(&to->loaded_on, c->id, memory_order_relaxed);
+	arch_thread_load(&to->arch);
+}
+
 void thread_switch(struct cpu *c, struct thread *to)
 {
 	struct thread *from = atomic_load_explicit(&c->current, memory_order_relaxed);
@@ -318,22 +335,15 @@ void thread_switch(struct cpu *c, struct thread *to)
 	if (from == to)
 		return;
 	cpu_count_up(&c->counters.switches);
-	if (from != NULL)
-		arch_thread_save(&from->arch);
-	atomic_store_explicit(&c->current, to, memory_order_release);
-	if (to == NULL)
-		return;
-	/* Where it ran last may still be putting its registers away; that waits for nobody. */
-	if (UNLIKELY(loaded_on(to) != c->id)) {
-		while (thread_is_loaded(to)) {
-			tlb_serve();
-			arch_cpu_relax();
-		}
-		atomic_store_explicit(&to->loaded_on, c->id, memory_order_relaxed);
+	if (LIKELY(from != NULL && to != NULL && loaded_on(to) == c->id)) {
+		arch_thread_switch(&from->arch, &to->arch);
+		atomic_store_explicit(&c->current, to, memory_order_release);
+	} else {
+		switch_far(c, from, to);
 	}
-	arch_thread_load(&to->arch);
-	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
-	if (as != NULL)
+	struct aspace *as =
+		to == NULL ? NULL : atomic_load_explicit(&to->aspace, memory_order_relaxed);
+	if (LIKELY(as != NULL))
 		pagetable_switch(&c->tables, &as->table, ROOT_OWN);
 }
 
@@ -348,22 +358,22 @@ struct thread *thread_next(void)
 	return next;
 }
 
-struct thread *thread_exit_kernel(void)
+void thread_exit_slow(void)
 {
 	struct cpu *c = arch_this_cpu();
-	struct thread *t = atomic_load_explicit(&c->current, memory_order_relaxed);
+	struct thread *t;
 
-	if (UNLIKELY(object_reap_waiting()))
-		(void)object_reap_some();
-	if (t == NULL || thread_state(t) != THREAD_RUNNING || (thread_flags(t) & THREAD_STOP))
-		t = NULL;
-	while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed)) {
+	do {
+		if (object_reap_waiting())
+			(void)object_reap_some();
 		t = thread_next();
 		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed) &&
 		    !object_reap_some())
 			cpu_idle();
-	}
-	return t;
+	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
+	/* A piece at each exit. */
+	if (object_reap_waiting())
+		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
 /* ---- faults ---- */
@@ -379,6 +389,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	struct object *o = cap_binding_lock(slot);
 	if (o == NULL) {
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
+		thread_blocked(self);
 		return;
 	}
 	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
@@ -390,6 +401,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		.deadline = TIMER_NEVER,
 	};
 	status_t st = endpoint_call(container_of(o, struct endpoint, obj), self, &m);
+	thread_blocked(self);
 	if (st != ST_BLOCKED) {
 		self->call_info = 0;
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);

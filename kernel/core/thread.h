@@ -260,11 +260,26 @@ bool thread_is_loaded(const struct thread *t);
 void thread_fault(struct thread *self, const struct msg_fault *f);
 
 /* At the end of every kernel entry, before going to user mode: goes on with the running thread
- * or, if it can't or something more urgent is ready, chooses another. Gives who runs now, with
- * his registers and page tables loaded; idles until there is somebody. */
-struct thread *thread_exit_kernel(void);
+ * or, if it can't or something more urgent is ready, chooses another. cpu.current is who runs
+ * now, with his registers and page tables loaded; idles until there is somebody. */
+void thread_exit_slow(void);
 
-/* One try of that: NULL if nobody can run. */
+static inline void thread_exit_kernel(void)
+{
+	if (UNLIKELY(atomic_load_explicit(&arch_this_cpu()->resched, memory_order_relaxed)))
+		thread_exit_slow();
+}
+
+/* The running thread `self` waits, or stops: somebody else must be chosen, unless he was. */
+static inline void thread_blocked(const struct thread *self)
+{
+	struct cpu *c = arch_this_cpu();
+
+	if (atomic_load_explicit(&c->current, memory_order_relaxed) == self)
+		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
+}
+
+/* One try to choose: NULL if nobody can run. */
 struct thread *thread_next(void);
 
 /* Puts the running thread's registers away and loads those of `to` (NULL: nobody's). */

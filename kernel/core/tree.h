@@ -38,6 +38,9 @@ struct tree_node *tree_prev(const struct tree_node *n);
 struct tree_node *tree_overlap(const struct tree *t, uint64_t low, uint64_t high);
 struct tree_node *tree_overlap_next(const struct tree_node *n, uint64_t low, uint64_t high);
 
+/* True when order, heap, links and `max` are as they must be (tests). */
+bool tree_ok(const struct tree *t);
+
 static inline struct tree_node *tree_first(const struct tree *t)
 {
 	return t->first;

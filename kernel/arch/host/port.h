@@ -123,6 +123,19 @@ static inline void arch_thread_result(struct arch_thread *t, status_t status, ui
 	t->results++;
 }
 
+static inline void arch_count_up(_Atomic uint64_t *n)
+{
+	uint64_t value = atomic_load_explicit(n, memory_order_relaxed);
+
+	atomic_store_explicit(n, value + 1, memory_order_relaxed);
+}
+
 /* They abort if a thread's registers are in two processors, or in another one. */
 void arch_thread_save(struct arch_thread *t);
 void arch_thread_load(struct arch_thread *t);
+
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	arch_thread_save(from);
+	arch_thread_load(to);
+}

@@ -139,6 +139,11 @@ static inline bool arch_fail_step(void)
 	return false;
 }
 
+static inline void arch_count_up(_Atomic uint64_t *n)
+{
+	__asm__ volatile("incq %0" : "+m"(*n));
+}
+
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
 #define ARCH_SLOT_GEN_MAX    UINT32_MAX
 
@@ -184,6 +189,29 @@ static inline void arch_thread_load(struct arch_thread *t)
 	if (UNLIKELY(t->vector != NULL))
 		vector_load(t);
 	else if (UNLIKELY(!c->vector_off))
+		vector_forbid();
+}
+
+/* Both at once, for a switch on the CPU where both were last. */
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	struct arch_cpu *c = arch_cpu_own();
+
+	if (UNLIKELY(!cpu_has_fsgsbase || from->vector != NULL || to->vector != NULL)) {
+		arch_thread_save(from);
+		arch_thread_load(to);
+		return;
+	}
+	c->user = to;
+	__asm__ volatile("rdfsbase %0\n\t"
+			 "wrfsbase %2\n\t"
+			 "swapgs\n\t"
+			 "rdgsbase %1\n\t"
+			 "wrgsbase %3\n\t"
+			 "swapgs"
+			 : "=&r"(from->fs_base), "=&r"(from->gs_base)
+			 : "r"(to->fs_base), "r"(to->gs_base));
+	if (UNLIKELY(!c->vector_off))
 		vector_forbid();
 }
 

@@ -52,13 +52,13 @@ user_syscall_entry:
 	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
 
-	/* NORETURN void arch_run_threads(void) */
+	/* NORETURN void arch_run_threads(void). Nothing runs yet, so somebody has to be chosen. */
 	.globl arch_run_threads
 	.type arch_run_threads, @function
 arch_run_threads:
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	call user_leave
+	call thread_exit_slow
 	jmp user_exit
 	.size arch_run_threads, . - arch_run_threads
 

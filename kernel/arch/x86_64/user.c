@@ -134,10 +134,10 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 
 void user_leave(void)
 {
-	(void)thread_exit_kernel();
+	thread_exit_kernel();
 }
 
-void user_syscall(struct arch_thread *t, uint64_t number, const uint64_t *arg)
+void user_syscall(struct arch_thread *t, uint64_t number, uint64_t *arg)
 {
 	syscall_dispatch(thread_of(t), number, arg);
 	user_leave();

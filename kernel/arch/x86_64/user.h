@@ -9,7 +9,7 @@ struct arch_thread;
 void user_cpu_init(void);
 
 /* From user.S. `t` came from user mode; on return somebody can go there, see user_leave. */
-void user_syscall(struct arch_thread *t, uint64_t number, const uint64_t *arg);
+void user_syscall(struct arch_thread *t, uint64_t number, uint64_t *arg);
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error);
 
 /* The end of every entry: this CPU's `user` is whoever goes to user mode. */

@@ -656,39 +656,41 @@ TEST(many_mappings_are_no_obstacle)
 	CHECK(all_show(as, BASE + GIB(1), 2) && all_ok(as, a) && all_ok(as, b));
 }
 
-/* What is mapped of a page may be changed between the steps. */
+/* The mapping at which a step stopped may be cut apart before the next: its pieces come first
+ * then, and those that are new never. */
 TEST(many_mappings_change_meanwhile)
 {
+	const uint64_t each = 4, starts = 56;
 	struct cap_ref ref;
-	uint64_t done;
+	unsigned steps = 0;
+	uint64_t done, value;
 	paddr_t pa;
 
 	vm_boot();
 	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
-	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
-	CHECK(vm_commit(m, 0, 4) == ST_OK && map_many(as, m, BASE));
-	/* Some whose pages are cut apart, each with a translation of all. */
-	for (uint64_t i = 0; i < 40; i++) {
-		vaddr_t va = BASE + GIB(1) + i * 4 * PAGE;
+	cap_t m = vm_memory(quota_root, 64, MEMORY_ANON);
+	struct memory *object = vm_object(m);
+	CHECK(vm_commit(m, 0, 64) == ST_OK);
+	for (uint64_t i = 0; i < each * starts; i++) {
+		struct map_request r = {
+			.va = BASE + i * 8 * PAGE, .page = i / each, .count = 8, .access = RW
+		};
 
-		CHECK(vm_map(as, m, va, 4, RW) == ST_OK);
-		for (uint64_t p = 0; p < 4; p++)
-			CHECK(vm_touch(vm_space(as), va + p * PAGE, MAP_WRITE, &pa) == ST_OK);
+		CHECK(vm_map_at(as, m, &r) == ST_OK);
+		for (uint64_t p = 0; p < 8; p++)
+			CHECK(vm_read(vm_space(as), r.va + p * PAGE, &value) == ST_OK);
 	}
-	uint64_t i = 0;
-	for (status_t st = ST_LATER; st == ST_LATER; i++) {
-		vaddr_t va = BASE + GIB(1) + (i % 40) * 4 * PAGE;
-
+	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
 		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
-		st = memory_decommit(&ref, 0, 4, &done);
+		st = memory_decommit(&ref, 0, 64, &done);
 		spin_unlock(&ref.object->lock);
 		CHECK(st == ST_OK || st == ST_LATER);
 		if (st == ST_LATER)
-			CHECK(vm_unmap(as, va + i % 4 * PAGE, 1) == ST_OK);
-		CHECK(vm_map(as, m, BASE + GIB(2) + i * PAGE, 1, RW) == ST_OK);
+			CHECK(vm_unmap(as, object->transit.next->base + 3 * PAGE, 1) == ST_OK);
+		CHECK(vm_map(as, m, BASE + GIB(2) + steps * PAGE, 1, RW) == ST_OK);
 	}
-	CHECK(i < 30 && all_ok(as, m));
-	for (vaddr_t va = BASE + GIB(1); va < BASE + GIB(1) + 160 * PAGE; va += PAGE)
+	CHECK(steps > 2 && steps < 10 && all_ok(as, m));
+	for (vaddr_t va = BASE; va < BASE + each * starts * 8 * PAGE; va += PAGE)
 		CHECK(!host_user_access(va, ARCH_READ, &pa));
 }
 

@@ -284,10 +284,13 @@ status_t play_act_all(struct actor *a, uint64_t number, const uint64_t arg[ARCH_
 {
 	struct arch_thread *user = &a->t->arch;
 	uint64_t results = user->results;
+	uint64_t copy[ARCH_SYSCALL_ARGS];
 
+	for (unsigned i = 0; i < ARCH_SYSCALL_ARGS; i++)
+		copy[i] = arg[i];
 	if (!play_until(a))
 		return ST_UNSUPPORTED;
-	syscall_dispatch(a->t, number, arg);
+	syscall_dispatch(a->t, number, copy);
 	while (user->restarts > 0) {
 		if (!play_until(a))
 			return ST_LATER;
@@ -431,6 +434,109 @@ void play_free(unsigned cpus, bool (*done)(void))
 {
 	all_done = done;
 	host_cpus_run(cpus, run_cpu);
+}
+
+/* ---- what must hold ---- */
+
+static struct thread *caller_at(struct tree_node *n)
+{
+	return n == NULL ? NULL : container_of(n, struct thread, queued);
+}
+
+static bool is_at(const struct thread *t, enum thread_state state, const struct object *where)
+{
+	return atomic_load(&t->place) == ((uintptr_t)where | state);
+}
+
+static bool endpoint_holds(struct endpoint *ep)
+{
+	struct tree_node *first = tree_first(&ep->callers);
+	uint64_t key = 0;
+
+	for (struct tree_node *n = first; n != NULL; n = tree_next(n)) {
+		if (!is_at(caller_at(n), THREAD_CALLING, &ep->obj) || n->key < key)
+			return false;
+		key = n->key;
+	}
+	for (const struct thread *t = ep->servers; t != NULL; t = t->next) {
+		if (!is_at(t, THREAD_RECEIVING, &ep->obj) || t->helper != NULL ||
+		    (t->next != NULL && t->next->prev != t))
+			return false;
+	}
+	const struct thread *holder = ep->holder;
+	if (holder != NULL && (holder->serving != ep ||
+			       (holder->helper != NULL && holder->helper != caller_at(first))))
+		return false;
+	return first == NULL || ep->servers == NULL;
+}
+
+bool endpoint_ok(struct endpoint *ep)
+{
+	spin_lock(&ep->obj.lock);
+	bool ok = endpoint_holds(ep);
+	spin_unlock(&ep->obj.lock);
+	return ok;
+}
+
+bool notification_ok(struct notification *n)
+{
+	bool ok = true;
+
+	spin_lock(&n->obj.lock);
+	for (const struct thread *t = n->waiters.head; t != NULL; t = t->next)
+		ok = ok && is_at(t, THREAD_WAITING, &n->obj) &&
+		     (t->next == NULL ? n->waiters.tail == t : t->next->prev == t);
+	ok = ok && (n->bits == 0 || n->waiters.head == NULL);
+	spin_unlock(&n->obj.lock);
+	return ok;
+}
+
+/* A part in a level: adds the threads in it to `*queued`. */
+static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *queued)
+{
+	struct thread_queue *const list[] = { &p->own, &p->guests };
+
+	for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
+		for (const struct thread *t = list[i]->head; t != NULL; t = t->next) {
+			if (!is_at(t, THREAD_READY, &p->obj) || t->in_guests != (i == 1) ||
+			    t->cpu != rq->cpu || (t->next == NULL && list[i]->tail != t))
+				return false;
+			++*queued;
+		}
+	}
+	return p->cpu == rq->cpu && p->queued && p != rq->running &&
+	       (p->guests.head != NULL || (p->own.head != NULL && !p->throttled));
+}
+
+static bool level_ok(const struct run_queue *rq, unsigned i, uint32_t *queued)
+{
+	const struct sched_level *level = &rq->level[i];
+	bool ok = (level->first != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+
+	if (level->first == NULL)
+		return ok && level->rest.root == NULL;
+	ok = ok && part_ok(rq, level->first, queued) && !level->first->node.linked;
+	for (struct tree_node *n = tree_first(&level->rest); ok && n != NULL; n = tree_next(n)) {
+		struct sched_part *p = container_of(n, struct sched_part, node);
+		ok = p->level == i && p->vtime >= level->first->vtime && n->key == p->vtime &&
+		     part_ok(rq, p, queued);
+	}
+	return ok;
+}
+
+bool run_queue_ok(uint32_t cpu)
+{
+	struct run_queue *rq = cpu_by_id[cpu]->run_queue;
+	uint32_t queued = 0;
+	bool ok = true;
+
+	spin_lock(&rq->lock);
+	for (unsigned i = 0; ok && i < SCHED_PRIORITIES; i++)
+		ok = level_ok(rq, i, &queued);
+	/* Others are in parts that wait for their budget, or in the one that runs. */
+	ok = ok && queued <= rq->ready;
+	spin_unlock(&rq->lock);
+	return ok;
 }
 
 bool play_ok(void)

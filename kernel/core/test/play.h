@@ -103,5 +103,10 @@ void play_free(unsigned cpus, bool (*done)(void));
 /* True if no actor is ready, runs, or is just being moved. */
 bool play_is_quiet(void);
 
-/* True when run queues, and whatever else an _ok function knows, are in order. */
+/* True when what the headers say of an object holds; it is not locked. */
+bool endpoint_ok(struct endpoint *ep);
+bool notification_ok(struct notification *n);
+bool run_queue_ok(uint32_t cpu);
+
+/* All run queues. */
 bool play_ok(void);

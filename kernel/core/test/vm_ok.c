@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What core/memory.h and core/aspace.h promise about every object, from outside. */
-#include "tree_ok.h"
 #include "vm.h"
 #include <string.h>
 
