@@ -9,6 +9,7 @@ lint-headers := $(shell find abi kernel test -name '*.h' -not -path 'kernel/arch
 CLANG_KERNEL := clang --target=$(ARCH)-linux-gnu -fsyntax-only -Wthread-safety \
 	$(filter-out -ftrivial-auto-var-init=%,$(KERNEL_CFLAGS)) $(call includes,$(ARCH))
 CLANG_HOST := clang -fsyntax-only $(HOST_CFLAGS)
+CLANG_USER := clang --target=$(ARCH)-linux-gnu -fsyntax-only $(USER_CFLAGS)
 
 # $(call syntax-rules,<directory>,<suffix of the sources>,<command>): an empty file
 # says that the source it is named after was read without a word.
@@ -27,7 +28,9 @@ lint-clang-debug := $(filter %.c,$(kernel-src) $(kernel-test-src) $(kernel-bench
 lint-clang-host := $(host-src) $(core-tsan-test-src:%=kernel/core/%)
 $(eval $(call syntax-rules,clang-release,c,$(CLANG_KERNEL)))
 $(eval $(call syntax-rules,clang-debug,c,$(CLANG_KERNEL) -DDEBUG))
+lint-clang-user := $(filter %.c,$(user-src))
 $(eval $(call syntax-rules,clang-host,c,$(CLANG_HOST)))
+$(eval $(call syntax-rules,clang-user,c,$(CLANG_USER)))
 
 # Every header compiles alone, for the machine and, if it is not a port's, for
 # the host; a structure that others see (abi/) has no hidden padding.

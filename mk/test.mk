@@ -4,6 +4,7 @@
 
 # Ask at least for these numbers of CPUs.
 TEST_SMP := 1 2 4 8
+USER_SMP := 1 2 4
 SOAK_ROUNDS := 50
 SOAK_SEEDS := 1 2 3
 
@@ -11,11 +12,16 @@ export PYTHONPATH := tools:tests
 export BUILD := $(B)
 export PYTHONDONTWRITEBYTECODE := 1
 
-test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf
+test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf \
+	$(B)/user/test.cpio
 
 # $(call guest-suite,<name>,<CPUs>,<boot options>)
 guest-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
 	--kernel $(B)/debug/kernel-test.elf --archive $(B)/boot.cpio'
+
+# $(call user-suite,<name>,<CPUs>,<boot options>): the tests from user mode, on the kernel as it is
+user-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
+	--kernel $(B)/debug/kernel.elf --archive $(B)/user/test.cpio'
 
 e2e-suites = $(foreach t,$(wildcard tests/e2e/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
 tool-suites = $(foreach t,$(wildcard tests/tools/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
@@ -24,6 +30,7 @@ test: TEST_TIMEOUT := 120
 test: image $(test-programs)
 	@python3 tools/suites.py --timeout 170 $(e2e-suites) \
 		$(foreach n,$(TEST_SMP),$(call guest-suite,guest-smp$(n),$(n),)) \
+		$(foreach n,$(USER_SMP),$(call user-suite,user-smp$(n),$(n),)) \
 		host-asan=build/host/asan/unit host-tsan=build/host/tsan/unit $(tool-suites)
 
 soak: TEST_TIMEOUT := 3600
@@ -31,6 +38,8 @@ soak: image $(test-programs)
 	@TEST_ROUNDS=$(SOAK_ROUNDS) python3 tools/suites.py --timeout 3600 $(e2e-suites) \
 		$(foreach s,$(SOAK_SEEDS),$(foreach n,$(TEST_SMP),$(call \
 			guest-suite,guest-smp$(n)-seed$(s),$(n),test.rounds=$(SOAK_ROUNDS) test.seed=$(s)))) \
+		$(foreach s,$(SOAK_SEEDS),$(foreach n,$(USER_SMP),$(call \
+			user-suite,user-smp$(n)-seed$(s),$(n),test.rounds=$(SOAK_ROUNDS) test.seed=$(s)))) \
 		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
 			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
 

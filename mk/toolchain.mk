@@ -20,7 +20,12 @@ WARNINGS-kernel := $(WARNINGS) -Wconversion -Wframe-larger-than=1024
 
 # The stack canary lies in struct cpu, which GS points to (kernel/arch/x86_64/cpu.c).
 ARCHFLAGS-x86_64 := -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
-	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=16
+	-mstack-protector-guard=tls -mstack-protector-guard-reg=gs -mstack-protector-guard-offset=24
+
+# Functions to which the machine's entry jumps: the registers that C functions keep are
+# saved by then. No C function may call them.
+ENTRYFLAGS-x86_64 := -fomit-frame-pointer -fcall-used-rbx -fcall-used-r12 \
+	-fcall-used-r13 -fcall-used-r14 -fcall-used-r15
 
 # -ffile-prefix-map: the image does not tell where it was built.
 KERNEL_CFLAGS := -std=gnu17 -O2 -g -ffile-prefix-map=$(CURDIR)=. -ffreestanding \
@@ -45,7 +50,7 @@ define compile-rules
 $(1)/%.c.o: %.c $(rule-files) | build/gen/core/version.h
 	@mkdir -p $$(@D)
 	$$(call say,CC $$@)
-	$$(Q)$(2) -MMD -MP -c $$< -o $$@
+	$$(Q)$(2) $$(file-flags) -MMD -MP -c $$< -o $$@
 
 $(1)/%.S.o: %.S $(rule-files)
 	@mkdir -p $$(@D)

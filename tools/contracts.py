@@ -5,14 +5,16 @@
 A function that is not static is declared in a header, with a comment on the
 line, or directly above it, or above the unbroken group of lines it stands in.
 One that only assembler or the compiler calls may have all that in its own file.
+One that is declared by a type of functions ("syscall_fn sys_cap_drop;") has the type's.
 """
 import re
 import sys
 
 import ctext
 
-ROOTS = ("abi", "kernel", "test")
+ROOTS = ("abi", "kernel", "lib", "test")
 EXEMPT = {"main"}
+BY_TYPE = re.compile(r"^(?:extern )?\w+_fn (\w[\w\s,]*);", re.M)
 
 
 def declarations(path):
@@ -33,6 +35,8 @@ def declarations(path):
 def main():
     declared, explained = set(), set()
     for path in ctext.find(*ROOTS, suffixes=(".h", ".c")):
+        for names in BY_TYPE.findall(ctext.without_comments(ctext.read(path))):
+            explained.update(re.findall(r"\w+", names))
         for name, has_comment in declarations(path):
             declared.add(name)
             if has_comment:

@@ -14,6 +14,7 @@ FREESTANDING = {"stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", 
                 "stdnoreturn.h", "limits.h"}
 GENERATED = {"core/version.h": "kernel/core"}
 ROOTS = ("", "kernel/")  # what the compiler is told by -I
+MACHINES = ("kernel/arch/*/", "lib/sys/*/")
 
 
 def read_table(path):
@@ -47,7 +48,7 @@ def is_allowed(path, kind, name, allowed):
     if file is not None:
         folder = os.path.dirname(file)
         return file in allowed or folder in allowed or folder == os.path.dirname(path)
-    if glob.glob("kernel/arch/*/" + name):  # found through the directory of the machine
+    if any(glob.glob(d + name) for d in MACHINES):  # found through the machine's directory
         return name in allowed
     return "system" in allowed or ("freestanding" in allowed and name in FREESTANDING)
 

@@ -16,7 +16,7 @@ struct boot_info boot_info;
 
 /* Every option of the kernel, so that a misspelt one is noticed. */
 static const char *const known_options[] = { "accept",     "log",         "test",
-					     "test.crash", "test.rounds", "test.seed" };
+					     "test.crash", "test.rounds", "test.seed",  "test.slow" };
 
 /* Where the reason for a refusal goes. */
 struct reason {

@@ -39,17 +39,29 @@ void cpu_kick(uint32_t id)
 		arch_cpu_kick(id);
 }
 
-void cpu_idle_loop(void)
+void cpu_resched(uint32_t id)
+{
+	struct cpu *self = arch_this_cpu();
+
+	/* Whoever finds it set knows that the interrupt is on its way. */
+	if (atomic_exchange(&cpu_by_id[id]->resched, true) || id == self->id)
+		return;
+	cpu_count_up(&self->counters.kicks);
+	arch_cpu_kick(id);
+}
+
+void cpu_idle(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	for (;;) {
-		/* Counted and marked: a grace period that began while this CPU was
-		 * awake waits for the count, one that begins from now on looks at
-		 * the mark. */
-		cpu_leave_kernel(c);
-		atomic_exchange(&c->idle, 1);
-		arch_cpu_idle();
-		cpu_leave_idle(c);
-	}
+	cpu_leave_kernel(c);
+	atomic_exchange(&c->idle, 1);
+	arch_cpu_idle();
+	cpu_leave_idle(c);
+}
+
+void cpu_idle_loop(void)
+{
+	for (;;)
+		cpu_idle();
 }

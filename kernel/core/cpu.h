@@ -13,6 +13,7 @@
 #include <arch/arch.h>
 #include <core/frame.h>
 #include <core/lock_order.h>
+#include <core/pagetable.h>
 #include <core/tlb.h>
 #include <core/types.h>
 #include <stdatomic.h>
@@ -20,7 +21,9 @@
 #define CPU_MAX        64 /* one bit each in a cpumask_t */
 #define CPU_LOCKS_HELD 16 /* debug builds: locks that one CPU may hold at once */
 
+struct run_queue;
 struct spinlock;
+struct thread;
 struct timer_queue;
 
 typedef uint64_t cpumask_t;
@@ -28,16 +31,45 @@ typedef uint64_t cpumask_t;
 /* A count that its CPU alone advances and others may read. */
 typedef _Atomic uint64_t cpu_counter_t;
 
-struct cpu {
-	struct cpu *self;     /* first member: how a port finds it */
-	uint32_t id;          /* dense, 0 is the boot CPU */
-	_Atomic uint8_t idle; /* in the idle loop, outside the kernel; see cpu_leave_idle */
-	struct arch_cpu arch; /* the port's part */
+#define CPU_SYSCALLS 64 /* at most; numbers of abi/syscall.def */
 
+/* What a CPU did, for the node object. */
+struct cpu_counters {
+	cpu_counter_t calls[CPU_SYSCALLS]; /* by number */
+	cpu_counter_t refused;             /* calls that failed */
+	cpu_counter_t switches;            /* from thread to thread */
+	cpu_counter_t direct;              /* of these, without a look at the run queue */
+	cpu_counter_t fast_calls;          /* on the fast path: besides those in `calls`, */
+	cpu_counter_t fast_replies;        /* endpoint_call and endpoint_reply_receive */
+	cpu_counter_t kicks;  /* interrupts sent to have another CPU look at its queue */
+	cpu_counter_t faults; /* of user programs, sent to a handler or not */
+};
+
+struct cpu {
+	struct cpu *self;           /* first member: how a port finds it */
+	uint32_t id;                /* dense, 0 is the boot CPU */
+	_Atomic uint8_t idle;       /* in the idle loop, outside the kernel; see cpu_leave_idle */
 	cpu_counter_t kernel_exits; /* times it left the kernel, into user mode or idle */
+	struct arch_cpu arch;       /* the port's part */
+
+	/* What it runs: thread.c, run_queue.c. */
+	_Atomic(struct thread *) current; /* whose registers are loaded; NULL: nobody's */
+	struct run_queue *run_queue;
+	uint64_t call_number; /* of the last call taken here: cpu id + n * CPU_MAX */
+	uint64_t epoch;       /* counts what this CPU chose from its queue: cpu id + n * CPU_MAX */
+	cpumask_t bit;        /* of it in a mask of CPUs */
+	uint64_t hot;         /* what thread_hot gives for a thread that can run here at once */
+	uint32_t fast_limit;  /* messages below this length may take the fast path */
+	_Atomic bool resched; /* look at the run queue before going to user mode */
+	bool yielding;        /* the running thread's turn is over */
+
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */
 	struct frame_cache frames[FRAME_ZONES];
+
+	struct cpu_counters counters;
+
+	struct pagetable_cpu tables; /* the user's page tables that are active */
 
 	struct tlb_cpu tlb; /* shootdown mailbox, see tlb.h */
 
@@ -63,15 +95,19 @@ void cpu_set_online(struct cpu *c);
 /* Asks CPU `id` to leave its idle loop and look for work. */
 void cpu_kick(uint32_t id);
 
+/* Makes CPU `id`, maybe this one, look at its run queue before it goes (back) to user mode. */
+void cpu_resched(uint32_t id);
+
+/* Halts until an interrupt has been served. */
+void cpu_idle(void);
+
 /* The idle loop: serves interrupts, halts between them, never returns. */
 NORETURN void cpu_idle_loop(void);
 
 /* One CPU at a time advances a counter, so that needs no locked instruction. */
 static inline void cpu_count_up(cpu_counter_t *n)
 {
-	uint64_t value = atomic_load_explicit(n, memory_order_relaxed);
-
-	atomic_store_explicit(n, value + 1, memory_order_relaxed);
+	arch_count_up(n);
 }
 
 /* The last thing that the kernel does before user mode: whatever this CPU

@@ -225,10 +225,9 @@ static paddr_t frame_hand_out(uint32_t n)
 {
 	struct frame *f = entry(n);
 
-	f->used.slots = 0;
-	f->used.payer_slots = 0;
+	atomic_store_explicit(&f->uses, 0, memory_order_relaxed);
 	f->payer = 0;
-	f->flags = 0;
+	atomic_store_explicit(&f->flags, 0, memory_order_relaxed);
 	set_state(f, FRAME_USED);
 	return (paddr_t)n << FRAME_SHIFT;
 }
@@ -358,9 +357,19 @@ void frame_zero(paddr_t pa, unsigned order)
 	__builtin_memset(arch_phys_to_virt(pa), 0, FRAME_SIZE << order);
 }
 
+static struct {
+	bool known;                 /* the lists are filled */
+	struct extent_list ram;     /* all RAM, loader's included */
+	struct extent_list free;    /* what nothing occupies */
+	struct extent_list loader;  /* what frame_free_loader will free, */
+	struct extent_list archive; /* and this: the frames that it has for itself */
+} boot;
+
 void frame_stats(struct frame_stats *out)
 {
 	*out = (struct frame_stats){ .total = frames_total };
+	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) +
+		      extent_overlap(&boot.archive, 0, FRAMES_MAX);
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
 		struct zone *z = &zones[zone];
 
@@ -376,13 +385,6 @@ void frame_stats(struct frame_stats *out)
 }
 
 /* ---- boot: from the memory map to the table and the lists ---- */
-
-static struct {
-	bool known;                /* the lists are filled */
-	struct extent_list ram;    /* all RAM, loader's included */
-	struct extent_list free;   /* what nothing occupies */
-	struct extent_list loader; /* what frame_free_loader will free */
-} boot;
 
 static uint64_t round_to_frame(uint64_t bytes)
 {
@@ -423,6 +425,10 @@ static void read_map(void)
 	collect(&boot.loader, BOOT_LOADER, BOOT_LOADER);
 	cut_occupied(&boot.free);
 	cut_occupied(&boot.loader);
+	extent_append(&boot.archive, boot_info.archive_base,
+		      boot_info.archive_base + boot_info.archive_size);
+	extent_scale_down(&boot.archive, FRAME_SIZE);
+	extent_cut(&boot.archive, 0, 1);
 	boot.known = true;
 }
 
@@ -607,12 +613,18 @@ void frame_init(void)
 		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
+static void free_taken(struct extent_list *l)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		set_states(l->at[i].base, l->at[i].end, FRAME_TAIL);
+	free_extents(l);
+	l->count = 0;
+}
+
 void frame_free_loader(void)
 {
-	for (uint32_t i = 0; i < boot.loader.count; i++)
-		set_states(boot.loader.at[i].base, boot.loader.at[i].end, FRAME_TAIL);
-	free_extents(&boot.loader);
-	boot.loader.count = 0;
+	free_taken(&boot.loader);
+	free_taken(&boot.archive);
 }
 
 /* ---- frame_ok ---- */

@@ -36,20 +36,21 @@ enum frame_state {
 	FRAME_ABSENT, /* not RAM */
 };
 
+/* A slab page; the kind of its objects is in the low byte (slab.h). */
+#define FRAME_SLAB 0x100u
+
 struct frame {
 	union {
 		struct {
 			uint32_t next, prev; /* frame numbers of the free list, 0: none */
 		} free;
-		struct {
-			uint32_t slots;       /* memory-object slots that name it */
-			uint32_t payer_slots; /* of these, its payer's */
-		} used;
+		_Atomic uint64_t uses; /* memory-object slots that name it; in the upper half
+					* those of its payer among them: see memory.c */
 	};
 	uint32_t payer;        /* object id of the quota that pays; 0: the kernel */
 	_Atomic uint8_t state; /* enum frame_state */
 	uint8_t order;
-	uint16_t flags;
+	_Atomic uint16_t flags; /* FRAME_SLAB, or 0 */
 };
 
 _Static_assert(sizeof(struct frame) == 16, "16 bytes a frame is the budget");
@@ -75,7 +76,7 @@ static inline struct frame *frame_of(paddr_t pa)
 bool frame_exists(paddr_t pa);
 
 /* Builds the table and frees all RAM of boot_info that nothing occupies.
- * BOOT_LOADER ranges stay taken until frame_free_loader. frame_alloc_boot
+ * BOOT_LOADER ranges and the archive stay taken until frame_free_loader. frame_alloc_boot
  * (arch.h) serves until this returns, and frame_alloc from then on. */
 void frame_init(void);
 void frame_free_loader(void);
@@ -101,6 +102,7 @@ void frame_cache_drain(void);
 struct frame_stats {
 	uint64_t total;   /* frames of RAM */
 	uint64_t free;    /* free or cached */
+	uint64_t loader;  /* what frame_free_loader will add to these */
 	uint64_t largest; /* order of the largest free block, 0 also when none is free */
 };
 void frame_stats(struct frame_stats *out);

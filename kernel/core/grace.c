@@ -116,3 +116,11 @@ void grace_poll(void)
 	if (begin)
 		begin_period();
 }
+
+bool grace_passed(uint64_t *ticket)
+{
+	if (*ticket == 0)
+		*ticket = grace_ticket();
+	grace_poll();
+	return grace_is_over(*ticket);
+}

@@ -25,3 +25,7 @@ bool grace_is_over(uint64_t ticket);
 /* Ends the running period if every CPU has been outside, and begins the next if
  * a ticket waits for it. Holds no lock: beginning takes one round of IPIs. */
 void grace_poll(void);
+
+/* For who waits by coming back: draws a ticket at first (`*ticket` is 0) and lets the periods
+ * go on; true when it is over. Holds no lock. */
+bool grace_passed(uint64_t *ticket);

@@ -19,6 +19,7 @@ enum lock_rank {
 	LOCK_IRQ,        /* registers of one I/O APIC */
 	LOCK_QUOTA,      /* quota */
 	LOCK_SLAB,       /* slab cache */
+	LOCK_REAPER,     /* objects that one CPU's reaper destroys */
 	LOCK_GRACE,      /* the count of grace periods */
 	LOCK_KERNEL_MAP, /* the kernel's own page tables */
 	LOCK_FRAME,      /* buddy allocator of one zone */

@@ -3,7 +3,11 @@
 #include <core/cpu.h>
 #include <core/frame.h>
 #include <core/log.h>
+#include <core/memory.h>
+#include <core/quota.h>
 #include <core/random.h>
+#include <core/root.h>
+#include <core/sched.h>
 #include <core/timer.h>
 #include <core/version.h>
 
@@ -37,11 +41,20 @@ void kernel_main(struct boot_info *info)
 	arch_stack_guard_init();
 	arch_interrupts_init();
 	timer_cpu_init();
+	run_queue_init();
 	cpu_set_online(&cpu_boot);
 	arch_cpus_start();
+	memory_init();
+	quota_init();
+	sched_init(quota_root);
+	bool root = root_start();
 	frame_free_loader();
 	log_idle();
 	kernel_test_main();
+	if (root) {
+		root_run();
+		arch_run_threads();
+	}
 	log_info("power", "off: the boot archive holds no root program");
 	arch_power_off(false);
 }

@@ -1,30 +1,230 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/object.h>
 #include <core/assert.h>
+#include <core/cap.h>
+#include <core/cpu.h>
+#include <core/quota.h>
+#include <core/slab.h>
 
-void object_start(struct object *o)
+/* What no module supplies is NULL here. */
+#define OPTIONAL __attribute__((weak))
+extern const struct object_ops test_ops OPTIONAL, memory_ops OPTIONAL, aspace_ops OPTIONAL,
+	thread_ops OPTIONAL, endpoint_ops OPTIONAL, reply_ops OPTIONAL, notification_ops OPTIONAL,
+	irq_ops OPTIONAL, timer_ops OPTIONAL, sched_ops OPTIONAL, dma_ops OPTIONAL,
+	ioport_ops OPTIONAL, node_ops OPTIONAL, mapping_ops OPTIONAL, sched_part_ops OPTIONAL;
+
+const struct object_ops *const object_ops[OBJECT_KINDS] = {
+	[OBJ_NONE] = &test_ops,
+	[OBJ_QUOTA] = &quota_ops,
+	[OBJ_CSPACE] = &cspace_ops,
+	[OBJ_MEMORY] = &memory_ops,
+	[OBJ_ASPACE] = &aspace_ops,
+	[OBJ_THREAD] = &thread_ops,
+	[OBJ_ENDPOINT] = &endpoint_ops,
+	[OBJ_REPLY] = &reply_ops,
+	[OBJ_NOTIFICATION] = &notification_ops,
+	[OBJ_IRQ] = &irq_ops,
+	[OBJ_TIMER] = &timer_ops,
+	[OBJ_SCHED] = &sched_ops,
+	[OBJ_DMA] = &dma_ops,
+	[OBJ_IOPORT] = &ioport_ops,
+	[OBJ_NODE] = &node_ops,
+	[OBJECT_MAPPING] = &mapping_ops,
+	[OBJECT_SCHED_PART] = &sched_part_ops,
+};
+
+struct object *object_create(struct quota *q, unsigned kind)
 {
-	spin_lock(&o->lock);
-	ASSERT(!(o->flags & OBJECT_LIVE));
-	o->flags = OBJECT_LIVE;
-	spin_unlock(&o->lock);
+	struct object *o = slab_alloc(&q->slab[kind]);
+
+	if (o == NULL)
+		return NULL;
+	o->quota = q;
+	spin_lock(&o->tree);
+	o->flags = OBJECT_NEW;
+	o->caps = 0;
+	spin_unlock(&o->tree);
+	return o;
 }
 
-/* Under the lock: a look-up that holds it sees a whole life or none, never a new
- * generation on an object that still counts as alive. */
-bool object_kill(struct object *o)
+static void object_return(struct object *o, bool seen)
 {
+	spin_lock(&o->tree);
+	ASSERT(o->children == NULL);
+	o->flags = 0;
+	spin_unlock(&o->tree);
+	slab_free(&o->quota->slab[o->type], o, seen);
+}
+
+void object_discard(struct object *o)
+{
+	/* Another CPU may be cutting one of its bindings, and may want our answer
+	 * to a shootdown for that. */
+	while (!object_ops[o->type]->close(o))
+		tlb_serve();
+	object_return(o, false);
+}
+
+void object_free(struct object *o)
+{
+	object_return(o, true);
+}
+
+uint64_t object_kill_locked(struct object *o)
+{
+	if (!(o->flags & OBJECT_LIVE) || o->quota == NULL)
+		return 0;
 	spin_lock(&o->lock);
-	bool was_live = o->flags & OBJECT_LIVE;
-	if (was_live) {
-		o->flags = 0;
-		o->gen = (object_gen_t)((o->gen + 1) & ARCH_OBJECT_GEN_MASK);
+	o->gen = (object_gen_t)((o->gen + 1) & ARCH_OBJECT_GEN_MASK);
+	spin_unlock(&o->lock);
+	o->flags = OBJECT_DYING;
+	return token_make(object_id(o), o->gen, o->type);
+}
+
+uint64_t object_kill(struct object *o)
+{
+	spin_lock(&o->tree);
+	uint64_t ticket = object_kill_locked(o);
+	spin_unlock(&o->tree);
+	return ticket;
+}
+
+/* ---- destruction ---- */
+
+enum claim { CLAIM_GONE, CLAIM_BUSY, CLAIM_MINE };
+
+/* Only who has claimed a dying object works on it; nobody else frees it meanwhile. */
+static enum claim object_claim(uint64_t ticket, struct object **out)
+{
+	struct object *o = slab_object(token_object(ticket), token_rights(ticket));
+	enum claim result = CLAIM_GONE;
+
+	if (o != NULL) {
+		spin_lock(&o->tree);
+		if ((o->flags & OBJECT_DYING) && o->gen == token_gen(ticket))
+			result = o->flags & OBJECT_CLAIMED ? CLAIM_BUSY : CLAIM_MINE;
+		if (result == CLAIM_MINE)
+			o->flags |= OBJECT_CLAIMED;
+		spin_unlock(&o->tree);
 	}
-	spin_unlock(&o->lock);
-	return was_live;
+	slab_object_end();
+	*out = o;
+	return result;
 }
 
-bool object_is(const struct object *o, uint8_t type, object_gen_t gen)
+static void object_unclaim(struct object *o)
 {
-	return (o->flags & OBJECT_LIVE) && o->type == type && o->gen == gen;
+	spin_lock(&o->tree);
+	o->flags &= (uint8_t)~OBJECT_CLAIMED;
+	spin_unlock(&o->tree);
+}
+
+/* One piece of work on a claimed object; true when it is gone. */
+static bool object_work(struct object *o)
+{
+	if (!cap_sweep(o) || !object_ops[o->type]->close(o))
+		return false;
+	object_return(o, true);
+	return true;
+}
+
+bool object_demolish(struct object *o)
+{
+	spin_lock(&o->tree);
+	object_kill_locked(o);
+	bool mine = (o->flags & (OBJECT_DYING | OBJECT_CLAIMED)) == OBJECT_DYING;
+	if (mine)
+		o->flags |= OBJECT_CLAIMED;
+	spin_unlock(&o->tree);
+
+	if (!mine)
+		return false;
+	if (object_work(o))
+		return true;
+	object_unclaim(o);
+	return false;
+}
+
+bool object_destroy_some(uint64_t ticket)
+{
+	struct object *o;
+	enum claim claim = object_claim(ticket, &o);
+
+	if (claim == CLAIM_GONE)
+		return true;
+	if (claim == CLAIM_MINE) {
+		if (object_work(o))
+			return true;
+		object_unclaim(o);
+	}
+	object_reap_some(); /* it may wait for something that they have */
+	return false;
+}
+
+/* ---- reapers ---- */
+
+static struct reaper {
+	struct spinlock lock ALIGNED(64);
+	_Atomic object_id_t first; /* guarded by lock; a hint without */
+	object_id_t last;
+} reapers[CPU_MAX] = { [0 ... CPU_MAX - 1] = { .lock = SPINLOCK_INIT(LOCK_REAPER) } };
+
+/* `o` is claimed. */
+static void reaper_push(struct object *o)
+{
+	struct reaper *r = &reapers[arch_this_cpu()->id];
+
+	o->next = 0;
+	spin_lock(&r->lock);
+	if (r->first == 0)
+		r->first = object_id(o);
+	else
+		object_at(r->last)->next = object_id(o);
+	r->last = object_id(o);
+	spin_unlock(&r->lock);
+	/* On the way out of the kernel this CPU looks for work. */
+	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+}
+
+static struct object *reaper_pop(struct reaper *r)
+{
+	struct object *o = NULL;
+
+	if (atomic_load_explicit(&r->first, memory_order_relaxed) == 0)
+		return NULL;
+	spin_lock(&r->lock);
+	if (r->first != 0) {
+		o = object_at(r->first);
+		r->first = o->next;
+	}
+	spin_unlock(&r->lock);
+	return o;
+}
+
+void object_reap(uint64_t ticket)
+{
+	struct object *o;
+
+	if (object_claim(ticket, &o) == CLAIM_MINE)
+		reaper_push(o);
+}
+
+bool object_reap_some(void)
+{
+	uint32_t self = arch_this_cpu()->id;
+	uint32_t count = cpu_count();
+	struct object *o = NULL;
+
+	for (uint32_t i = 0; i < count && o == NULL; i++)
+		o = reaper_pop(&reapers[(self + i) % count]);
+	if (o == NULL)
+		return false;
+	if (!object_work(o))
+		reaper_push(o);
+	return true;
+}
+
+bool object_reap_waiting(void)
+{
+	return atomic_load_explicit(&reapers[arch_this_cpu()->id].first, memory_order_relaxed) != 0;
 }

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/slab.h - type-stable memory for kernel objects of one type.
+/* kernel/core/slab.h - type-stable memory for the objects of one kind that one quota
+ * pays for.
  *
- * Life    a cache is part of its owner. A page of slots is made when needed and
- *         given back when empty, a grace period later (grace.h): a look-up without
- *         reference may still be reading the header of a dead slot. Until then it
- *         can be used again.
+ * Life    part of its quota. A page of slots is charged and made when needed. An
+ *         empty one is kept; of several, all but one are given back and refunded a
+ *         grace period later (grace.h): a look-up without reference may still be
+ *         reading the header of a dead slot. Until then they can be used again.
  * Owns    its pages. Slots are handed out whole.
- * Locks   one lock for each cache, rank LOCK_SLAB; a cache that was given
- *         magazines keeps a few slots for each CPU, which take none.
+ * Locks   one, rank LOCK_SLAB.
  * Blocks  never.
  *
- * Each slot starts with a struct object whose lock, type and `gen` survive free
- * and reuse; everything behind the header is zero when the slot is handed out.
- *
- * A page is one frame, so fragmentation can't make an allocation fail. Its first
- * granule is a struct slab, the rest is slots.
+ * Each slot starts with a struct object whose locks, type and `gen` survive free and
+ * reuse. A page is one frame; its first granule is a struct slab, the rest is slots. It
+ * is marked in the frame table, so that an id that went stale can be told from one that
+ * still is an object's (slab_object).
  */
 #pragma once
 #include <core/frame.h>
@@ -22,69 +21,69 @@
 #include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
-
-/* Slots that one CPU has at hand: one cache line. A cache that many CPUs use is
- * given an array of CPU_MAX of them, which begins as zeros. */
-#define SLAB_MAGAZINE 7
-
-struct slab_magazine {
-	_Atomic uint32_t count; /* its CPU alone writes */
-	struct object *slot[SLAB_MAGAZINE];
-} ALIGNED(64);
+#define SLAB_BATCH    8 /* pages given back at once */
 
 struct slab;
 
 struct slab_list {
-	struct slab *first;
+	struct slab *first, *last;
+};
+
+/* The first granule of a page. All is guarded by the cache's lock. */
+struct slab {
+	struct slab *next, *prev;
+	struct slab_list *list;   /* which it is in; NULL: none */
+	struct slab_cache *cache; /* constant */
+	uint64_t free;            /* bit n: slot n is here */
+	uint64_t all;             /* constant: bits of the slots that exist */
+	uint64_t ticket : 63;     /* while empty: when it may be given back; 0: not asked yet */
+	uint64_t seen : 1;        /* somebody may still look at one of its slots */
 };
 
 struct slab_cache {
 	struct spinlock lock;
 
 	/* Constant. */
+	struct quota *quota; /* who pays; NULL: nobody (the root quota itself) */
+	uint16_t size;       /* of a slot, bytes */
 	uint8_t type;
-	uint8_t rank;                   /* of the objects' locks */
-	uint8_t slots;                  /* in a page */
-	uint32_t size;                  /* of a slot, bytes */
-	struct slab_magazine *magazine; /* NULL: none */
+	uint8_t rank;  /* of the objects' locks */
+	uint8_t slots; /* in a page */
 
 	/* Guarded by lock. */
-	struct slab_list partial; /* some slots taken, some free */
-	struct slab_list full;    /* all taken */
-	struct slab_list empty;   /* none taken */
-	struct slab_list waiting; /* none taken, to be freed when `ticket` is over */
-	uint64_t ticket;
-	uint64_t pages;
-	uint64_t taken; /* slots that are not in a page: handed out, or in a magazine */
+	bool closed;            /* nothing new is handed out */
+	uint32_t pages;         /* all there are */
+	uint32_t empties;       /* those in `empty` */
+	struct slab_list used;  /* some slots are taken; pages that are full come last */
+	struct slab_list empty; /* the one that was emptied first comes first */
 };
 
-/* Sets `cache` up for objects of `size` bytes (header included, a multiple of
- * OBJECT_GRANULE up to SLAB_SIZE_MAX) and the given type number; their locks get
- * `rank`. It has no magazines until it is given an array of them, which lives as
- * long as the cache. */
-void slab_cache_init(struct slab_cache *cache, uint8_t type, size_t size, enum lock_rank rank);
-void slab_cache_magazines(struct slab_cache *cache, struct slab_magazine *magazine);
+/* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
+ * OBJECT_GRANULE up to SLAB_SIZE_MAX). */
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
+		     enum lock_rank rank);
 
-/* A slot, or NULL when no frame is to be had. Its generation is the one that the
- * slot's next capabilities must carry. */
+/* A slot, zeroed behind the header, or NULL when no frame is to be had or the cache is
+ * closed. Its generation is the one that the slot's next capabilities must carry. */
 struct object *slab_alloc(struct slab_cache *cache);
 
-/* Takes back `o`; its generation was counted up by whoever made it dead. A slot
- * that is not handed out panics, at the latest when it leaves the magazine. */
-void slab_free(struct slab_cache *cache, struct object *o);
+/* Takes back `o`. Unless it was `seen`, by look-ups or a derivation tree, a page that
+ * was made for it goes at once: then nothing is left of the allocation. */
+void slab_free(struct slab_cache *cache, struct object *o, bool seen);
 
-/* Takes this CPU's magazine back in, gives back the pages whose grace period is
- * over, and asks for one for those that are empty by now. Returns how many it
- * gave back. Holds no lock. */
-unsigned slab_reclaim(struct slab_cache *cache);
+/* Hands out nothing more. */
+void slab_close(struct slab_cache *cache);
 
-struct slab_stats {
-	uint64_t pages, slots_used, slots_free;
-};
+/* A slot that is taken, another one each time in turn; NULL: there is none. What is found
+ * in a closed cache remains slab memory until the caller leaves the kernel. */
+struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
 
-/* Slots in magazines count as free. */
-void slab_stats(struct slab_cache *cache, struct slab_stats *out);
+/* Gives back up to SLAB_BATCH empty pages whose grace period is over, the oldest first, and
+ * asks for one for as many others, but for the last `keep`. grace_poll, before and after, is
+ * the caller's. Returns how many pages there are. */
+unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
 
-/* True when lists, bitmaps and counts agree; expects that nobody allocates
- * meanwhile (tests). */
-bool slab_ok(struct slab_cache *cache);
+/* The object of `id`, if that is a slot for objects of `type`; else NULL. Safe for any number.
+ * It remains one until this CPU calls slab_object_end. */
+struct object *slab_object(object_id_t id, unsigned type);
+void slab_object_end(void);

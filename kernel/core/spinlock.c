@@ -16,6 +16,7 @@ static const char *const rank_name[] = {
 	[LOCK_IRQ] = "irq",
 	[LOCK_QUOTA] = "quota",
 	[LOCK_SLAB] = "slab",
+	[LOCK_REAPER] = "reaper",
 	[LOCK_GRACE] = "grace",
 	[LOCK_KERNEL_MAP] = "kernel map",
 	[LOCK_FRAME] = "frame",

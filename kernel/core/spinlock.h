@@ -13,6 +13,7 @@
  * stored with release by whoever let go before. The ticket itself orders nothing.
  */
 #pragma once
+#include <arch/arch.h>
 #include <core/lock_order.h>
 #include <core/types.h>
 #include <stdatomic.h>
@@ -109,9 +110,7 @@ UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l)
 UNCHECKED_LOCKS static inline void spin_unlock(struct spinlock *l)
 {
 	SPIN_DEBUG(spin_note_released(l));
-	/* Only the holder writes `owner`. */
-	uint16_t owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-	atomic_store_explicit(&l->owner, (uint16_t)(owner + 1), memory_order_release);
+	arch_release_next(&l->owner); /* only the holder writes it */
 }
 
 static inline bool spin_is_held(const struct spinlock *l)

@@ -2,6 +2,7 @@
 #include <core/tlb.h>
 #include <core/assert.h>
 #include <core/cpu.h>
+#include <core/pagetable.h>
 #include <core/spinlock.h>
 
 /* Why nothing is lost, and what is seen when
@@ -37,6 +38,7 @@
 void tlb_batch_init(struct tlb_batch *b, uint32_t tag)
 {
 	b->tag = tag;
+	b->table = NULL;
 	b->count = 0;
 }
 
@@ -58,6 +60,10 @@ void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size)
 
 static void flush_here(const struct tlb_batch *b)
 {
+	if (b->table != NULL) {
+		pagetable_flush_here(b);
+		return;
+	}
 	if (b->count > TLB_RANGES) {
 		arch_tlb_flush_tag(b->tag);
 		return;

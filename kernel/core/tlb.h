@@ -29,9 +29,12 @@ struct tlb_range {
 	size_t size; /* bytes */
 };
 
+struct pagetable;
+
 struct tlb_batch {
 	uint32_t tag;
-	uint32_t count; /* ranges used; over TLB_RANGES: the whole tag */
+	struct pagetable *table; /* the user's tables that have the tag; NULL: the kernel's */
+	uint32_t count;          /* ranges used; over TLB_RANGES: the whole tag */
 	struct tlb_range range[TLB_RANGES];
 };
 

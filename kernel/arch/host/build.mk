@@ -1,4 +1,4 @@
-arch-src := cpu.c console.c machine.c mmu.c power.c random.c time.c trap.c
+arch-src := cpu.c console.c device.c machine.c mmu.c power.c random.c time.c trap.c user.c user_mmu.c
 arch-test-src :=
 
 # What is a function of numbers alone on a machine is tested here as well.

@@ -144,13 +144,10 @@ static void *cpu_main(void *c)
 	cpu_idle_loop();
 }
 
-/* One after the other, as on a machine, so that CPUs get online in the order of
- * their numbers. */
-static void cpu_start(unsigned id)
+static struct cpu *cpu_make(unsigned id)
 {
 	struct cpu *c = aligned_alloc(_Alignof(struct cpu), sizeof(*c));
 	struct host_cpu *host = calloc(1, sizeof(*host));
-	pthread_t thread;
 
 	ASSERT(c != NULL && host != NULL);
 	*c = (struct cpu){ .self = c, .id = id };
@@ -158,10 +155,32 @@ static void cpu_start(unsigned id)
 	c->arch.host = host;
 	pthread_mutex_init(&host->lock, NULL);
 	pthread_cond_init(&host->wake, NULL);
-	if (pthread_create(&thread, NULL, cpu_main, c) != 0 || pthread_detach(thread) != 0)
+	return c;
+}
+
+static void cpu_start(unsigned id)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, cpu_main, cpu_make(id)) != 0 ||
+	    pthread_detach(thread) != 0)
 		abort();
 	while (!(cpu_online_mask() >> id & 1))
 		sched_yield();
+}
+
+void host_cpus_simulate(unsigned n)
+{
+	for (unsigned id = cpu_count(); id < n; id++) {
+		host_this_cpu = cpu_make(id);
+		cpu_set_online(host_this_cpu);
+	}
+	host_act_as(0);
+}
+
+void host_act_as(unsigned id)
+{
+	host_this_cpu = cpu_by_id[id];
 }
 
 /* While the caller waits it must take shootdowns, and count as idle for grace

@@ -34,6 +34,11 @@ void host_boot_usual(void);
  * the caller takes interrupts, as if it were idle. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id));
 
+/* CPUs without threads, for a test that acts as one after the other: host_act_as says as
+ * which from then on. They answer no shootdowns. */
+void host_cpus_simulate(unsigned n);
+void host_act_as(unsigned id);
+
 /* Interrupts are off inside the kernel. A test calls this where a real CPU would
  * take pending ones. True: there was one. */
 bool host_interrupt_window(void);
@@ -59,6 +64,29 @@ bool host_access(uint32_t tag, vaddr_t va, bool write, paddr_t *pa);
 
 /* True if CPU `id` has a translation of the page. */
 bool host_tlb_holds(unsigned id, uint32_t tag, vaddr_t va);
+
+/* ---- user page tables and their translations: user_mmu.c ---- */
+
+/* Forgets nothing but what it is told to: translations by tag and page, and which lowest
+ * tables a walk may begin with. False: a page fault. `access`: ARCH_READ, ARCH_WRITE, ... */
+bool host_user_access(vaddr_t va, unsigned access, paddr_t *pa);
+
+/* Visits every translation of user addresses that this CPU has; `access` is what it allows. */
+struct host_translation {
+	uint32_t tag;
+	vaddr_t va;
+	paddr_t pa;
+	unsigned access;
+};
+void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
+			    void *with);
+
+/* The root that is active on this CPU; 0: none. */
+paddr_t host_user_root(void);
+
+/* For arch_tlb_flush_range and arch_tlb_flush_tag. */
+void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
+void host_user_flush_tag(uint32_t tag);
 
 /* ---- failures ---- */
 

@@ -197,6 +197,10 @@ bool host_tlb_holds(unsigned id, uint32_t tag, vaddr_t va)
 
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 {
+	if (tag >= HOST_TAGS) {
+		host_user_flush_range(tag, base, size);
+		return;
+	}
 	uint64_t page = page_of(tag, base);
 	uint64_t end = page + (base % FRAME_SIZE + size + FRAME_SIZE - 1) / FRAME_SIZE;
 
@@ -209,6 +213,10 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 
 void arch_tlb_flush_tag(uint32_t tag)
 {
+	if (tag >= HOST_TAGS) {
+		host_user_flush_tag(tag);
+		return;
+	}
 	_Atomic uint64_t *tlb = arch_this_cpu()->arch.tlb;
 
 	for (unsigned i = 0; i < HOST_TLB_ENTRIES; i++) {

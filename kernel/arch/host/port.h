@@ -15,13 +15,49 @@
 #define HOST_WINDOW_SIZE (HOST_TABLE_SIZE + MIB(64))
 #define HOST_TLB_ENTRIES 1024
 
+/* User addresses, as on the machines that we have. */
+#define ARCH_USER_END    0x00007ffffffff000ull
+#define ARCH_PERSONALITY 0x00007f8000000000ull
+
+#define ARCH_SYSCALL_ARGS 6
+#define ARCH_PORTS        0x10000 /* modelled: device.c */
+#define ARCH_ELF_MACHINE  62      /* EM_X86_64 */
+
+/* A thread's program is a function of the test, which looks at these words. */
+struct arch_thread {
+	uint64_t result[4];
+	uint64_t results;  /* written so far */
+	uint64_t restarts; /* asked for since the test looked last */
+	uint64_t number, arg[ARCH_SYSCALL_ARGS];
+	uint64_t pc, sp;
+	_Atomic(struct cpu *) loaded; /* where its registers are */
+	void *program;
+};
+
+struct arch_registers {
+	uint64_t pc, sp;
+};
+
 struct cpu;
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+/* A device's interrupt; tests play the device, see host.h. */
+struct arch_irq {
+	_Atomic(arch_irq_fn *) fn; /* NULL: not connected */
+	uint32_t line;
+	bool level;
+	_Atomic bool masked;
+};
+
 struct host_cpu;
+struct host_user;
 
 struct arch_cpu {
 	struct host_cpu *host;    /* its thread; NULL: the program's first */
 	_Atomic uint32_t pending; /* enum host_interrupt, one bit each */
 	_Atomic uint64_t *tlb;    /* modelled: HOST_TLB_ENTRIES words, see mmu.c */
+	struct host_user *user;   /* modelled: what it knows of user page tables, user_mmu.c */
 	uint64_t timer;           /* what arch_timer_arm said last */
 };
 
@@ -73,4 +109,46 @@ static inline bool arch_fail_step(void)
 
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
+extern uint32_t host_slot_gen_max;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
+#define ARCH_SLOT_GEN_MAX    host_slot_gen_max
+
+static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t r0,
+				      uint64_t r1, uint64_t r2)
+{
+	t->result[0] = (uint64_t)(int64_t)status;
+	t->result[1] = r0;
+	t->result[2] = r1;
+	t->result[3] = r2;
+	t->results++;
+}
+
+static inline void arch_release_next(_Atomic uint16_t *n)
+{
+	uint16_t value = atomic_load_explicit(n, memory_order_relaxed);
+
+	atomic_store_explicit(n, (uint16_t)(value + 1), memory_order_release);
+}
+
+static inline void arch_count_up(_Atomic uint64_t *n)
+{
+	uint64_t value = atomic_load_explicit(n, memory_order_relaxed);
+
+	atomic_store_explicit(n, value + 1, memory_order_relaxed);
+}
+
+/* They abort if a thread's registers are in two processors, or in another one. */
+void arch_thread_save(struct arch_thread *t);
+void arch_thread_load(struct arch_thread *t);
+
+/* A test goes to user mode by itself. */
+static inline void arch_thread_leave(struct arch_thread *t, uint64_t a, uint64_t b, uint64_t c)
+{
+	arch_thread_result(t, ST_OK, a, b, c);
+}
+
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	arch_thread_save(from);
+	arch_thread_load(to);
+}

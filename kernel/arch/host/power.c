@@ -8,3 +8,8 @@ void arch_power_off(bool failure)
 		abort();
 	exit(0);
 }
+
+void arch_reboot(void)
+{
+	exit(0);
+}

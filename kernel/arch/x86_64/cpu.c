@@ -4,6 +4,7 @@
 #include "feature.h"
 #include "regs.h"
 #include "trap.h"
+#include "user.h"
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/boot.h>
@@ -11,7 +12,9 @@
 #include <core/log.h>
 #include <core/random.h>
 
-_Static_assert(offsetof(struct cpu, arch.canary) == 16, "-mstack-protector-guard-offset");
+_Static_assert(offsetof(struct cpu, arch.canary) == ARCH_CPU_OFFSET,
+	       "-mstack-protector-guard-offset");
+_Static_assert(offsetof(struct cpu, arch) == ARCH_CPU_OFFSET, "arch_cpu_own");
 _Static_assert(sizeof(struct cpu_stacks) <= CPU_WINDOW, "stacks fit their window");
 _Static_assert(sizeof(struct arch_tss) == 104, "the processor's layout");
 
@@ -34,8 +37,8 @@ _Static_assert(sizeof(struct arch_tss) == 104, "the processor's layout");
 
 LATE_CONST struct feature_set cpu_features;
 
-/* Read by trap.S and probe.S. */
-LATE_CONST uint8_t cpu_has_smap;
+/* Read by assembler code and port.h. */
+LATE_CONST uint8_t cpu_has_smap, cpu_has_fsgsbase;
 
 /* A descriptor of a system segment takes two entries. Each CPU has its own table,
  * because the TSS that it names is the CPU's: LTR marks the entry busy, so no
@@ -69,7 +72,8 @@ static void tss_fill(struct cpu *c)
 	struct cpu_stacks *s = (struct cpu_stacks *)c->arch.stacks;
 	struct arch_tss *tss = &c->arch.tss;
 
-	tss->rsp[0] = cpu_stack_top(c);
+	c->arch.stack_top = cpu_stack_top(c);
+	tss->rsp[0] = c->arch.stack_top;
 	tss->ist[CPU_IST_DOUBLE_FAULT - 1] = ist_top(c, s->double_fault);
 	tss->ist[CPU_IST_NMI - 1] = ist_top(c, s->nmi);
 	tss->ist[CPU_IST_MACHINE_CHECK - 1] = ist_top(c, s->machine_check);
@@ -162,12 +166,13 @@ uint64_t cpu_cr4(void)
 /* The registers are written whole, so that nothing that firmware left stays. */
 static void write_registers(void)
 {
-	wrmsr(MSR_EFER, EFER_LME | EFER_LMA | EFER_NXE);
+	wrmsr(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
 	wrmsr(MSR_PAT, PAT_RESET);
 	write_cr0(CPU_CR0);
 	write_cr4(cpu_cr4());
 	if (cpu_has(FEATURE_XSAVE))
 		write_xcr0(cpu_features.xcr0);
+	user_cpu_init();
 }
 
 /* Threads move between CPUs, so what one CPU can do all must. */
@@ -248,6 +253,7 @@ void arch_cpu_init_boot(void)
 	/* Before cpu_init turns SMAP on: from then on the entry code must lift and
 	 * restore it, and without SMAP the instructions for that do not exist. */
 	cpu_has_smap = cpu_has(FEATURE_SMAP);
+	cpu_has_fsgsbase = cpu_has(FEATURE_FSGSBASE);
 	cpu_init(&cpu_boot);
 	log_features();
 }

@@ -24,7 +24,7 @@
 #define ERRORS_LOGGED 4
 
 /* Changed under the lock, read without. */
-static _Atomic(struct irq_source *) sources[TRAP_VECTORS];
+static _Atomic(struct arch_irq *) sources[TRAP_VECTORS];
 static struct spinlock table_lock = SPINLOCK_INIT(LOCK_IRQ);
 
 static struct irq_counts counts[CPU_MAX];
@@ -32,6 +32,11 @@ static struct irq_counts counts[CPU_MAX];
 const struct irq_counts *irq_counts(uint32_t cpu)
 {
 	return &counts[cpu];
+}
+
+uint64_t arch_interrupt_count(uint32_t cpu)
+{
+	return atomic_load_explicit(&counts[cpu].taken, memory_order_relaxed);
 }
 
 /* The order matters. First the CPU stops counting as idle, before anything is
@@ -50,7 +55,7 @@ static void on_interrupt(struct trap_frame *f)
 		cpu_count_up(&n->spurious); /* needs no acknowledgement */
 		return;
 	}
-	struct irq_source *s = atomic_load_explicit(&sources[f->vector], memory_order_acquire);
+	struct arch_irq *s = atomic_load_explicit(&sources[f->vector], memory_order_acquire);
 	if (s == NULL) {
 		cpu_count_up(&n->unowned);
 		lapic_eoi();
@@ -62,27 +67,27 @@ static void on_interrupt(struct trap_frame *f)
 	s->fn(s);
 }
 
-static void on_kick(struct irq_source *s)
+static void on_kick(struct arch_irq *s)
 {
 	(void)s;
 	cpu_count_up(&counts[arch_this_cpu()->id].kicks);
 }
 
-static void on_shootdown(struct irq_source *s)
+static void on_shootdown(struct arch_irq *s)
 {
 	(void)s;
 	cpu_count_up(&counts[arch_this_cpu()->id].shootdowns);
 	tlb_serve();
 }
 
-static void on_timer(struct irq_source *s)
+static void on_timer(struct arch_irq *s)
 {
 	(void)s;
 	cpu_count_up(&counts[arch_this_cpu()->id].timer);
 	timer_interrupt();
 }
 
-static void on_error(struct irq_source *s)
+static void on_error(struct arch_irq *s)
 {
 	struct irq_counts *n = &counts[arch_this_cpu()->id];
 	uint32_t errors = lapic_take_errors();
@@ -95,12 +100,12 @@ static void on_error(struct irq_source *s)
 
 /* The kernel's own interrupts go the way of the devices', so that there is one
  * place that leaves idleness, counts and acknowledges. */
-static void take_vector(uint8_t vector, irq_fn *fn)
+static void take_vector(uint8_t vector, arch_irq_fn *fn)
 {
-	static struct irq_source own[TRAP_VECTORS - IRQ_VECTOR_DEVICE_LAST - 1];
-	struct irq_source *s = &own[vector - IRQ_VECTOR_DEVICE_LAST - 1];
+	static struct arch_irq own[TRAP_VECTORS - IRQ_VECTOR_DEVICE_LAST - 1];
+	struct arch_irq *s = &own[vector - IRQ_VECTOR_DEVICE_LAST - 1];
 
-	*s = (struct irq_source){ .fn = fn, .vector = vector, .gsi = IRQ_NO_LINE };
+	*s = (struct arch_irq){ .fn = fn, .vector = vector, .gsi = IRQ_NO_LINE };
 	atomic_store_explicit(&sources[vector], s, memory_order_release);
 }
 
@@ -152,7 +157,7 @@ void irq_cpu_init(void)
 
 /* One after the other: devices are few, and this is done once for each. The source
  * is complete before the table names it, as who serves an interrupt takes no lock. */
-bool irq_alloc(struct irq_source *s, irq_fn *fn)
+bool irq_alloc(struct arch_irq *s, arch_irq_fn *fn)
 {
 	unsigned v = IRQ_VECTOR_DEVICE_FIRST;
 
@@ -161,14 +166,14 @@ bool irq_alloc(struct irq_source *s, irq_fn *fn)
 		v++;
 	bool found = v <= IRQ_VECTOR_DEVICE_LAST;
 	if (found) {
-		*s = (struct irq_source){ .fn = fn, .vector = (uint8_t)v, .gsi = IRQ_NO_LINE };
+		*s = (struct arch_irq){ .fn = fn, .vector = (uint8_t)v, .gsi = IRQ_NO_LINE };
 		atomic_store_explicit(&sources[v], s, memory_order_release);
 	}
 	spin_unlock(&table_lock);
 	return found;
 }
 
-void irq_free(struct irq_source *s)
+void irq_free(struct arch_irq *s)
 {
 	ASSERT(s->vector >= IRQ_VECTOR_DEVICE_FIRST && s->vector <= IRQ_VECTOR_DEVICE_LAST);
 	irq_mask(s);
@@ -197,43 +202,63 @@ static status_t target_of(uint32_t cpu, uint32_t *apic_id)
 	return *apic_id <= MSI_APIC_ID_MAX ? ST_OK : ST_UNSUPPORTED;
 }
 
+/* Makes the line that of `s`; false if it is somebody else's. */
+static bool line_take(struct arch_irq *s, uint32_t gsi)
+{
+	bool free = true;
+
+	spin_lock(&table_lock);
+	for (unsigned v = IRQ_VECTOR_DEVICE_FIRST; v <= IRQ_VECTOR_DEVICE_LAST; v++) {
+		const struct arch_irq *other = atomic_load(&sources[v]);
+		if (other != NULL && other != s && other->gsi == gsi)
+			free = false;
+	}
+	if (free)
+		s->gsi = gsi;
+	spin_unlock(&table_lock);
+	return free;
+}
+
 /* `s` changes only when the controller has taken the route, which leaves the line
  * masked; so no interrupt of the line can find `level` still wrong. */
-status_t irq_route(struct irq_source *s, const struct irq_line *line, uint32_t cpu)
+status_t irq_route(struct arch_irq *s, const struct irq_line *line, uint32_t cpu)
 {
 	struct ioapic_route route = { .vector = s->vector, .level = line->level, .low = line->low };
 	status_t st = target_of(cpu, &route.apic_id);
 
 	ASSERT(s->vector != 0);
-	if (st == ST_OK)
-		st = ioapic_route(line->gsi, &route);
 	if (st != ST_OK)
 		return st;
-	s->gsi = line->gsi;
+	if (line->gsi == IRQ_NO_LINE)
+		return ST_BAD_ARG;
+	if (!line_take(s, line->gsi))
+		return ST_EXISTS;
 	s->level = line->level;
-	return ST_OK;
+	st = ioapic_route(line->gsi, &route);
+	if (st != ST_OK)
+		s->gsi = IRQ_NO_LINE;
+	return st;
 }
 
-void irq_mask(const struct irq_source *s)
+void irq_mask(const struct arch_irq *s)
 {
 	if (s->gsi != IRQ_NO_LINE)
 		ioapic_mask(s->gsi);
 }
 
-void irq_unmask(const struct irq_source *s)
+void irq_unmask(const struct arch_irq *s)
 {
 	if (s->gsi != IRQ_NO_LINE)
 		ioapic_unmask(s->gsi);
 }
 
-void irq_ack(const struct irq_source *s)
+void irq_ack(const struct arch_irq *s)
 {
 	if (s->level)
 		irq_unmask(s);
 }
 
-status_t irq_msi_message(const struct irq_source *s, uint32_t cpu, uint64_t *address,
-			 uint32_t *data)
+status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address, uint32_t *data)
 {
 	uint32_t apic_id;
 	status_t st = target_of(cpu, &apic_id);
@@ -244,6 +269,52 @@ status_t irq_msi_message(const struct irq_source *s, uint32_t cpu, uint64_t *add
 	*address = MSI_ADDRESS | MSI_APIC_ID(apic_id); /* physical destination */
 	*data = s->vector;                             /* edge, fixed delivery */
 	return ST_OK;
+}
+
+status_t arch_irq_connect(struct arch_irq *irq, const struct arch_irq_source *source,
+			  arch_irq_fn *fn)
+{
+	const struct irq_line line = { source->line, source->level, source->low };
+	uint32_t apic_id;
+
+	status_t st = target_of(source->cpu, &apic_id);
+	if (st != ST_OK)
+		return st;
+	if (!irq_alloc(irq, fn))
+		return ST_UNSUPPORTED;
+	if (source->message)
+		return ST_OK;
+	st = irq_route(irq, &line, source->cpu);
+	if (st != ST_OK)
+		irq_free(irq);
+	return st;
+}
+
+void arch_irq_disconnect(struct arch_irq *irq)
+{
+	if (irq->vector != 0)
+		irq_free(irq);
+}
+
+void arch_irq_mask(const struct arch_irq *irq)
+{
+	irq_mask(irq);
+}
+
+void arch_irq_unmask(const struct arch_irq *irq)
+{
+	irq_unmask(irq);
+}
+
+void arch_irq_ack(const struct arch_irq *irq)
+{
+	irq_ack(irq);
+}
+
+status_t arch_irq_message(const struct arch_irq *irq, uint32_t cpu, uint64_t *address,
+			  uint32_t *data)
+{
+	return irq_msi_message(irq, cpu, address, data);
 }
 
 void arch_interrupts_init(void)

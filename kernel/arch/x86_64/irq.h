@@ -8,7 +8,7 @@
  *   240-255   interprocessor interrupts, the timer, errors
  * A higher number is served first when several wait.
  *
- * Life    a struct irq_source is part of its owner. After irq_free no CPU begins
+ * Life    a struct arch_irq (port.h) is part of its owner. After irq_free no CPU begins
  *         to run its function, but one may be inside: the structure stays
  *         readable until every CPU has been outside the kernel once.
  * Locks   rank LOCK_IRQ: one for changes of the table (who serves an interrupt
@@ -19,7 +19,7 @@
  * or it would interrupt again at once, until irq_ack.
  */
 #pragma once
-#include <core/types.h>
+#include <arch/arch.h>
 #include <stdatomic.h>
 
 #define IRQ_VECTOR_DEVICE_FIRST 48
@@ -31,16 +31,6 @@
 #define IRQ_VECTOR_SPURIOUS     255
 
 #define IRQ_NO_LINE UINT32_MAX
-
-struct irq_source;
-typedef void irq_fn(struct irq_source *s);
-
-struct irq_source {
-	irq_fn *fn;
-	uint8_t vector; /* 0: none */
-	bool level;
-	uint32_t gsi; /* its line, or IRQ_NO_LINE */
-};
 
 /* What each CPU has taken. It alone writes, others may read. */
 struct irq_counts {
@@ -64,11 +54,11 @@ void irq_cpu_init(void);
 
 /* Gives `s` a vector of the devices', and `fn` runs for it from now on. False
  * when all are taken; *s is untouched then. */
-MUST_CHECK bool irq_alloc(struct irq_source *s, irq_fn *fn);
+MUST_CHECK bool irq_alloc(struct arch_irq *s, arch_irq_fn *fn);
 
 /* Masks the line of `s`, if it has one, and takes back its vector. The device
  * must have been told to send no more messages to it. */
-void irq_free(struct irq_source *s);
+void irq_free(struct arch_irq *s);
 
 /* Where a line is and how it shows an interrupt. */
 struct irq_line {
@@ -80,20 +70,21 @@ struct irq_line {
 MUST_CHECK bool irq_isa_line(uint32_t isa, struct irq_line *out);
 
 /* Sends the line's interrupts to `s` (which has a vector, and no other line) on
- * CPU `cpu`, and leaves it masked. Nobody else may use the line. ST_BAD_ARG: no
- * such line or CPU; ST_UNSUPPORTED: the I/O APIC can't name that CPU. */
-MUST_CHECK status_t irq_route(struct irq_source *s, const struct irq_line *line, uint32_t cpu);
+ * CPU `cpu`, and leaves it masked. ST_BAD_ARG: no
+ * such line or CPU; ST_UNSUPPORTED: the I/O APIC can't name that CPU; ST_EXISTS: the line is
+ * somebody else's. */
+MUST_CHECK status_t irq_route(struct arch_irq *s, const struct irq_line *line, uint32_t cpu);
 
 /* Holds the line's interrupts back (edges are lost then), and lets them through
  * again. Nothing happens without a line. */
-void irq_mask(const struct irq_source *s);
-void irq_unmask(const struct irq_source *s);
+void irq_mask(const struct arch_irq *s);
+void irq_unmask(const struct arch_irq *s);
 
 /* The device has been served: a level-triggered line may interrupt again. */
-void irq_ack(const struct irq_source *s);
+void irq_ack(const struct arch_irq *s);
 
 /* What a device must write where, for an interrupt of `s` on CPU `cpu` (Intel SDM
  * volume 3, section 11.11). ST_BAD_ARG: no such CPU; ST_UNSUPPORTED: a message
  * can't name it. */
-MUST_CHECK status_t irq_msi_message(const struct irq_source *s, uint32_t cpu, uint64_t *address,
+MUST_CHECK status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address,
 				    uint32_t *data);

@@ -4,6 +4,7 @@
 #include "cpu.h"
 #include "feature.h"
 #include "regs.h"
+#include "user_mmu.h"
 #include "smp.h"
 #include <arch/arch.h>
 #include <core/assert.h>
@@ -169,9 +170,14 @@ static bool is_kernel_range(vaddr_t va, size_t size)
 	return va >= ARCH_DIRECT_MAP;
 }
 
+paddr_t arch_physical_end(void)
+{
+	return 1ull << cpu_features.physical_bits;
+}
+
 static bool is_physical_range(paddr_t pa, size_t size)
 {
-	const uint64_t end = 1ull << cpu_features.physical_bits;
+	const paddr_t end = arch_physical_end();
 
 	return size <= end && pa <= end - size;
 }
@@ -242,6 +248,12 @@ bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access)
 	}
 }
 
+/* Physical addresses of the kernel's own devices; complete when the boot is. */
+static struct taken {
+	paddr_t first, last;
+} taken[64];
+static unsigned taken_count;
+
 /* Maps whole pages around the bytes somewhere in the device windows; a page that
  * stays absent follows. 0: no room, no memory, or no such address. Room is handed
  * out upwards and never comes back: there are few devices that the kernel itself
@@ -287,10 +299,20 @@ void *arch_device_map(paddr_t pa, size_t size)
 
 	if (!touches_memory(pa, size))
 		va = window_map(pa, size, ARCH_WRITE | ARCH_DEVICE);
-	if (va == 0)
+	if (va == 0 || taken_count == ARRAY_LEN(taken))
 		panic("can't map %zu bytes of device registers at 0x%llx", size,
 		      (unsigned long long)pa);
+	taken[taken_count++] = (struct taken){ ALIGN_DOWN(pa, FRAME_SIZE), pa + size - 1 };
 	return (void *)va;
+}
+
+bool arch_device_is_taken(paddr_t pa)
+{
+	for (unsigned i = 0; i < taken_count; i++) {
+		if (pa >= taken[i].first && pa <= taken[i].last)
+			return true;
+	}
+	return false;
 }
 
 const void *mmu_map_firmware(paddr_t pa, size_t size)
@@ -405,6 +427,10 @@ void arch_mmu_init(void)
 
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 {
+	if (tag != TLB_KERNEL) {
+		user_flush_range(tag, base, size);
+		return;
+	}
 	if (size > FLUSH_PAGES_MAX * FRAME_SIZE) {
 		arch_tlb_flush_tag(tag);
 		return;
@@ -418,7 +444,7 @@ void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size)
 void arch_tlb_flush_tag(uint32_t tag)
 {
 	if (tag != TLB_KERNEL) {
-		write_cr3(read_cr3());
+		user_flush_tag(tag);
 	} else if (cpu_has(FEATURE_INVPCID)) {
 		invpcid(INVPCID_ALL, 0, 0);
 	} else {

@@ -9,6 +9,7 @@
  *   0xffffffff80000000  kernel image
  */
 #pragma once
+#include <abi/x86_64.h>
 #include <core/types.h>
 
 #define ARCH_DIRECT_MAP  0xffff800000000000ull
@@ -16,6 +17,19 @@
 #define ARCH_DEVICE_MAP  0xfffffe0000000000ull
 #define ARCH_CPU_MAP     0xffffff0000000000ull
 #define ARCH_KERNEL      0xffffffff80000000ull
+
+/* User addresses. The last page below the hole stays free: a system call that ends
+ * there would make the processor return to an address that it refuses. */
+#define ARCH_USER_END    0x00007ffffffff000ull
+#define ARCH_PERSONALITY 0x00007f8000000000ull
+
+#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+#define ARCH_PORTS       0x10000u
+
+#define ARCH_SYSCALL_ARGS 6
+
+/* Tags under which this CPU may have translations cached, see user_mmu.c. */
+#define ARCH_PCIDS 64
 
 struct cpu;
 struct trap_frame;
@@ -34,14 +48,47 @@ struct arch_tss {
 
 #define ARCH_GDT_ENTRIES 7 /* see cpu.c */
 
+/* The user's side of a thread that is not in user mode. user.S knows where the fields lie. */
+struct arch_thread {
+	struct arch_registers regs;   /* first; the bases count in guest mode alone */
+	struct arch_registers *guest; /* the guest's, in the state page; NULL: not in guest mode */
+	uint64_t fs_base, gs_base;    /* of the side that runs, thread or guest */
+	void *vector;                 /* its vector registers; NULL: it has never used any */
+	uint32_t vector_cpu;          /* CPU that loaded them last, plus 1 */
+	uint8_t leave;                /* how it goes back to user mode, ARCH_LEAVE_... */
+};
+
+/* Bits of `leave`; 0: it came by SYSCALL and goes back by SYSRET. */
+#define ARCH_LEAVE_FULL  1u /* all registers count: it was interrupted, or they were written */
+#define ARCH_LEAVE_GUEST 2u /* to the guest */
+
 struct arch_cpu {
 	uint64_t canary; /* first: the compiler was told its place, see cpu.c */
+
+	/* Next, for user.S. */
+	struct arch_thread *user; /* who goes to user mode, or came from there */
+	uint64_t user_rsp;        /* its stack pointer, for a moment */
+	uint64_t stack_top;       /* where entries from user mode begin */
+
 	uint32_t apic_id;
-	uint32_t reserved;
-	vaddr_t stacks;                  /* its struct cpu_stacks, see cpu.h */
-	const struct trap_frame *report; /* the exception that is being reported */
+	bool vector_off;                        /* CR0.TS is set: vector instructions trap */
+	const struct arch_thread *vector_owner; /* whose vector registers were loaded last */
+	vaddr_t stacks;                         /* its struct cpu_stacks, see cpu.h */
+	const struct trap_frame *report;        /* the exception that is being reported */
 	uint64_t gdt[ARCH_GDT_ENTRIES];
 	struct arch_tss tss;
+	uint32_t pcid_tag[ARCH_PCIDS]; /* whose translations each PCID has, see user_mmu.c */
+};
+
+/* An interrupt, see irq.h. */
+struct arch_irq;
+typedef void arch_irq_fn(struct arch_irq *irq);
+
+struct arch_irq {
+	arch_irq_fn *fn;
+	uint8_t vector; /* 0: none */
+	bool level;
+	uint32_t gsi; /* its line, or IRQ_NO_LINE */
 };
 
 /* GS base holds the address of this CPU's struct cpu, whose first member is
@@ -50,8 +97,17 @@ static inline struct cpu *arch_this_cpu(void)
 {
 	struct cpu *c;
 
-	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
+	/* Not volatile: no code of the kernel moves from CPU to CPU. */
+	__asm__("movq %%gs:0, %0" : "=r"(c));
 	return c;
+}
+
+/* Where struct arch_cpu lies in struct cpu; checked in cpu.c. */
+#define ARCH_CPU_OFFSET 24
+
+static inline struct arch_cpu *arch_cpu_own(void)
+{
+	return (struct arch_cpu *)((uintptr_t)arch_this_cpu() + ARCH_CPU_OFFSET);
 }
 
 static inline void arch_cpu_relax(void)
@@ -83,4 +139,99 @@ static inline bool arch_fail_step(void)
 	return false;
 }
 
+static inline void arch_release_next(_Atomic uint16_t *n)
+{
+	__asm__ volatile("incw %0" : "+m"(*n) : : "memory");
+}
+
+static inline void arch_count_up(_Atomic uint64_t *n)
+{
+	__asm__ volatile("incq %0" : "+m"(*n));
+}
+
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
+#define ARCH_SLOT_GEN_MAX    UINT32_MAX
+
+/* ---- threads ---- */
+
+extern uint8_t cpu_has_fsgsbase; /* cpu.c */
+
+/* The rare halves of the two below, see vector.c and user.c. */
+void vector_save(struct arch_thread *t);
+void vector_load(struct arch_thread *t);
+void vector_forbid(void);
+void user_load_bases(const struct arch_thread *t);
+
+/* Puts away what this CPU's registers still hold of `t`, which has left user mode and will not
+ * run on here. */
+static inline void arch_thread_save(struct arch_thread *t)
+{
+	if (LIKELY(cpu_has_fsgsbase))
+		__asm__ volatile("rdfsbase %0\n\t"
+				 "swapgs\n\t"
+				 "rdgsbase %1\n\t"
+				 "swapgs"
+				 : "=r"(t->fs_base), "=r"(t->gs_base));
+	if (UNLIKELY(t->vector != NULL))
+		vector_save(t);
+}
+
+/* Makes `t` the one who goes to user mode next. */
+static inline void arch_thread_load(struct arch_thread *t)
+{
+	struct arch_cpu *c = arch_cpu_own();
+
+	c->user = t;
+	if (LIKELY(cpu_has_fsgsbase))
+		__asm__ volatile("wrfsbase %0\n\t"
+				 "swapgs\n\t"
+				 "wrgsbase %1\n\t"
+				 "swapgs"
+				 :
+				 : "r"(t->fs_base), "r"(t->gs_base));
+	else
+		user_load_bases(t);
+	if (UNLIKELY(t->vector != NULL))
+		vector_load(t);
+	else if (UNLIKELY(!c->vector_off))
+		vector_forbid();
+}
+
+/* Both at once, for a switch on the CPU where both were last. If neither has vector registers,
+ * they are off already. */
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	if (UNLIKELY(!cpu_has_fsgsbase || from->vector != NULL || to->vector != NULL)) {
+		arch_thread_save(from);
+		arch_thread_load(to);
+		return;
+	}
+	arch_cpu_own()->user = to;
+	__asm__ volatile("rdfsbase %0\n\t"
+			 "wrfsbase %2\n\t"
+			 "swapgs\n\t"
+			 "rdgsbase %1\n\t"
+			 "wrgsbase %3\n\t"
+			 "swapgs"
+			 : "=&r"(from->fs_base), "=&r"(from->gs_base)
+			 : "r"(to->fs_base), "r"(to->gs_base));
+}
+
+/* The end of an entry that came by SYSCALL: `t`, which came by SYSCALL too, goes to user mode with
+ * these results and ST_OK. Its registers are loaded and it is this CPU's `user`. */
+__attribute__((always_inline)) static inline void arch_thread_leave(struct arch_thread *t, uint64_t a,
+								    uint64_t b, uint64_t c)
+{
+	__asm__ volatile("jmp user_exit_results" : : "c"(t), "S"(a), "D"(b), "d"(c) : "memory");
+	__builtin_unreachable();
+}
+
+/* What a system call answers, for a thread that waits or is about to leave the kernel. */
+static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t a,
+				      uint64_t b, uint64_t c)
+{
+	t->regs.rax = (uint64_t)(int64_t)status;
+	t->regs.rsi = a;
+	t->regs.rdi = b;
+	t->regs.rdx = c;
+}

@@ -122,7 +122,7 @@ static void sleep_s5(void)
  * controller's pulse on the reset line, and an exception that can't be handled,
  * which shuts the processor down. Virtual machines without power-off, such as
  * Firecracker's and QEMU's microvm, take one of these for their end. */
-NORETURN static void restart(void)
+void arch_reboot(void)
 {
 	static const struct table_pointer no_table;
 
@@ -153,5 +153,5 @@ void arch_power_off(bool failure)
 		signal_failure();
 	sleep_s5();
 	log_error("power", "this machine can't be switched off: restarting it");
-	restart();
+	arch_reboot();
 }

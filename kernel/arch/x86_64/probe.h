@@ -21,8 +21,3 @@ extern const struct fixup fixup_start[], fixup_end[]; /* kernel.ld */
  * nothing has changed. */
 MUST_CHECK bool arch_probe_read(const void *va, uint64_t *out);
 MUST_CHECK bool arch_probe_write(void *va, uint64_t value);
-
-/* Copies `size` bytes from or to user memory; false: the range leaves the user
- * half, or a part of it can't be accessed, and some bytes may have been copied. */
-MUST_CHECK bool arch_copy_from_user(void *to, const void *from, size_t size);
-MUST_CHECK bool arch_copy_to_user(void *to, const void *from, size_t size);

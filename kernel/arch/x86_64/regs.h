@@ -37,7 +37,12 @@
 #define MSR_APIC_BASE         0x1bu
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_PAT               0x277u
+#define MSR_SYSENTER_CS       0x174u
 #define MSR_EFER              0xc0000080u
+#define MSR_STAR              0xc0000081u /* segments of SYSCALL and SYSRET */
+#define MSR_LSTAR             0xc0000082u /* where SYSCALL goes, */
+#define MSR_CSTAR             0xc0000083u /* and from 32-bit code */
+#define MSR_FMASK             0xc0000084u /* flags that it clears */
 #define MSR_FS_BASE           0xc0000100u
 #define MSR_GS_BASE           0xc0000101u
 #define MSR_KERNEL_GS_BASE    0xc0000102u
@@ -49,9 +54,10 @@
 
 #define ARCH_CAPABILITIES_RDCL_NO (1ul << 0) /* not open to rogue data cache loads */
 
-#define RFLAGS_TF (1ul << 8)
-#define RFLAGS_IF (1ul << 9)
-#define RFLAGS_AC (1ul << 18)
+#define RFLAGS_FIXED (1ul << 1) /* always one */
+#define RFLAGS_TF    (1ul << 8)
+#define RFLAGS_IF    (1ul << 9)
+#define RFLAGS_AC    (1ul << 18)
 
 /* What a page fault was, in its error code. */
 #define PF_PRESENT  (1u << 0) /* the page was there, its rights forbade the access */

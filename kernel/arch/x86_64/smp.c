@@ -12,6 +12,7 @@
 #include <core/cpu.h>
 #include <core/frame.h>
 #include <core/log.h>
+#include <core/sched.h>
 #include <core/timer.h>
 #include <dev/lapic.h>
 
@@ -221,6 +222,7 @@ NO_CANARY void ap_main(struct cpu *c)
 	ASSERT(c->arch.apic_id == apic_id);
 	time_cpu_init();
 	timer_cpu_init();
+	run_queue_init();
 	go_on(AP_ALIVE);
 	wait_for(AP_MAY_TEST);
 	time_warp_test();
@@ -228,7 +230,7 @@ NO_CANARY void ap_main(struct cpu *c)
 	wait_for(AP_MAY_RUN);
 	cpu_set_online(c);
 	go_on(AP_RUNS);
-	cpu_idle_loop();
+	arch_run_threads();
 }
 
 void arch_cpu_kick(uint32_t cpu)

@@ -4,10 +4,9 @@
  * A stub of 16 bytes for each vector makes the stack look the same (error code
  * or 0, vector) and jumps to one of two entries:
  *
- *   trap_common    Runs on the stack that was current. GS is the kernel's, as
- *                  nothing but the kernel runs yet; an entry from user mode is
- *                  told by the two low bits of the saved CS, and is the place for
- *                  SWAPGS and the change from the thread's frame to the CPU's stack.
+ *   trap_common    Runs on the stack that was current, with the kernel's GS. An entry
+ *                  from user mode, told by the two low bits of the saved CS, goes on
+ *                  in user.S.
  *   trap_paranoid  NMI, machine check and double fault, each on a stack of its
  *                  own. They may strike where GS and the saved CS do not agree,
  *                  so they believe neither: the CPU's address lies in the two
@@ -17,6 +16,7 @@
 #define MSR_GS_BASE     0xc0000101
 #define TRAP_FRAME_SIZE 176
 #define FRAME_VECTOR    120
+#define STUB_CS         24 /* above the vector and the error code */
 #define FRAME_RIP       136
 
 	.text
@@ -107,6 +107,9 @@ trap_stubs:
 	.globl trap_common
 	.type trap_common, @function
 trap_common:
+	testb $3, STUB_CS(%rsp)
+	jnz user_trap_entry
+	lfence /* nothing is read through GS before it is known to be ours */
 	SAVE_REGISTERS
 	CLOSE_USER_ACCESS
 	CALL_DISPATCH

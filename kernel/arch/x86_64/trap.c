@@ -21,7 +21,8 @@ struct gate {
 	uint32_t reserved;
 };
 
-#define GATE_INTERRUPT 0x8e /* present, for the kernel, interrupts go off */
+#define GATE_INTERRUPT 0x8e /* present, interrupts go off; not for INT instructions of */
+#define GATE_USER      0x60 /* user mode, without this */
 #define STUB_SIZE      16   /* see trap.S */
 
 #define CALL_SIZE   5 /* of a direct call: the opcode and a distance of 32 bits */
@@ -59,7 +60,7 @@ void trap_init(void)
 			.offset2 = (uint32_t)(entry >> 32),
 			.selector = CPU_KERNEL_CODE,
 			.ist = ist_of(v),
-			.type = GATE_INTERRUPT,
+			.type = v == TRAP_BREAKPOINT ? GATE_INTERRUPT | GATE_USER : GATE_INTERRUPT,
 		};
 	}
 }
@@ -83,7 +84,7 @@ static void ignore(struct trap_frame *f)
 }
 
 /* Told once: a source that nobody silences would fill the log with nothing else. */
-static void interrupt(struct trap_frame *f)
+void trap_interrupt(struct trap_frame *f)
 {
 	trap_fn *handler = __atomic_load_n(&handlers[f->vector], __ATOMIC_ACQUIRE);
 
@@ -120,7 +121,7 @@ static bool fix_up(struct trap_frame *f)
 void trap_dispatch(struct trap_frame *f)
 {
 	if (f->vector >= TRAP_FIRST_INTERRUPT)
-		interrupt(f);
+		trap_interrupt(f);
 	else if (f->vector == TRAP_NMI && handlers[TRAP_NMI] != NULL)
 		handlers[TRAP_NMI](f);
 	else if (!fix_up(f))

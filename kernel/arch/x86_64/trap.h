@@ -48,7 +48,8 @@ struct trap_frame {
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "TRAP_FRAME_SIZE of trap.S");
 
 /* Runs with interrupts off on the CPU that took the interrupt; may change the
- * frame. It acknowledges the interrupt at its controller itself. */
+ * frame. It acknowledges the interrupt at its controller itself. Of an interrupt that
+ * came in user mode the frame tells vector and CS, and no more. */
 typedef void trap_fn(struct trap_frame *frame);
 
 /* Sets the handler of an interrupt vector (32 to 255) or of TRAP_NMI, on every
@@ -64,3 +65,6 @@ void trap_load(void);
 
 /* From trap.S. */
 void trap_dispatch(struct trap_frame *frame);
+
+/* Calls the handler of an interrupt's vector. */
+void trap_interrupt(struct trap_frame *frame);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
 #include "child.h"
-#include <arch/host/host.h>
+#include "world.h"
 #include <core/frame.h>
 #include <core/grace.h>
 #include <core/slab.h>
@@ -11,8 +11,7 @@
 
 #define TYPE 3
 
-static struct slab_cache cache;
-static struct slab_magazine magazine[CPU_MAX];
+static struct slab_cache cache; /* nobody pays */
 
 static struct slab_stats stats(void)
 {
@@ -30,10 +29,15 @@ static uint64_t free_frames(void)
 	return s.free;
 }
 
+static void init(size_t size)
+{
+	slab_cache_init(&cache, NULL, TYPE, size, LOCK_IPC);
+}
+
 static void begin(size_t size)
 {
 	host_boot_usual();
-	slab_cache_init(&cache, TYPE, size, LOCK_IPC);
+	init(size);
 }
 
 /* Everything behind the header. */
@@ -56,16 +60,26 @@ static void dirty(struct object *o)
 	memset(body(o), 0xa5, cache.size - sizeof(*o));
 }
 
+static unsigned reclaim(unsigned keep)
+{
+	grace_poll();
+	unsigned left = slab_reclaim(&cache, keep);
+	grace_poll();
+	return left;
+}
+
 /* Leaves the kernel and reclaims until nothing more comes. */
 static unsigned reclaim_all(void)
 {
-	unsigned freed = 0;
+	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
+		unsigned before = left;
 
-	for (unsigned i = 0; i < 5; i++) {
-		freed += slab_reclaim(&cache);
+		left = reclaim(0);
+		if (left != before)
+			idle = 0;
 		host_user_mode();
 	}
-	return freed;
+	return reclaim(0);
 }
 
 /* ---- slots ---- */
@@ -75,13 +89,13 @@ static void check_slots(size_t size)
 	static struct object *held[200];
 	uint64_t used = 0;
 
-	slab_cache_init(&cache, TYPE, size, LOCK_IPC);
+	init(size);
 	for (unsigned i = 0; i < ARRAY_LEN(held); i++) {
 		held[i] = slab_alloc(&cache);
 		CHECK(held[i] != NULL && stats().slots_used == ++used);
 		CHECK((uintptr_t)held[i] % OBJECT_GRANULE == 0);
 		CHECK(held[i]->type == TYPE && held[i]->lock.rank == LOCK_IPC);
-		CHECK(body_is_zero(held[i]));
+		CHECK(held[i]->tree.rank == LOCK_TREE && body_is_zero(held[i]));
 		dirty(held[i]);
 		held[i]->gen = (object_gen_t)i;
 	}
@@ -92,9 +106,9 @@ static void check_slots(size_t size)
 			CHECK(body(held[i])[b] == 0xa5);
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
-		slab_free(&cache, held[i]);
+		slab_free(&cache, held[i], true);
 	CHECK(stats().slots_used == 0 && slab_ok(&cache));
-	CHECK(reclaim_all() > 0 && stats().pages == 0);
+	CHECK(stats().pages > 0 && reclaim_all() == 0 && stats().pages == 0);
 }
 
 TEST(slab_slots_of_every_size)
@@ -112,7 +126,6 @@ TEST(slab_slots_of_every_size)
 TEST(slab_reuse_keeps_the_generation)
 {
 	static struct object *held[105]; /* 5 pages of 21 */
-	;
 
 	begin(192);
 	for (unsigned round = 0; round < 5; round++) {
@@ -121,11 +134,10 @@ TEST(slab_reuse_keeps_the_generation)
 			CHECK(held[i]->gen == round);
 			CHECK(held[i]->type == TYPE && body_is_zero(held[i]));
 			dirty(held[i]);
-			object_start(held[i]);
+			held[i]->gen++;
 		}
 		for (unsigned i = 0; i < ARRAY_LEN(held); i++) {
-			CHECK(object_kill(held[i]));
-			slab_free(&cache, held[i]);
+			slab_free(&cache, held[i], true);
 			CHECK(held[i]->gen == round + 1 && held[i]->type == TYPE);
 		}
 	}
@@ -141,7 +153,7 @@ TEST(slab_fills_pages_in_use_first)
 	for (unsigned i = 0; i < 42; i++)
 		held[i] = slab_alloc(&cache);
 	for (unsigned i = 0; i < 41; i++)
-		slab_free(&cache, held[i]);
+		slab_free(&cache, held[i], true);
 	struct object *again = slab_alloc(&cache);
 	CHECK(ALIGN_DOWN((uintptr_t)again, FRAME_SIZE) ==
 	      ALIGN_DOWN((uintptr_t)held[41], FRAME_SIZE));
@@ -158,7 +170,7 @@ TEST(slab_objects_have_ids)
 	unsigned below = 0;
 
 	host_boot(&info);
-	slab_cache_init(&cache, TYPE, 2048, LOCK_IPC);
+	init(1984);
 	uint64_t free = free_frames();
 	for (unsigned i = 0; i < 1000; i++) {
 		const struct object *o = slab_alloc(&cache);
@@ -171,50 +183,158 @@ TEST(slab_objects_have_ids)
 	CHECK(free_frames() == free - stats().pages);
 }
 
+TEST(slab_object_knows_its_own)
+{
+	begin(192);
+	struct object *o = slab_alloc(&cache);
+	struct object *other = slab_alloc(&cache);
+	object_id_t id = object_id(o);
+
+	CHECK(slab_object(id, TYPE) == o && slab_object(object_id(other), TYPE) == other);
+	CHECK(slab_object(id, TYPE + 1) == NULL && slab_object(id, 0x100 | TYPE) == NULL);
+	CHECK(slab_object(id + 1, TYPE) == NULL && slab_object(id + 2, TYPE) == NULL);
+	CHECK(slab_object(id - 1, TYPE) == NULL); /* the head of the page */
+	for (unsigned shift = 12; shift < 32; shift++)
+		CHECK(slab_object(id ^ 1u << shift, TYPE) == NULL);
+	CHECK(slab_object(0, TYPE) == NULL && slab_object(UINT32_MAX, TYPE) == NULL);
+	slab_free(&cache, o, true);
+	slab_free(&cache, other, true);
+	CHECK(slab_object(id, TYPE) == o); /* dead, but memory for one */
+	CHECK(reclaim_all() == 0);
+	CHECK(slab_object(id, TYPE) == NULL);
+	init(192);
+	CHECK(slab_alloc(&cache) != NULL); /* in the same frame */
+	CHECK(slab_object(id, TYPE) != NULL);
+}
+
+/* ---- who pays ---- */
+
+TEST(slab_pages_are_charged_and_refunded)
+{
+	static struct object *held[100];
+
+	world_boot(0, 0);
+	struct quota *q = test_quota(quota_root, MIB(1), 0);
+	struct slab_cache *c = &q->slab[OBJ_NONE];
+	uint64_t before = free_frames();
+	for (unsigned i = 0; i < 100; i++) {
+		held[i] = slab_alloc(c);
+		CHECK(held[i] != NULL && q->used == c->pages * FRAME_SIZE);
+		CHECK(frame_of(arch_virt_to_phys(held[i]))->payer == object_id(&q->obj));
+	}
+	CHECK(quota_ok(q, 0) && before - free_frames() == c->pages);
+	for (unsigned i = 0; i < 100; i++)
+		slab_free(c, held[i], true);
+	CHECK(quota_ok(q, 0));
+	CHECK(used_after_all(q) == 0 && free_frames() == before);
+}
+
+/* Of several empty pages one is kept; the others do not wait to be asked for. */
+TEST(slab_keeps_one_empty_page)
+{
+	static struct object *held[60];
+
+	begin(192);
+	for (unsigned i = 0; i < 60; i++)
+		held[i] = slab_alloc(&cache);
+	CHECK(stats().pages == 3);
+	for (unsigned i = 0; i < 60; i++) {
+		slab_free(&cache, held[i], true);
+		host_user_mode();
+	}
+	for (unsigned i = 0; i < 3; i++) { /* as other objects come and go */
+		slab_free(&cache, slab_alloc(&cache), true);
+		host_user_mode();
+	}
+	CHECK(stats().pages <= 2 && slab_ok(&cache));
+	CHECK(reclaim_all() == 0);
+}
+
 /* ---- shortage ---- */
 
-static void fail_each_step(void)
+TEST(slab_failed_step_changes_nothing)
 {
 	static struct object *held[100];
 	unsigned count = 0;
 
-	for (uint64_t pages = stats().pages; stats().pages < pages + 2;) {
-		struct slab_stats before = stats();
+	world_boot(0, 0);
+	struct quota *q = test_quota(quota_root, MIB(1), 0);
+	struct slab_cache *c = &q->slab[OBJ_NONE];
+	while (c->pages < 3) {
+		uint32_t pages = c->pages;
 		uint64_t free = free_frames();
+		uint64_t used = q->used;
 		int64_t step = 0;
 
 		for (;; step++) {
 			host_fail_step(step);
-			struct object *o = slab_alloc(&cache);
+			struct object *o = slab_alloc(c);
 			host_fail_step(-1);
 			if (o != NULL) {
 				held[count++] = o;
 				break;
 			}
-			CHECK(stats().pages == before.pages);
-			CHECK(stats().slots_used == before.slots_used);
-			CHECK(free_frames() == free && slab_ok(&cache));
+			CHECK(c->pages == pages && q->used == used && free_frames() == free);
+			CHECK(quota_ok(q, 0));
 		}
-		CHECK(step == 1 || step == 2); /* the slot, and with a new page its frame */
-		CHECK((step == 2) == (stats().pages > before.pages));
+		CHECK(step == 1 || step == 3); /* the slot; with a new page charge and frame */
+		CHECK((step == 3) == (c->pages > pages));
 	}
 	for (unsigned i = 0; i < count; i++)
-		slab_free(&cache, held[i]);
+		slab_free(c, held[i], true);
+	CHECK(used_after_all(q) == 0);
 }
 
-TEST(slab_failed_step_changes_nothing)
+/* What was made in vain goes at once, and so does what it cost. */
+TEST(slab_undone_allocation_leaves_nothing)
 {
-	begin(256);
-	fail_each_step();
-	CHECK(stats().slots_used == 0 && slab_ok(&cache));
+	begin(192);
+	uint64_t free = free_frames();
+	for (unsigned i = 0; i < 3; i++) {
+		slab_free(&cache, slab_alloc(&cache), false);
+		CHECK(stats().pages == 0 && free_frames() == free);
+	}
+	/* But not a page on which somebody may look at another slot. */
+	struct object *o = slab_alloc(&cache);
+	slab_free(&cache, slab_alloc(&cache), true);
+	slab_free(&cache, o, false);
+	CHECK(stats().pages == 1);
+	slab_free(&cache, slab_alloc(&cache), false);
+	CHECK(stats().pages == 1 && reclaim_all() == 0);
 }
 
-TEST(slab_failed_step_changes_nothing_with_magazines)
+/* Or when somebody looks at it by a number that he kept, of an object long gone. */
+TEST(slab_page_that_is_looked_at_is_not_undone)
 {
-	begin(256);
-	slab_cache_magazines(&cache, magazine);
-	fail_each_step();
-	CHECK(stats().slots_used == 0 && slab_ok(&cache));
+	begin(192);
+	struct object *o = slab_alloc(&cache);
+	CHECK(slab_object(object_id(o), TYPE) == o);
+	slab_free(&cache, o, false);
+	CHECK(stats().pages == 1 && slab_object(object_id(o), TYPE) == o);
+	slab_object_end();
+	CHECK(slab_alloc(&cache) == o);
+	slab_free(&cache, o, false);
+	CHECK(stats().pages == 0 && slab_object(object_id(o), TYPE) == NULL);
+}
+
+/* However many pages there are to give back, one call does not take long. */
+TEST(slab_gives_back_in_batches)
+{
+	static struct object *held[4 * SLAB_BATCH];
+
+	begin(SLAB_SIZE_MAX);
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
+		held[i] = slab_alloc(&cache);
+	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
+		slab_free(&cache, held[i], true);
+	CHECK(stats().pages == ARRAY_LEN(held));
+	for (unsigned left = ARRAY_LEN(held); left > 0;) {
+		unsigned before = left;
+
+		left = reclaim(0);
+		CHECK(before - left <= SLAB_BATCH && left == stats().pages && slab_ok(&cache));
+		host_user_mode();
+	}
 }
 
 TEST(slab_exhaustion_is_an_answer)
@@ -229,6 +349,45 @@ TEST(slab_exhaustion_is_an_answer)
 	CHECK(slab_alloc(&cache) != NULL && stats().pages == 1);
 }
 
+TEST(slab_closed_hands_out_nothing)
+{
+	begin(512);
+	struct object *o = slab_alloc(&cache);
+	slab_close(&cache);
+	CHECK(slab_alloc(&cache) == NULL);
+	slab_free(&cache, o, false); /* whoever closed it may be looking: not at once */
+	CHECK(stats().pages == 1 && slab_alloc(&cache) == NULL);
+	CHECK(reclaim_all() == 0);
+}
+
+TEST(slab_next_comes_to_every_slot)
+{
+	static struct object *held[100];
+	unsigned cursor = 0;
+
+	begin(192);
+	CHECK(slab_next(&cache, &cursor) == NULL);
+	for (unsigned i = 0; i < 100; i++)
+		held[i] = slab_alloc(&cache);
+	for (unsigned i = 0; i < 100; i += 3)
+		slab_free(&cache, held[i], true);
+	slab_close(&cache);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < stats().slots_used; i++) {
+			struct object *o = slab_next(&cache, &cursor);
+
+			CHECK(o != NULL && o->gen == round);
+			o->gen++;
+		}
+	}
+	CHECK(slab_ok(&cache));
+	for (unsigned i = 0; i < 100; i++)
+		CHECK(held[i]->gen == (i % 3 == 0 ? 0 : 3));
+	for (uint64_t left = stats().slots_used; left > 0; left--)
+		slab_free(&cache, slab_next(&cache, &cursor), true);
+	CHECK(slab_next(&cache, &cursor) == NULL && reclaim_all() == 0);
+}
+
 /* ---- pages go back after a grace period ---- */
 
 TEST(slab_page_waits_for_the_grace_period)
@@ -236,14 +395,13 @@ TEST(slab_page_waits_for_the_grace_period)
 	begin(512);
 	uint64_t free = free_frames();
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o);
+	slab_free(&cache, o, true);
 	CHECK(free_frames() == free - 1 && stats().pages == 1);
 	for (unsigned i = 0; i < 5; i++)
-		CHECK(slab_reclaim(&cache) == 0); /* this CPU is inside the kernel */
-	CHECK(stats().pages == 1);
+		CHECK(reclaim(0) == 1); /* this CPU is inside the kernel */
 	host_user_mode();
 	CHECK(stats().pages == 1);
-	CHECK(slab_reclaim(&cache) == 1);
+	CHECK(reclaim(0) == 0);
 	CHECK(stats().pages == 0 && free_frames() == free);
 }
 
@@ -253,16 +411,16 @@ TEST(slab_waiting_page_is_used_again)
 {
 	begin(512);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o);
-	CHECK(slab_reclaim(&cache) == 0);
+	slab_free(&cache, o, true);
+	CHECK(reclaim(0) == 1);
 	CHECK(slab_alloc(&cache) == o && stats().pages == 1);
 	host_user_mode();
-	CHECK(slab_reclaim(&cache) == 0 && stats().pages == 1);
+	CHECK(reclaim(0) == 1);
 	CHECK(slab_ok(&cache));
-	slab_free(&cache, o);
-	CHECK(slab_reclaim(&cache) == 0 && slab_reclaim(&cache) == 0);
+	slab_free(&cache, o, true);
+	CHECK(reclaim(0) == 1 && reclaim(0) == 1);
 	host_user_mode();
-	CHECK(slab_reclaim(&cache) == 1);
+	CHECK(reclaim(0) == 0);
 }
 
 static _Atomic unsigned stage;
@@ -274,12 +432,12 @@ static void hold_the_page(unsigned id)
 
 		while (stage == 0)
 			arch_cpu_relax();
-		slab_free(&cache, o);
-		CHECK(reclaim_all() == 0 && stats().pages == 1);
+		slab_free(&cache, o, true);
+		CHECK(reclaim_all() == 1);
 		stage = 2;
 		while (stage == 2)
 			arch_cpu_relax();
-		CHECK(reclaim_all() == 1 && stats().pages == 0);
+		CHECK(reclaim_all() == 0);
 		return;
 	}
 	stage = 1;
@@ -308,51 +466,8 @@ TEST(slab_page_is_not_held_by_idle_cpus)
 	host_cpus_run(4, come_and_go);
 	while (!cpu_by_id[1]->idle || !cpu_by_id[2]->idle || !cpu_by_id[3]->idle)
 		arch_cpu_relax();
-	slab_free(&cache, slab_alloc(&cache));
-	CHECK(reclaim_all() == 1);
-}
-
-/* ---- magazines ---- */
-
-TEST(slab_magazine_is_bounded_and_comes_back)
-{
-	static struct object *held[63];
-
-	begin(OBJECT_GRANULE);
-	slab_cache_magazines(&cache, magazine);
-	for (unsigned i = 0; i < 63; i++)
-		held[i] = slab_alloc(&cache);
-	CHECK(stats().slots_used == 63 && stats().pages == 1);
-	for (unsigned i = 0; i < 63; i++) {
-		slab_free(&cache, held[i]);
-		CHECK(magazine[0].count <= SLAB_MAGAZINE);
-		CHECK(stats().slots_used == 62 - i);
-	}
-	CHECK(magazine[0].count > 0 && slab_ok(&cache));
-	CHECK(reclaim_all() == 1 && magazine[0].count == 0);
-}
-
-static void make_and_drop(unsigned id)
-{
-	(void)id;
-	for (unsigned i = 0; i < 5000; i++) {
-		struct object *o = slab_alloc(&cache);
-
-		CHECK(o != NULL && body_is_zero(o));
-		dirty(o);
-		slab_free(&cache, o);
-	}
-}
-
-TEST(slab_magazines_take_no_common_lock)
-{
-	begin(256);
-	slab_cache_magazines(&cache, magazine);
-	host_cpus_run(4, come_and_go);
-	uint64_t waits = spin_contended_total();
-	host_cpus_run(4, make_and_drop);
-	CHECK(spin_contended_total() - waits <= 12); /* filling: slab, again slab, frames */
-	CHECK(slab_ok(&cache));
+	slab_free(&cache, slab_alloc(&cache), true);
+	CHECK(reclaim_all() == 0);
 }
 
 /* ---- misuse ---- */
@@ -361,71 +476,34 @@ static void free_twice(void)
 {
 	begin(512);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o);
-	slab_free(&cache, o);
+	slab_free(&cache, o, true);
+	slab_free(&cache, o, true);
 }
 
-static void free_twice_into_magazine(void)
+static void free_into_another(void)
+{
+	static struct slab_cache other;
+
+	begin(512);
+	slab_cache_init(&other, NULL, TYPE, 512, LOCK_IPC);
+	slab_free(&other, slab_alloc(&cache), true);
+}
+
+static void free_the_middle(void)
 {
 	begin(512);
-	slab_cache_magazines(&cache, magazine);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o);
-	slab_free(&cache, o);
-}
-
-/* Twice from different CPUs, so that one magazine does not see both. */
-static void free_everywhere(unsigned id)
-{
-	static struct object *o;
-
-	if (id == 0) {
-		o = slab_alloc(&cache);
-		stage = 1;
-	}
-	while (stage != id + 1) {
-		tlb_serve(); /* the other one reclaims */
-		arch_cpu_relax();
-	}
-	slab_free(&cache, o);
-	slab_reclaim(&cache);
-	stage = stage + 1;
-}
-
-static void free_twice_on_two_cpus(void)
-{
-	begin(512);
-	slab_cache_magazines(&cache, magazine);
-	host_cpus_run(2, free_everywhere);
-}
-
-static void free_inside(void)
-{
-	begin(512);
-	slab_free(&cache, slab_alloc(&cache) + 1);
-}
-
-static void free_to_another(void)
-{
-	struct slab_cache another;
-
-	begin(512);
-	slab_cache_init(&another, TYPE, 512, LOCK_IPC);
-	slab_free(&another, slab_alloc(&cache));
+	slab_free(&cache, (struct object *)((uintptr_t)o + OBJECT_GRANULE), true);
 }
 
 TEST(slab_misuse_panics)
 {
-	static void (*const misuses[])(void) = { free_twice, free_twice_into_magazine,
-						 free_twice_on_two_cpus, free_inside,
-						 free_to_another };
+	static void (*const misuses[])(void) = { free_twice, free_into_another, free_the_middle };
 	static struct child c;
 
 	for (unsigned i = 0; i < ARRAY_LEN(misuses); i++) {
 		child_run(&c, misuses[i]);
-		CHECK(child_gave_up(&c));
-		CHECK(child_said(&c, "is no slot in use") + child_said(&c, "!magazine_has(m, o)") ==
-		      1);
+		CHECK(child_gave_up(&c) && child_said(&c, "is no slot in use") == 1);
 	}
 }
 
@@ -442,11 +520,6 @@ struct thing {
 /* As a capability slot: id and generation, 0: empty. Read without a lock. */
 static _Atomic uint64_t place[PLACES];
 
-static uint64_t token_of(const struct object *o)
-{
-	return (uint64_t)object_id(o) << 16 | o->gen;
-}
-
 /* Reads the place, locks what it names, and looks whether it still is that. */
 static void look_up(unsigned at)
 {
@@ -457,7 +530,7 @@ static void look_up(unsigned at)
 		return;
 	spin_lock(&o->lock);
 	CHECK(o->type == TYPE);
-	if (object_is(o, TYPE, (object_gen_t)token)) {
+	if (o->gen == (object_gen_t)token) {
 		struct thing *t = (struct thing *)o;
 
 		t->value[0]++;
@@ -467,30 +540,32 @@ static void look_up(unsigned at)
 	spin_unlock(&o->lock);
 }
 
+static void kill_thing(struct object *o)
+{
+	spin_lock(&o->lock);
+	o->gen++;
+	spin_unlock(&o->lock);
+	slab_free(&cache, o, true);
+}
+
 static void put_thing(unsigned at)
 {
-	struct thing *t = (struct thing *)slab_alloc(&cache);
+	struct object *o = slab_alloc(&cache);
 	uint64_t none = 0;
 
-	CHECK(t != NULL && body_is_zero(&t->obj));
-	object_start(&t->obj);
-	uint64_t token = token_of(&t->obj);
-	if (!atomic_compare_exchange_strong(&place[at], &none, token)) {
-		CHECK(object_kill(&t->obj));
-		slab_free(&cache, &t->obj);
-	}
+	CHECK(o != NULL && body_is_zero(o));
+	uint64_t token = (uint64_t)object_id(o) << 16 | o->gen;
+	if (!atomic_compare_exchange_strong(&place[at], &none, token))
+		kill_thing(o);
 }
 
 /* Whoever empties the place destroys what it named. */
 static void clear_thing(unsigned at)
 {
 	uint64_t token = atomic_exchange(&place[at], 0);
-	struct object *o = object_at((object_id_t)(token >> 16));
 
-	if (token == 0)
-		return;
-	CHECK(object_kill(o));
-	slab_free(&cache, o);
+	if (token != 0)
+		kill_thing(object_at((object_id_t)(token >> 16)));
 }
 
 static void storm(unsigned id)
@@ -509,7 +584,7 @@ static void storm(unsigned id)
 			break;
 		case 2:
 			if (chance_below(&chance, 16) == 0)
-				slab_reclaim(&cache);
+				reclaim(0);
 			break;
 		default:
 			look_up(at);
@@ -519,37 +594,13 @@ static void storm(unsigned id)
 	}
 }
 
-static void reclaim(unsigned id)
+TEST(slab_storm_with_stale_look_ups)
 {
-	(void)id;
-	slab_reclaim(&cache);
-}
-
-static void run_storm(void)
-{
+	begin(ALIGN_UP(sizeof(struct thing), (size_t)OBJECT_GRANULE));
 	uint64_t free = free_frames();
-
 	host_cpus_run(STORM_CPUS, storm);
 	for (unsigned i = 0; i < PLACES; i++)
 		clear_thing(i);
 	CHECK(stats().slots_used == 0 && slab_ok(&cache));
-	for (unsigned i = 0; i < 4; i++) {
-		host_cpus_run(STORM_CPUS, reclaim);
-		host_user_mode();
-	}
-	CHECK(stats().pages == 0 && free_frames() == free);
-	CHECK(frame_ok());
-}
-
-TEST(slab_storm_with_stale_look_ups)
-{
-	begin(sizeof(struct thing) + OBJECT_GRANULE - sizeof(struct thing) % OBJECT_GRANULE);
-	run_storm();
-}
-
-TEST(slab_storm_with_magazines)
-{
-	begin(sizeof(struct thing) + OBJECT_GRANULE - sizeof(struct thing) % OBJECT_GRANULE);
-	slab_cache_magazines(&cache, magazine);
-	run_storm();
+	CHECK(reclaim_all() == 0 && free_frames() == free && frame_ok());
 }

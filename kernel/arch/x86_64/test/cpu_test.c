@@ -35,8 +35,9 @@ TEST(cpu_protections_are_on)
 			expected |= optional[i].cr4;
 	}
 	CHECK(read_cr4() == expected);
-	CHECK(read_cr0() == (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG));
-	CHECK(rdmsr(MSR_EFER) == (EFER_LME | EFER_LMA | EFER_NXE));
+	CHECK(read_cr0() ==
+	      (CR0_PE | CR0_MP | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG));
+	CHECK(rdmsr(MSR_EFER) == (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE));
 }
 
 /* What one CPU has in its registers. */
@@ -54,7 +55,7 @@ static void look(void *unused)
 
 	(void)unused;
 	__asm__ volatile("sidt %0" : "=m"(idt));
-	__asm__ volatile("movq %%gs:16, %0" : "=r"(canaries[id]));
+	__asm__ volatile("movq %%gs:24, %0" : "=r"(canaries[id]));
 	views[id] = (struct view){
 		.cr0 = read_cr0(),
 		.cr3 = read_cr3(),
@@ -123,7 +124,7 @@ TEST(cpu_canary_is_drawn)
 {
 	uint64_t canary;
 
-	__asm__ volatile("movq %%gs:16, %0" : "=r"(canary));
+	__asm__ volatile("movq %%gs:24, %0" : "=r"(canary));
 	CHECK(canary != 0 && canary == arch_this_cpu()->arch.canary);
 }
 

@@ -18,7 +18,7 @@
 
 static _Atomic uint32_t taken, taken_on;
 
-static void take(struct irq_source *s)
+static void take(struct arch_irq *s)
 {
 	(void)s;
 	atomic_store(&taken_on, arch_this_cpu()->id);
@@ -51,7 +51,7 @@ static void listen(uint64_t ns)
 }
 
 /* What is wrong with the delivery of the PIT's line to CPU `cpu`, or NULL. */
-static const char *try_line(struct irq_source *s, const struct irq_line *line, uint32_t cpu)
+static const char *try_line(struct arch_irq *s, const struct irq_line *line, uint32_t cpu)
 {
 	if (irq_route(s, line, cpu) != ST_OK)
 		return "the line can't be routed";
@@ -95,7 +95,7 @@ TEST(irq_lines_are_masked_from_the_start)
 
 TEST(irq_edge_line_reaches_each_cpu)
 {
-	static struct irq_source s;
+	static struct arch_irq s;
 	struct irq_line line;
 
 	if (!has_line(&line))
@@ -115,7 +115,7 @@ TEST(irq_edge_line_reaches_each_cpu)
 /* How often the line interrupts while the PIT's output is low, which it is for
  * 54 ms after a long count was written; looked at again if the host of a virtual
  * machine let that pass. */
-static uint32_t taken_while_low(struct irq_source *s)
+static uint32_t taken_while_low(struct arch_irq *s)
 {
 	for (;;) {
 		uint64_t start = time_now();
@@ -134,7 +134,7 @@ static uint32_t taken_while_low(struct irq_source *s)
  * interrupts until it is masked, and again when it is unmasked unserved. */
 TEST(irq_level_line_waits_for_acknowledgement)
 {
-	static struct irq_source s;
+	static struct arch_irq s;
 	struct irq_line line;
 
 	if (!has_line(&line))
@@ -162,7 +162,7 @@ TEST(irq_level_line_waits_for_acknowledgement)
 TEST(irq_route_refuses_what_is_not_there)
 {
 	struct irq_line line = { .gsi = 100000 };
-	static struct irq_source s;
+	static struct arch_irq s;
 
 	CHECK(!irq_isa_line(16, &line));
 	CHECK(irq_alloc(&s, take));
@@ -179,7 +179,7 @@ TEST(irq_route_refuses_what_is_not_there)
 
 TEST(irq_vectors_are_given_once)
 {
-	static struct irq_source all[DEVICE_VECTORS + 1];
+	static struct arch_irq all[DEVICE_VECTORS + 1];
 	bool given[256] = { false };
 	unsigned n = 0;
 
@@ -204,7 +204,7 @@ TEST(irq_vectors_are_given_once)
  * redirection and physical; data: vector, delivery mode 0 (fixed), edge. */
 TEST(irq_msi_message_names_vector_and_cpu)
 {
-	static struct irq_source s;
+	static struct arch_irq s;
 	uint64_t address;
 	uint32_t data;
 

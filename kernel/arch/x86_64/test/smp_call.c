@@ -5,12 +5,12 @@
 #include <core/tlb.h>
 #include <dev/lapic.h>
 
-static struct irq_source source;
+static struct arch_irq source;
 static _Atomic cpumask_t running;
 static void (*function)(void *);
 static void *argument;
 
-static void on_call(struct irq_source *s)
+static void on_call(struct arch_irq *s)
 {
 	(void)s;
 	function(argument);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* abi/startup.h - what the kernel gives to the first program.
+ *
+ * The kernel starts one program, the file "root" of the boot archive, with one thread. The
+ * thread begins at the program's entry point with the address of a struct startup as its
+ * first argument; its stack pointer is at the top of a stack of STARTUP_STACK_PAGES pages, below
+ * which nothing is mapped. The structure lies in pages of its own that can only be read.
+ *
+ * The capabilities that it names are all there are at that moment. Everything else is made
+ * out of them.
+ */
+#pragma once
+#include <abi/rights.h>
+
+#define STARTUP_MAGIC       0x54524154534d4854ull /* "THMSTART" read as little-endian text */
+#define STARTUP_VERSION     1u
+#define STARTUP_STACK_PAGES 16
+#define STARTUP_SEGMENTS    8
+#define STARTUP_SEED        32
+#define STARTUP_CMDLINE     1024
+
+struct startup {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t cpus; /* that run; numbered from 0 */
+
+	/* Its own: every right but, for the first two, that to destroy. */
+	cap_t quota;  /* all memory that was left after the boot; it pays for the program */
+	cap_t sched;  /* all CPUs, every priority */
+	cap_t cspace; /* where these handles count */
+	cap_t aspace;
+	cap_t thread;
+	cap_t self;                      /* memory: the pages of this structure */
+	cap_t stack;                     /* memory */
+	cap_t segment[STARTUP_SEGMENTS]; /* memory: those of its file, then CAP_NONE */
+
+	/* The machine. None can be destroyed. */
+	cap_t node;
+	cap_t device; /* memory: physical addresses from 0 on, except RAM; page n is at n * 4096 */
+	cap_t ports;  /* I/O ports; CAP_NONE where there are none */
+
+	cap_t archive;         /* memory, sealed: the boot archive; to be read, mapped, executed */
+	uint64_t archive_size; /* bytes */
+	uint64_t acpi_rsdp;    /* physical address of ACPI's root pointer; 0: none */
+
+	uint8_t seed[STARTUP_SEED];    /* random, for the program's own secrets */
+	char cmdline[STARTUP_CMDLINE]; /* boot options; ends with a zero byte */
+};
+
+_Static_assert(sizeof(struct startup) == 184 + STARTUP_SEED + STARTUP_CMDLINE, "startup is ABI");

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread's registers: words that the test's programs look at. */
+#include "host.h"
+#include <core/assert.h>
+#include <core/syscall.h>
+
+void arch_thread_init(struct arch_thread *t)
+{
+	*t = (struct arch_thread){ 0 };
+}
+
+void arch_thread_get(const struct arch_thread *t, struct arch_registers *out)
+{
+	*out = (struct arch_registers){ t->pc, t->sp };
+}
+
+status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r)
+{
+	if (r->pc >= ARCH_USER_END)
+		return ST_BAD_ARG;
+	t->pc = r->pc;
+	t->sp = r->sp;
+	return ST_OK;
+}
+
+void arch_thread_restart(struct arch_thread *t, uint64_t number,
+			 const uint64_t arg[ARCH_SYSCALL_ARGS])
+{
+	t->number = number;
+	for (unsigned i = 0; i < ARCH_SYSCALL_ARGS; i++)
+		t->arg[i] = arg[i];
+	t->restarts++;
+}
+
+/* A test leaves the kernel by itself. */
+void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
+{
+	syscall_dispatch(container_of(t, struct thread, arch), number, arg);
+}
+
+void arch_thread_save(struct arch_thread *t)
+{
+	ASSERT(atomic_exchange(&t->loaded, NULL) == arch_this_cpu());
+}
+
+void arch_thread_load(struct arch_thread *t)
+{
+	ASSERT(atomic_exchange(&t->loaded, arch_this_cpu()) == NULL);
+}
+
+/* A test's programs lie in its own memory. */
+bool arch_copy_from_user(void *to, const void *from, size_t size)
+{
+	if (from == NULL)
+		return false;
+	__builtin_memcpy(to, from, size);
+	return true;
+}
+
+bool arch_copy_to_user(void *to, const void *from, size_t size)
+{
+	if (to == NULL)
+		return false;
+	__builtin_memcpy(to, from, size);
+	return true;
+}
+
+void arch_thread_close(struct arch_thread *t, struct quota *q)
+{
+	(void)q;
+	ASSERT(atomic_load(&t->loaded) == NULL);
+}
+
+void arch_thread_begin(struct arch_thread *t, vaddr_t pc, vaddr_t sp, uint64_t argument)
+{
+	t->pc = pc;
+	t->sp = sp;
+	t->arg[0] = argument;
+}
+
+void arch_run_threads(void)
+{
+	panic("a program on the host has no user mode");
+}

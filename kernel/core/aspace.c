@@ -1,0 +1,768 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/aspace.h>
+#include <core/assert.h>
+#include <core/frame.h>
+#include <core/quota.h>
+
+#define MAP_ALL        (MAP_READ | MAP_WRITE | MAP_EXEC)
+#define MAPPING_BUDGET 64 /* entries of page tables whose work one mapping itself is worth */
+
+static struct aspace *aspace_of(const struct cap_ref *by)
+{
+	return container_of(by->object, struct aspace, obj);
+}
+
+static struct mapping *mapping_of(struct tree_node *n)
+{
+	return n != NULL ? container_of(n, struct mapping, region) : NULL;
+}
+
+static vaddr_t map_end(const struct mapping *map)
+{
+	return map->base + map->pages * FRAME_SIZE;
+}
+
+static unsigned to_arch(unsigned access)
+{
+	return (access & MAP_READ ? ARCH_READ : 0) | (access & MAP_WRITE ? ARCH_WRITE : 0) |
+	       (access & MAP_EXEC ? ARCH_EXEC : 0);
+}
+
+/* True if the range consists of whole pages of addresses of this kind of space. */
+static bool range_ok(const struct aspace *as, vaddr_t va, uint64_t pages)
+{
+	vaddr_t low = as->kind == ASPACE_PERSONALITY ? ARCH_PERSONALITY : ASPACE_FIRST;
+	vaddr_t high = as->kind == ASPACE_GUEST ? ARCH_PERSONALITY : ARCH_USER_END;
+
+	return pages > 0 && va % FRAME_SIZE == 0 && va >= low && va < high &&
+	       pages <= (high - va) / FRAME_SIZE;
+}
+
+static status_t access_ok(const struct aspace *as, unsigned access)
+{
+	if ((access & ~MAP_ALL) || (access != 0 && !(access & MAP_READ)))
+		return ST_BAD_ARG;
+	if ((access & MAP_WRITE) && (access & MAP_EXEC) && as->kind != ASPACE_GUEST)
+		return ST_BAD_ARG;
+	return ST_OK;
+}
+
+/* The first mapping in the range. */
+static struct mapping *region_in(const struct aspace *as, vaddr_t va, uint64_t pages)
+{
+	uint64_t page = va / FRAME_SIZE;
+
+	return mapping_of(tree_overlap(&as->regions, page, page + pages - 1));
+}
+
+/* ---- mappings ---- */
+
+UNCHECKED_LOCKS static void lock_three(struct memory *m, struct aspace *as)
+{
+	spin_lock(&m->obj.tree);
+	spin_lock(&as->obj.lock);
+	spin_lock(&m->obj.lock);
+}
+
+UNCHECKED_LOCKS static void unlock_three(struct memory *m, struct aspace *as)
+{
+	spin_unlock(&m->obj.lock);
+	spin_unlock(&as->obj.lock);
+	spin_unlock(&m->obj.tree);
+}
+
+/* Who changes the range of a mapping takes it out of both trees first, and puts it back in
+ * with what taking it out said. */
+static void mapping_link(struct mapping *map, bool is_due)
+{
+	uint64_t page = map->base / FRAME_SIZE;
+
+	tree_insert(&map->aspace->regions, &map->region, page, page + map->pages - 1);
+	memory_map_add(map->memory, map, is_due);
+	map->aspace->mapped += map->pages;
+}
+
+static bool mapping_unlink(struct mapping *map)
+{
+	tree_remove(&map->aspace->regions, &map->region);
+	map->aspace->mapped -= map->pages;
+	return memory_map_remove(map->memory, map);
+}
+
+static void mapping_set_writer(struct mapping *map, bool writer)
+{
+	map->memory->writers += writer - map->writer;
+	map->writer = writer;
+}
+
+/* Takes access from pages of a mapping, from its page `at` on, as far as the budget goes.
+ * What another CPU takes away at this moment, in a transition of the memory, it flushes too. */
+static uint64_t mapping_restrict(struct mapping *map, uint64_t at, unsigned keep,
+				 struct pagetable_cut *c)
+{
+	vaddr_t va = map->base + at * FRAME_SIZE;
+	uint64_t n = pagetable_restrict(&map->aspace->table, va, map->pages - at, keep, c);
+
+	if (map->memory->transit.running)
+		tlb_batch_add(&c->flush, va, n * FRAME_SIZE);
+	return n;
+}
+
+/* Flushes with the three locks let go; the mapping is busy, so nobody else changes or
+ * removes it meanwhile. Tables in `list` are freed. */
+static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, paddr_t list)
+{
+	struct memory *m = map->memory;
+	struct aspace *as = map->aspace;
+
+	if (c->flush.count == 0 && list == 0)
+		return;
+	uint64_t where = pagetable_flush_begin(&as->table);
+	unlock_three(m, as);
+	pagetable_flush(c, where);
+	pagetable_free_list(as->obj.quota, list);
+	lock_three(m, as);
+}
+
+/* What is left of a budget after the work on one mapping. */
+static unsigned budget_after(const struct pagetable_cut *c)
+{
+	return c->budget > MAPPING_BUDGET ? c->budget - MAPPING_BUDGET : 0;
+}
+
+/* Makes translations allow no more than the mapping does, as far as the budget goes. */
+static void mapping_settle(struct mapping *map, unsigned *budget)
+{
+	struct pagetable_cut c;
+
+	map->busy = true;
+	pagetable_cut_init(&c, &map->aspace->table, *budget);
+	uint64_t n = mapping_restrict(map, map->settled, to_arch(map->access), &c);
+	mapping_flush(map, &c, 0);
+	*budget = budget_after(&c);
+	map->settled += n;
+	map->busy = false;
+	if (map->settled == map->pages && !(map->access & MAP_WRITE))
+		mapping_set_writer(map, false);
+}
+
+/* Takes a mapping, which the caller has claimed as busy, away from its front as far as the
+ * budget goes. The three locks are held on entry, none on exit. True: it is gone. */
+UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
+{
+	struct aspace *as = map->aspace;
+	struct memory *m = map->memory;
+	struct mapping *before = mapping_of(tree_prev(&map->region));
+	struct mapping *after = mapping_of(tree_next(&map->region));
+	struct pagetable_cut c;
+
+	map->dead = true;
+	pagetable_cut_init(&c, &as->table, *budget);
+	uint64_t n = mapping_restrict(map, 0, 0, &c);
+	bool gone = n == map->pages;
+	struct pagetable_gap gap = { .from = map->base, .to = map->base + n * FRAME_SIZE };
+	gap.low = before != NULL ? map_end(before) : 0;
+	gap.high = gap.to;
+	if (gone)
+		gap.high = after != NULL ? after->base : UINT64_MAX;
+	pagetable_trim(&as->table, &gap, &c);
+	mapping_flush(map, &c, gap.list);
+	*budget = budget_after(&c);
+	bool is_due = mapping_unlink(map);
+	if (gone) {
+		mapping_set_writer(map, false);
+	} else {
+		map->base += n * FRAME_SIZE;
+		map->first += n;
+		map->pages -= n;
+		map->settled = map->settled > n ? map->settled - n : 0;
+		mapping_link(map, is_due);
+	}
+	map->busy = false;
+	spin_unlock(&m->obj.lock);
+	spin_unlock(&as->obj.lock);
+	if (gone)
+		cap_unhang(&m->obj, &map->node);
+	spin_unlock(&m->obj.tree);
+	if (gone)
+		object_free(&map->obj);
+	return gone;
+}
+
+/* Revoke and sweep. The tree is locked. */
+bool aspace_node_claim(struct cap_node *node)
+{
+	struct mapping *map = container_of(node, struct mapping, node);
+	struct memory *m = map->memory;
+
+	spin_lock(&m->obj.lock);
+	bool mine = !map->busy;
+	map->busy = true;
+	map->dead |= mine;
+	spin_unlock(&m->obj.lock);
+	return mine;
+}
+
+bool aspace_node_unmap(struct cap_node *node)
+{
+	struct mapping *map = container_of(node, struct mapping, node);
+	unsigned budget = MEMORY_WALK;
+
+	lock_three(map->memory, map->aspace);
+	return mapping_take(map, &budget);
+}
+
+/* ---- cutting mappings ---- */
+
+/* What a call may use: entries of page tables to look at, and mappings, made before any lock
+ * is taken, for what has to be split. */
+struct means {
+	unsigned budget;
+	struct mapping *map[2];
+};
+
+static struct mapping *mapping_alloc(struct quota *q)
+{
+	struct object *o = object_create(q, OBJECT_MAPPING);
+
+	return o != NULL ? container_of(o, struct mapping, obj) : NULL;
+}
+
+static status_t means_fill(struct means *s, struct quota *q)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
+		if (s->map[i] == NULL)
+			s->map[i] = mapping_alloc(q);
+		if (s->map[i] == NULL)
+			return ST_NO_MEMORY;
+	}
+	return ST_OK;
+}
+
+static void means_drop(struct means *s)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
+		if (s->map[i] != NULL)
+			object_discard(&s->map[i]->obj);
+	}
+}
+
+/* Moves what lies from `at` on into a new mapping, which it gives. */
+UNCHECKED_LOCKS
+static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct means *s)
+{
+	unsigned i = s->map[0] != NULL ? 0 : 1;
+	struct mapping *right = s->map[i];
+	uint64_t n = (at - map->base) / FRAME_SIZE;
+
+	s->map[i] = NULL;
+	bool is_due = mapping_unlink(map);
+	right->aspace = map->aspace;
+	right->memory = map->memory;
+	right->access = map->access;
+	right->allowed = map->allowed;
+	right->dead = map->dead;
+	right->base = at;
+	right->first = map->first + n;
+	right->pages = map->pages - n;
+	right->settled = right->pages;
+	map->pages = n;
+	map->settled = n;
+	mapping_link(map, is_due);
+	mapping_link(right, is_due);
+	mapping_set_writer(right, map->writer);
+	cap_hang_beside(&map->memory->obj, &map->node, &right->node);
+	return right;
+}
+
+/* True, after a flush, if a large page lay across `at`. */
+static bool large_page_cut(struct mapping *map, vaddr_t at)
+{
+	struct pagetable *t = &map->aspace->table;
+	struct pagetable_page page;
+	struct pagetable_cut c;
+
+	if (!pagetable_find(t, at, &page) || page.va == at)
+		return false;
+	map->busy = true;
+	pagetable_cut_init(&c, t, 1);
+	pagetable_restrict(t, at, 1, 0, &c);
+	mapping_flush(map, &c, 0);
+	map->busy = false;
+	return true;
+}
+
+/* Splits a mapping at the ends of [from, to), so that what is in there is *map. ST_LATER:
+ * somebody else is at it, or it had to be prepared; ST_WOULD_BLOCK: spares are needed. */
+static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, struct means *s)
+{
+	bool left = from > (*map)->base;
+	bool right = to < map_end(*map);
+
+	if ((*map)->busy)
+		return ST_LATER;
+	if (!left && !right)
+		return ST_OK;
+	if (s->map[0] == NULL || s->map[1] == NULL)
+		return ST_WOULD_BLOCK;
+	if ((*map)->settled < (*map)->pages) {
+		mapping_settle(*map, &s->budget);
+		return ST_LATER;
+	}
+	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
+		return ST_LATER;
+	if (right)
+		mapping_split(*map, to, s);
+	if (left)
+		*map = mapping_split(*map, from, s);
+	return ST_OK;
+}
+
+/* ---- map, unmap, protect, scan ---- */
+
+/* What a memory capability lets be mapped. */
+static unsigned access_allowed(const struct cap_ref *ref)
+{
+	rights_t rights = token_rights(ref->token);
+
+	return (rights & RIGHT_READ ? MAP_READ : 0) | (rights & RIGHT_WRITE ? MAP_WRITE : 0) |
+	       (rights & RIGHT_EXEC ? MAP_EXEC : 0);
+}
+
+/* All that can forbid a mapping; the three locks are held. */
+static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
+			  const struct map_request *r, uint64_t *page)
+{
+	const struct memory *m = container_of(ref->object, struct memory, obj);
+
+	if (!cap_still(by))
+		return ST_BAD_CAP;
+	if (!memory_range(m, ref->badge, page, r->count))
+		return ST_BAD_ARG;
+	if (r->access & ~access_allowed(ref))
+		return ST_NO_RIGHT;
+	if (m->kind == MEMORY_DEVICE && (r->access & MAP_EXEC))
+		return ST_BAD_ARG;
+	if (m->sealed && (r->access & MAP_WRITE))
+		return ST_BAD_STATE;
+	return region_in(aspace_of(by), r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
+}
+
+/* With the tree of the memory held. */
+UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct cap_ref *ref,
+					  const struct map_request *r, struct mapping *map)
+{
+	struct aspace *as = aspace_of(by);
+	struct memory *m = container_of(ref->object, struct memory, obj);
+	uint64_t page = r->page;
+
+	spin_lock(&as->obj.lock);
+	spin_lock(&m->obj.lock);
+	status_t st = map_check(by, ref, r, &page);
+	if (st == ST_OK) {
+		map->aspace = as;
+		map->memory = m;
+		map->base = r->va;
+		map->pages = map->settled = r->count;
+		map->first = page;
+		map->access = (uint8_t)r->access;
+		map->allowed = (uint8_t)access_allowed(ref);
+		mapping_link(map, false);
+		mapping_set_writer(map, r->access & MAP_WRITE);
+		cap_hang(ref, &map->node);
+	}
+	spin_unlock(&m->obj.lock);
+	spin_unlock(&as->obj.lock);
+	return st;
+}
+
+UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
+				    const struct map_request *r)
+{
+	struct aspace *as = aspace_of(by);
+
+	if (!range_ok(as, r->va, r->count))
+		return ST_BAD_ARG;
+	status_t st = access_ok(as, r->access);
+	if (st != ST_OK)
+		return st;
+	struct mapping *map = mapping_alloc(as->obj.quota);
+	if (map == NULL)
+		return ST_NO_MEMORY;
+	st = cap_hold(memory);
+	if (st == ST_OK) {
+		st = map_enter(by, memory, r, map);
+		spin_unlock(&memory->object->tree);
+	}
+	if (st != ST_OK)
+		object_discard(&map->obj);
+	return st;
+}
+
+/* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
+ * NULL, and nothing locked: there is none, or the capability (if any) is gone. */
+UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
+						  vaddr_t va, uint64_t pages)
+{
+	for (;;) {
+		struct mapping *map = NULL;
+
+		spin_lock(&as->obj.lock);
+		if (by == NULL || cap_still(by))
+			map = region_in(as, va, pages);
+		struct memory *m = map != NULL ? map->memory : NULL;
+		spin_unlock(&as->obj.lock);
+		if (map == NULL)
+			return NULL;
+
+		/* Neither the mapping nor its memory need exist any more; but the locks do. */
+		lock_three(m, as);
+		if ((by == NULL || cap_still(by)) && region_in(as, va, pages) == map &&
+		    map->memory == m)
+			return map;
+		unlock_three(m, as);
+	}
+}
+
+/* Takes away some of the first mapping in the range: ST_OK if there is none, else ST_LATER. */
+UNCHECKED_LOCKS static status_t unmap_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
+					    struct means *s)
+{
+	struct mapping *map = lock_first(aspace_of(by), by, va, pages);
+
+	if (map == NULL)
+		return cap_refuse(by, ST_OK);
+	struct memory *m = map->memory;
+	status_t st = mapping_isolate(&map, va, va + pages * FRAME_SIZE, s);
+	if (st != ST_OK) {
+		unlock_three(m, aspace_of(by));
+		if (st == ST_WOULD_BLOCK)
+			st = means_fill(s, aspace_of(by)->obj.quota);
+		return st == ST_OK ? ST_LATER : st;
+	}
+	map->busy = true;
+	mapping_take(map, &s->budget);
+	return ST_LATER;
+}
+
+status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
+{
+	struct means means = { .budget = MEMORY_WALK };
+	status_t st = ST_LATER;
+
+	if (!range_ok(aspace_of(by), va, pages))
+		return ST_BAD_ARG;
+	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++)
+		st = unmap_first(by, va, pages, &means);
+	means_drop(&means);
+	return st;
+}
+
+/* All that can forbid a change of access to one mapping. */
+static status_t protect_allowed(const struct mapping *map, unsigned access)
+{
+	if (map->dead)
+		return ST_BAD_ADDRESS;
+	if (access & ~(unsigned)map->allowed)
+		return ST_NO_RIGHT;
+	if ((access & MAP_WRITE) && map->memory->sealed)
+		return ST_BAD_STATE;
+	return ST_OK;
+}
+
+/* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
+ * much of the range they are. */
+static status_t protect_check(const struct cap_ref *by, const struct protect_request *r,
+			      uint64_t *pages)
+{
+	struct aspace *as = aspace_of(by);
+	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	vaddr_t at = r->va;
+
+	spin_lock(&as->obj.lock);
+	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
+	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
+		struct mapping *map = region_in(as, at, 1);
+
+		if (map == NULL) {
+			st = ST_BAD_ADDRESS;
+			break;
+		}
+		spin_lock(&map->memory->obj.lock);
+		st = protect_allowed(map, r->access);
+		spin_unlock(&map->memory->obj.lock);
+		at = map_end(map);
+	}
+	spin_unlock(&as->obj.lock);
+	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->pages;
+	return st;
+}
+
+/* Changes the mapping at `va`, up to `end`; *done are its pages there. The three locks are
+ * held. ST_LATER, ST_WOULD_BLOCK as from mapping_isolate. */
+static status_t protect_mapping(struct mapping *map, const struct protect_request *r, vaddr_t va,
+				struct means *s, uint64_t *done)
+{
+	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+
+	if (map->access != r->access) {
+		status_t st = protect_allowed(map, r->access);
+		if (st == ST_OK)
+			st = mapping_isolate(&map, va, end, s);
+		if (st != ST_OK)
+			return st;
+		if (map->access & ~r->access)
+			map->settled = 0;
+		map->access = (uint8_t)r->access;
+		if (r->access & MAP_WRITE)
+			mapping_set_writer(map, true);
+	}
+	if (map->busy)
+		return ST_LATER;
+	if (map->settled < map->pages)
+		mapping_settle(map, &s->budget);
+	if (map->settled < map->pages)
+		return ST_LATER;
+	*done = ((end < map_end(map) ? end : map_end(map)) - va) / FRAME_SIZE;
+	return ST_OK;
+}
+
+/* The same for whatever is mapped at `va`. */
+UNCHECKED_LOCKS static status_t protect_at(const struct cap_ref *by,
+					   const struct protect_request *r, vaddr_t va,
+					   struct means *s, uint64_t *done)
+{
+	struct aspace *as = aspace_of(by);
+	struct mapping *map = lock_first(as, by, va, 1);
+
+	*done = 0;
+	if (map == NULL)
+		return cap_refuse(by, ST_BAD_ADDRESS);
+	struct memory *m = map->memory;
+	status_t st = protect_mapping(map, r, va, s, done);
+	unlock_three(m, as);
+	if (st == ST_WOULD_BLOCK)
+		st = means_fill(s, as->obj.quota);
+	return st;
+}
+
+status_t aspace_protect(const struct cap_ref *by, const struct protect_request *r, uint64_t *done)
+{
+	struct means means = { .budget = MEMORY_WALK };
+	uint64_t pages = 0;
+
+	*done = 0;
+	if (!range_ok(aspace_of(by), r->va, r->pages))
+		return ST_BAD_ARG;
+	status_t st = access_ok(aspace_of(by), r->access);
+	if (st == ST_OK)
+		st = protect_check(by, r, &pages);
+	while (st == ST_OK && *done < pages && means.budget > 0) {
+		uint64_t n;
+
+		st = protect_at(by, r, r->va + *done * FRAME_SIZE, &means, &n);
+		*done += n;
+	}
+	means_drop(&means);
+	return st == ST_OK && *done < r->pages ? ST_LATER : st;
+}
+
+status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
+{
+	struct aspace *as = aspace_of(by);
+	struct pagetable_cut c;
+
+	if (!range_ok(as, va, pages))
+		return ST_BAD_ARG;
+	if (pages > ASPACE_BATCH)
+		return ST_TOO_BIG;
+	pagetable_cut_init(&c, &as->table, 0);
+	spin_lock(&as->obj.lock);
+	bool still = cap_still(by);
+	for (uint64_t i = 0; still && i < pages; i++)
+		out[i] = pagetable_scan(&as->table, va + i * FRAME_SIZE, &c);
+	uint64_t where = still ? pagetable_flush_begin(&as->table) : 0;
+	spin_unlock(&as->obj.lock);
+	if (still)
+		pagetable_flush(&c, where);
+	return still ? ST_OK : ST_BAD_CAP;
+}
+
+/* ---- faults ---- */
+
+/* Enters the page that a fault is about, as large as mapping and frames allow. */
+static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_t va,
+			    const struct memory_page *p)
+{
+	status_t st = ST_EXISTS;
+
+	for (unsigned level = p->level + 1; level-- > 0 && st == ST_EXISTS;) {
+		uint64_t mask = pagetable_span(level) - 1;
+		struct pagetable_page e = {
+			.va = va & ~mask,
+			.pa = p->pa & ~mask,
+			.level = level,
+			.access = p->keep & (to_arch(map->access) | ARCH_DEVICE),
+		};
+
+		if (((va ^ p->pa) & mask) == 0 && e.va >= map->base && e.va + mask < map_end(map))
+			st = pagetable_enter(&as->table, as->obj.quota, &e);
+	}
+	return st;
+}
+
+/* *memory is locked on return, if the address is mapped. ST_WOULD_BLOCK: let go of the
+ * aspace, and prepare *page. */
+UNCHECKED_LOCKS static status_t fault_look(struct aspace *as, vaddr_t va, unsigned access,
+					   struct memory **memory, uint64_t *page)
+{
+	struct mapping *map = region_in(as, va, 1);
+	struct memory_page p;
+
+	*memory = map != NULL ? map->memory : NULL;
+	if (map == NULL)
+		return ST_BAD_ADDRESS;
+	spin_lock(&(*memory)->obj.lock);
+	if (map->dead)
+		return ST_BAD_ADDRESS;
+	if (access & ~(unsigned)map->access)
+		return ST_NO_RIGHT;
+	*page = map->first + (va - map->base) / FRAME_SIZE;
+	status_t st = memory_look(*memory, *page, access & MAP_WRITE, &p);
+	if (st == ST_OK && (to_arch(access) & ~p.keep))
+		st = ST_NO_RIGHT;
+	if (st == ST_OK)
+		st = fault_enter(as, map, va, &p);
+	return st;
+}
+
+UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access)
+{
+	status_t st = ST_WOULD_BLOCK;
+
+	va = ALIGN_DOWN(va, FRAME_SIZE);
+	access |= MAP_READ;
+	for (unsigned tries = 0; tries < 2 && st == ST_WOULD_BLOCK; tries++) {
+		struct memory *m;
+		uint64_t page;
+
+		spin_lock(&as->obj.lock);
+		st = fault_look(as, va, access, &m, &page);
+		spin_unlock(&as->obj.lock);
+		if (m == NULL)
+			return st;
+		if (st == ST_WOULD_BLOCK) {
+			status_t prepared = memory_prepare(m, page, access & MAP_WRITE);
+			if (prepared != ST_OK)
+				st = prepared;
+		}
+		spin_unlock(&m->obj.lock);
+	}
+	/* What was in the way shows itself when the access is tried again. */
+	return st == ST_LATER || st == ST_WOULD_BLOCK ? ST_OK : st;
+}
+
+/* ---- life ---- */
+
+/* The half that the binding names becomes part of the guest's joint root. */
+UNCHECKED_LOCKS static status_t half_join(struct aspace *as)
+{
+	struct object *o = cap_binding_lock(&as->half);
+
+	if (o == NULL)
+		return ST_BAD_CAP;
+	struct aspace *half = container_of(o, struct aspace, obj);
+	status_t st = ST_BAD_ARG;
+	if (half->kind == ASPACE_PERSONALITY)
+		st = pagetable_join(&as->table, as->obj.quota, &half->table);
+	spin_unlock(&o->lock);
+	return st;
+}
+
+status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
+		       struct aspace **out)
+{
+	if (kind > ASPACE_GUEST || (kind == ASPACE_GUEST) != (half != NULL))
+		return ST_BAD_ARG;
+	struct object *o = object_create(q, OBJ_ASPACE);
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	struct aspace *as = container_of(o, struct aspace, obj);
+	as->kind = (uint8_t)kind;
+	status_t st = pagetable_init(&as->table, q, object_id(o), kind == ASPACE_PERSONALITY);
+	if (st == ST_OK && half != NULL)
+		st = cap_bind(half, o, o->gen, BIND_ASPACE_PERSONALITY, &as->half);
+	if (st == ST_OK && half != NULL)
+		st = half_join(as);
+	if (st != ST_OK) {
+		object_discard(o);
+		return st;
+	}
+	*out = as;
+	return ST_OK;
+}
+
+/* The half dies, or may be used no more: the guest's threads have no code to come back to. */
+bool aspace_cut(struct cap_slot *binding)
+{
+	struct aspace *as = container_of(binding, struct aspace, half);
+	struct pagetable_cut c;
+
+	spin_lock(&as->obj.lock);
+	bool joined = atomic_load(&as->table.half) != NULL;
+	uint64_t where = 0;
+	if (joined) {
+		pagetable_cut_init(&c, &as->table, 0);
+		pagetable_cut_half(&as->table, &c);
+		where = pagetable_flush_begin(&as->table);
+	}
+	spin_unlock(&as->obj.lock);
+	if (joined)
+		pagetable_flush(&c, where);
+	return true;
+}
+
+static bool aspace_close(struct object *o)
+{
+	struct aspace *as = container_of(o, struct aspace, obj);
+	unsigned budget = MEMORY_WALK;
+	struct mapping *map = lock_first(as, NULL, 0, UINT64_MAX);
+
+	if (map != NULL) {
+		if (map->busy) {
+			unlock_three(map->memory, as);
+		} else {
+			map->busy = true;
+			mapping_take(map, &budget);
+		}
+		return false;
+	}
+	if (!pagetable_is_flushed(&as->table))
+		return false;
+	if (as->table.root[ROOT_OWN].pa != 0) {
+		pagetable_retire(&as->table);
+		pagetable_free(&as->table, o->quota);
+		as->table.root[ROOT_OWN].pa = 0;
+	}
+	return cap_unbind(&as->half);
+}
+
+static bool mapping_close(struct object *o)
+{
+	(void)o; /* a spare one; those in use go with their aspace */
+	return true;
+}
+
+const struct object_ops aspace_ops = {
+	.name = "aspace",
+	.size = ALIGN_UP(sizeof(struct aspace), OBJECT_GRANULE),
+	.rank = LOCK_ASPACE,
+	.close = aspace_close,
+};
+
+const struct object_ops mapping_ops = {
+	.name = "mapping",
+	.size = ALIGN_UP(sizeof(struct mapping), OBJECT_GRANULE),
+	.rank = LOCK_ASPACE,
+	.close = mapping_close,
+};

@@ -1,0 +1,1044 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/memory.h>
+#include <core/aspace.h>
+#include <core/assert.h>
+#include <core/quota.h>
+
+#define NODE_BITS 9
+#define NODE_MASK 511u
+
+static paddr_t zero_frame; /* of zeros, never written; names no slot */
+
+void memory_init(void)
+{
+	if (!frame_alloc(0, FRAME_ANY, &zero_frame))
+		panic("no frame for the page of zeros");
+	frame_zero(zero_frame, 0);
+}
+
+/* ---- frames: who pays ----
+ *
+ * frame.uses = slots that name the frame, and above them, how many of those are the
+ * payer's. Both change in one compare-and-exchange, by any number of CPUs that hold
+ * the locks of different objects. What quota Q is charged for a frame is
+ *
+ *	1 if Q is the payer and has slots, + the slots of Q without MEMORY_SLOT_PAYER
+ *
+ * and each step below changes charges and counts alike:
+ * - The payer is written once, when the frame is taken and nobody else knows it.
+ * - Its count never rises from 0: whoever joins as the payer's sees it above 0 in the
+ *   very exchange that counts him. So it falls to 0 once, for one CPU, which gives
+ *   back the payer's charge; who joins later is charged for his own slot.
+ * - A slot holds its frame: it is counted before it can be seen, and until it is let go
+ *   of. So the frame is freed once, by the CPU that takes the last slot away.
+ */
+#define USES_PAYER (1ull << 32)
+
+static bool is_alone(uint64_t slot)
+{
+	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
+
+	return (uint32_t)atomic_load_explicit(&f->uses, memory_order_acquire) == 1;
+}
+
+/* A frame with whatever its last owner left, for one slot of `q`: 0 if there is none. */
+static uint64_t frame_take(struct quota *q)
+{
+	paddr_t pa;
+
+	if (!quota_charge(q, FRAME_SIZE))
+		return 0;
+	if (!frame_alloc(0, FRAME_ANY, &pa)) {
+		quota_refund(q, FRAME_SIZE);
+		return 0;
+	}
+	struct frame *f = frame_of(pa);
+	f->payer = object_id(&q->obj);
+	atomic_store_explicit(&f->uses, USES_PAYER + 1, memory_order_relaxed);
+	return pa | MEMORY_SLOT_HERE | MEMORY_SLOT_PAYER;
+}
+
+/* One more slot, of `q`, for a frame that cannot go meanwhile: 0 if `q` can't pay, or if the
+ * count is full but for those whom other CPUs may be adding. */
+static uint64_t frame_join(paddr_t pa, struct quota *q)
+{
+	struct frame *f = frame_of(pa);
+	uint64_t uses = atomic_load_explicit(&f->uses, memory_order_relaxed);
+	bool payer = f->payer == object_id(&q->obj);
+	bool charged = false;
+
+	if ((uint32_t)uses > UINT32_MAX - CPU_MAX)
+		return 0;
+	do {
+		if (uses < USES_PAYER)
+			payer = false;
+		if (!payer && !charged && !quota_charge(q, FRAME_SIZE))
+			return 0;
+		charged = !payer;
+	} while (!atomic_compare_exchange_weak(&f->uses, &uses,
+					       uses + 1 + (payer ? USES_PAYER : 0)));
+	return pa | MEMORY_SLOT_HERE | (payer ? MEMORY_SLOT_PAYER : 0);
+}
+
+/* Lets go of the frame of a slot of `q`, which no CPU has cached any more. */
+static void frame_leave(uint64_t slot, struct quota *q)
+{
+	paddr_t pa = slot & MEMORY_SLOT_FRAME;
+	bool payer = slot & MEMORY_SLOT_PAYER;
+	uint64_t change = 1 + (payer ? USES_PAYER : 0);
+	uint64_t left = atomic_fetch_sub(&frame_of(pa)->uses, change) - change;
+
+	if ((uint32_t)left == 0)
+		quota_frame_free(q, pa);
+	else if (!payer || left < USES_PAYER)
+		quota_refund(q, FRAME_SIZE);
+}
+
+/* ---- slots ---- */
+
+static uint64_t slot_load(const _Atomic uint64_t *slot)
+{
+	return atomic_load_explicit(slot, memory_order_acquire);
+}
+
+static void slot_store(_Atomic uint64_t *slot, uint64_t value)
+{
+	atomic_store_explicit(slot, value, memory_order_release);
+}
+
+static uint64_t slot_pins(uint64_t slot)
+{
+	return slot / MEMORY_SLOT_PIN;
+}
+
+/* Pages that one entry of a node of `level` stands for; 0: it is a slot. */
+static uint64_t level_pages(unsigned level)
+{
+	return 1ull << (NODE_BITS * level);
+}
+
+/* The slot of `page`. NULL: it has none, nor have others up to *skip pages from there on;
+ * or, with `make`, there is no memory for the nodes on the way. */
+static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, uint64_t *skip)
+{
+	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
+
+	for (unsigned level = m->levels; level > 0; level--) {
+		paddr_t node = slot_load(entry);
+
+		if (node == 0) {
+			*skip = level_pages(level) - (page & (level_pages(level) - 1));
+			if (!make || !quota_frame_alloc(m->obj.quota, &node))
+				return NULL;
+			slot_store(entry, node);
+		}
+		entry = arch_phys_to_virt(node);
+		entry += page >> (NODE_BITS * (level - 1)) & NODE_MASK;
+	}
+	return entry;
+}
+
+static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page)
+{
+	uint64_t skip;
+
+	return slot_walk(m, page, false, &skip);
+}
+
+static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
+{
+	uint64_t skip;
+
+	return slot_walk(m, page, true, &skip);
+}
+
+static uint64_t slot_at(struct memory *m, uint64_t page)
+{
+	const _Atomic uint64_t *slot = slot_find(m, page);
+
+	return slot != NULL ? slot_load(slot) : 0;
+}
+
+static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
+{
+	uint64_t old = slot_load(slot);
+
+	slot_store(slot, 0);
+	if (old & MEMORY_SLOT_HERE) {
+		frame_leave(old, m->obj.quota);
+		m->committed--;
+	}
+}
+
+static bool has_slots(const struct memory *m)
+{
+	return m->kind == MEMORY_ANON || m->kind == MEMORY_VIEW;
+}
+
+/* The frame that has what `page` holds now; *slot is its own, if it names that. Of a view's
+ * object only what is sealed is read. */
+static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, paddr_t *pa)
+{
+	uint64_t ignored;
+
+	*slot = has_slots(m) ? slot_at(m, page) : 0;
+	*pa = zero_frame;
+	if (*slot & MEMORY_SLOT_HERE)
+		*pa = *slot & MEMORY_SLOT_FRAME;
+	else if (m->kind == MEMORY_BLOCK && page < m->zeroed)
+		*pa = m->base + page * FRAME_SIZE;
+	else if (m->kind == MEMORY_VIEW && m->cut)
+		return ST_PEER_GONE;
+	else if (m->kind == MEMORY_VIEW)
+		return page_shown(m->source, m->first + page, &ignored, pa);
+	return ST_OK;
+}
+
+static void page_fill(paddr_t to, paddr_t from)
+{
+	if (from == zero_frame)
+		frame_zero(to, 0);
+	else
+		__builtin_memcpy(arch_phys_to_virt(to), arch_phys_to_virt(from), FRAME_SIZE);
+}
+
+/* A frame of its own for `q` with what `from` holds: 0 if there is none. */
+static uint64_t frame_copy(paddr_t from, struct quota *q)
+{
+	uint64_t slot = frame_take(q);
+
+	if (slot != 0)
+		page_fill(slot & MEMORY_SLOT_FRAME, from);
+	return slot;
+}
+
+/* ---- transitions ---- */
+
+static struct mapping *mapping_of(struct tree_node *n)
+{
+	return n != NULL ? container_of(n, struct mapping, pagewise) : NULL;
+}
+
+static bool is_mapped(const struct memory *m, uint64_t page, uint64_t count)
+{
+	return tree_overlap(&m->mappings, page, page + count - 1) != NULL;
+}
+
+static bool transit_is(const struct memory *m, uint64_t page, uint64_t count,
+		       enum memory_transit kind)
+{
+	return m->transit.page == page && m->transit.count == count && m->transit.kind == kind;
+}
+
+/* True if a transition that nobody is at is given up. Whoever began it comes back soon, or
+ * never: so many may find it in their way first. */
+static bool transit_gives_way(struct memory *m)
+{
+	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
+		return false;
+	m->transit.count = 0;
+	return true;
+}
+
+/* True if some of the pages are in transition, but for the one of this kind that the caller
+ * goes on with. */
+static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count, enum memory_transit kind)
+{
+	if (m->transit.count == 0 || page >= m->transit.page + m->transit.count ||
+	    page + count <= m->transit.page)
+		return false;
+	if (!m->transit.running && transit_is(m, page, count, kind))
+		return false;
+	return !transit_gives_way(m);
+}
+
+/* Goes to the mapping behind transit.next. */
+static void transit_advance(struct memory *m)
+{
+	m->transit.next = mapping_of(tree_overlap_next(&m->transit.next->pagewise, m->transit.page,
+						       m->transit.page + m->transit.count - 1));
+	m->transit.at = m->transit.page;
+}
+
+/* Takes access through one mapping away on every CPU; the lock is let go for that. Uses up to
+ * `budget` and says what is left of it. */
+static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.lock)
+{
+	struct mapping *map = m->transit.next;
+	struct pagetable *table = &map->aspace->table;
+	uint64_t end = m->transit.page + m->transit.count;
+	uint64_t from = m->transit.at > map->first ? m->transit.at : map->first;
+	struct pagetable_cut cut;
+
+	if (end > map->first + map->pages)
+		end = map->first + map->pages;
+	ASSERT(from < end);
+	vaddr_t va = map->base + (from - map->first) * FRAME_SIZE;
+	pagetable_cut_init(&cut, table, budget);
+	unsigned keep = m->transit.kind == TRANSIT_SHARE ? ARCH_READ | ARCH_EXEC : 0;
+	uint64_t n = pagetable_restrict(table, va, end - from, keep, &cut);
+	if (map->busy)
+		tlb_batch_add(&cut.flush, va, n * FRAME_SIZE);
+	m->transit.at = from + n;
+	if (m->transit.at >= end)
+		transit_advance(m);
+	if (cut.flush.count > 0) {
+		uint64_t where = pagetable_flush_begin(table);
+		spin_unlock(&m->obj.lock);
+		pagetable_flush(&cut, where);
+		spin_lock(&m->obj.lock);
+	}
+	return cut.budget > MEMORY_HEAVY ? cut.budget - MEMORY_HEAVY : 0;
+}
+
+/* Takes access to the pages away on every CPU, all or, to share them, that of writing. The
+ * object's lock is let go while CPUs are waited for. ST_OK: the pages stay in transition
+ * until transit_end. ST_LATER: look at everything again and come back. */
+UNCHECKED_LOCKS static status_t transit(struct memory *m, uint64_t page, uint64_t count,
+					enum memory_transit kind)
+{
+	unsigned budget = MEMORY_WALK;
+	bool same = transit_is(m, page, count, kind);
+
+	if (m->transit.count > 0 && (same ? m->transit.running : !transit_gives_way(m)))
+		return ST_LATER;
+	if (m->transit.count == 0) {
+		m->transit.page = page;
+		m->transit.count = count;
+		m->transit.kind = (uint8_t)kind;
+		m->transit.at = page;
+		m->transit.next = mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
+	}
+	m->transit.visits = 0;
+	m->transit.running = true;
+	while (m->transit.next != NULL && budget > 0)
+		budget = transit_step(m, budget);
+	if (m->transit.next == NULL)
+		return ST_OK;
+	m->transit.running = false;
+	return ST_LATER;
+}
+
+static void transit_end(struct memory *m)
+{
+	m->transit.running = false;
+	m->transit.count = 0;
+}
+
+/* What was begun turns out not to be needed. */
+static void transit_forget(struct memory *m, uint64_t page, uint64_t count,
+			   enum memory_transit kind)
+{
+	if (!m->transit.running && transit_is(m, page, count, kind))
+		m->transit.count = 0;
+}
+
+bool memory_map_remove(struct memory *m, struct mapping *map)
+{
+	const struct mapping *next = m->transit.count > 0 ? m->transit.next : NULL;
+	bool is_due = next != NULL && map->pagewise.key >= next->pagewise.key;
+
+	if (map == next)
+		transit_advance(m);
+	tree_remove(&m->mappings, &map->pagewise);
+	return is_due;
+}
+
+void memory_map_add(struct memory *m, struct mapping *map, bool is_due)
+{
+	const struct mapping *next = m->transit.next;
+	uint64_t last = map->first + map->pages - 1;
+
+	tree_insert(&m->mappings, &map->pagewise, map->first, last);
+	if (!is_due || last < m->transit.page || map->first >= m->transit.page + m->transit.count ||
+	    (next != NULL && next->first <= map->first))
+		return; /* it comes later anyway, or not at all */
+	m->transit.next = map;
+	m->transit.at = m->transit.page;
+}
+
+/* ---- making a page one's own ---- */
+
+/* Puts a frame of its own into the slot, with what the page shows now. No CPU has a
+ * translation of the page. */
+static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *slot)
+{
+	uint64_t old;
+	paddr_t from;
+	status_t st = page_shown(m, page, &old, &from);
+
+	if (st != ST_OK || ((old & MEMORY_SLOT_HERE) && is_alone(old)))
+		return st; /* the others have left meanwhile */
+	uint64_t new = frame_copy(from, m->obj.quota);
+	if (new == 0)
+		return ST_NO_MEMORY;
+	slot_store(slot, new);
+	if (old & MEMORY_SLOT_HERE)
+		frame_leave(old, m->obj.quota);
+	else
+		m->committed++;
+	return ST_OK;
+}
+
+/* Makes the slot of `page` name a frame that no other slot names. ST_WOULD_BLOCK: the lock has
+ * to be let go for that. What the page holds stays the same, so it is nobody's loss
+ * if the one who wanted to write has lost his right meanwhile. */
+static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
+{
+	if (m->sealed)
+		return ST_BAD_STATE;
+	if (is_in_transit(m, page, 1, TRANSIT_REPLACE))
+		return ST_LATER;
+	_Atomic uint64_t *slot = slot_make(m, page);
+	if (slot == NULL)
+		return ST_NO_MEMORY;
+	uint64_t old = slot_load(slot);
+	if (old & MEMORY_SLOT_RO)
+		return ST_NO_RIGHT;
+	bool here = old & MEMORY_SLOT_HERE;
+	if ((here && is_alone(old)) || !(here || m->lent) || !is_mapped(m, page, 1)) {
+		transit_forget(m, page, 1, TRANSIT_REPLACE);
+		return slot_replace(m, page, slot);
+	}
+	if (!may_let_go)
+		return ST_WOULD_BLOCK;
+	status_t st = transit(m, page, 1, TRANSIT_REPLACE);
+	if (st != ST_OK)
+		return st;
+	st = slot_replace(m, page, slot);
+	transit_end(m);
+	return st;
+}
+
+/* Zeroes more of a BLOCK; true when the first `pages` are. */
+static bool block_zero(struct memory *m, uint64_t pages)
+{
+	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < pages; n++)
+		frame_zero(m->base + m->zeroed++ * FRAME_SIZE, 0);
+	return m->zeroed >= pages;
+}
+
+/* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
+static uint64_t block_ahead(const struct memory *m, uint64_t page)
+{
+	uint64_t end = ALIGN_UP(page + 1, NODE_MASK + 1ull);
+
+	return end < m->pages ? end : m->pages;
+}
+
+/* ---- faults ---- */
+
+/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa)
+{
+	return !frame_exists(pa) && !arch_device_is_taken(pa);
+}
+
+/* The largest page, around `page`, that the frames allow. */
+static unsigned largest_level(const struct memory *m, uint64_t page)
+{
+	const uint64_t base = m->base / FRAME_SIZE;
+	unsigned level = 0;
+
+	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
+		uint64_t span = level_pages(next);
+		uint64_t first = ALIGN_DOWN(base + page, span);
+
+		if (first < base || first + span > base + m->pages)
+			break;
+		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
+			break;
+		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
+			if (!is_device((first + i) * FRAME_SIZE))
+				return level;
+		}
+		level = next;
+	}
+	return level;
+}
+
+static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_page *out)
+{
+	out->pa = m->base + page * FRAME_SIZE;
+	out->level = largest_level(m, page);
+	if (m->kind == MEMORY_DEVICE) {
+		out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
+		return is_device(out->pa) ? ST_OK : ST_BAD_ADDRESS;
+	}
+	out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
+	return m->zeroed < block_ahead(m, page) ? ST_WOULD_BLOCK : ST_OK;
+}
+
+status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_page *out)
+{
+	status_t st = ST_OK;
+	uint64_t slot;
+
+	if (!has_slots(m))
+		return look_contiguous(m, page, out);
+	if (write)
+		st = make_private(m, page, false);
+	else if (is_in_transit(m, page, 1, TRANSIT_NONE))
+		st = ST_LATER;
+	if (st == ST_OK)
+		st = page_shown(m, page, &slot, &out->pa);
+	if (st != ST_OK)
+		return st;
+	out->level = 0;
+	out->keep = ARCH_READ | ARCH_EXEC;
+	if (!(slot & MEMORY_SLOT_HERE))
+		m->lent = true;
+	else if (!m->sealed && !(slot & MEMORY_SLOT_RO) && is_alone(slot))
+		out->keep |= ARCH_WRITE;
+	return ST_OK;
+}
+
+status_t memory_prepare(struct memory *m, uint64_t page, bool write)
+{
+	if (m->kind == MEMORY_BLOCK)
+		return block_zero(m, block_ahead(m, page)) ? ST_OK : ST_LATER;
+	return write && has_slots(m) ? make_private(m, page, true) : ST_OK;
+}
+
+/* ---- commit, decommit, bytes, pins ---- */
+
+/* What the badge word of a capability says; a count of 0 is all of it. */
+static uint64_t range_of(const struct memory *m, uint64_t badge, uint64_t *first)
+{
+	*first = (uint32_t)badge == 0 ? 0 : badge >> 32;
+	return (uint32_t)badge == 0 ? m->pages : (uint32_t)badge;
+}
+
+bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page, uint64_t count)
+{
+	uint64_t first;
+	uint64_t pages = range_of(m, badge, &first);
+
+	if (first > m->pages || pages > m->pages - first || *page > pages || count > pages - *page)
+		return false;
+	*page += first;
+	return true;
+}
+
+/* OK or LATER. */
+static status_t progress(uint64_t done, uint64_t count)
+{
+	return done == count ? ST_OK : ST_LATER;
+}
+
+status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t *done)
+{
+	*done = 0;
+	if (m->kind == MEMORY_BLOCK) {
+		if (block_zero(m, page + count))
+			*done = count;
+		return progress(*done, count);
+	}
+	if (!has_slots(m) || m->sealed)
+		return ST_BAD_STATE;
+	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
+		uint64_t slot = slot_at(m, page + *done);
+
+		work++;
+		if (slot & (MEMORY_SLOT_HERE | MEMORY_SLOT_RO))
+			continue;
+		work += MEMORY_HEAVY;
+		status_t st = make_private(m, page + *done, false);
+		if (st == ST_WOULD_BLOCK) {
+			st = make_private(m, page + *done, true);
+			if (st == ST_OK)
+				return progress(++*done, count);
+		}
+		if (st != ST_OK)
+			return st;
+	}
+	return progress(*done, count);
+}
+
+static struct memory *memory_of(const struct cap_ref *by)
+{
+	return container_of(by->object, struct memory, obj);
+}
+
+status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count, uint64_t *done)
+{
+	struct memory *m = memory_of(by);
+	uint64_t n = count < MEMORY_BATCH ? count : MEMORY_BATCH, skip = 0;
+	uint64_t any = 0;
+
+	*done = 0;
+	if (!has_slots(m) || m->sealed)
+		return ST_BAD_STATE;
+	if (count == 0)
+		return ST_OK;
+	if (slot_walk(m, page, false, &skip) == NULL) {
+		*done = skip < count ? skip : count;
+		return progress(*done, count);
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		any |= slot_at(m, page + i);
+		if (slot_pins(any) > 0)
+			return ST_BAD_STATE;
+	}
+	status_t st = transit(m, page, n, TRANSIT_DECOMMIT);
+	if (st != ST_OK)
+		return st;
+	bool still = cap_still(by);
+	for (uint64_t i = 0; still && i < n; i++) {
+		_Atomic uint64_t *slot = slot_find(m, page + i);
+		if (slot != NULL)
+			slot_clear(m, slot);
+	}
+	transit_end(m);
+	if (!still)
+		return ST_BAD_CAP;
+	*done = n;
+	return progress(n, count);
+}
+
+static bool bytes_ok(const struct memory *m, const struct memory_bytes *b)
+{
+	return b->size <= FRAME_SIZE - b->offset % FRAME_SIZE && b->offset / FRAME_SIZE < m->pages;
+}
+
+status_t memory_copy_out(struct memory *m, const struct memory_bytes *b)
+{
+	uint64_t slot;
+	paddr_t pa;
+
+	if (!bytes_ok(m, b))
+		return ST_BAD_ARG;
+	if (m->kind == MEMORY_DEVICE)
+		return ST_BAD_STATE;
+	status_t st = page_shown(m, b->offset / FRAME_SIZE, &slot, &pa);
+	if (st != ST_OK)
+		return st;
+	const char *from = arch_phys_to_virt(pa);
+	__builtin_memcpy(b->bytes, from + b->offset % FRAME_SIZE, b->size);
+	return ST_OK;
+}
+
+/* The address of a page that may be written from now on, as long as the lock is held. */
+static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
+{
+	if (m->kind == MEMORY_DEVICE || m->sealed)
+		return ST_BAD_STATE;
+	if (m->kind == MEMORY_BLOCK) {
+		*pa = m->base + page * FRAME_SIZE;
+		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
+	}
+	status_t st = make_private(m, page, true);
+	if (st == ST_OK)
+		*pa = slot_at(m, page) & MEMORY_SLOT_FRAME;
+	return st;
+}
+
+status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
+{
+	struct memory *m = memory_of(by);
+	paddr_t pa;
+
+	if (!bytes_ok(m, b))
+		return ST_BAD_ARG;
+	status_t st = page_own(m, b->offset / FRAME_SIZE, &pa);
+	if (st != ST_OK)
+		return st;
+	if (!cap_still(by))
+		return ST_BAD_CAP;
+	char *to = arch_phys_to_virt(pa);
+	__builtin_memcpy(to + b->offset % FRAME_SIZE, b->bytes, b->size);
+	return ST_OK;
+}
+
+/* A page that nobody will write, as it is now. */
+static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
+{
+	uint64_t slot = slot_at(m, page);
+
+	if (is_in_transit(m, page, 1, TRANSIT_NONE))
+		return ST_LATER;
+	if (!(slot & MEMORY_SLOT_HERE) && !m->sealed)
+		return ST_BAD_STATE;
+	*out = slot & MEMORY_SLOT_HERE ? slot & MEMORY_SLOT_FRAME : zero_frame;
+	return ST_OK;
+}
+
+status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
+{
+	status_t st = ST_OK;
+
+	if (!write && has_slots(m) && (m->sealed || (slot_at(m, page) & MEMORY_SLOT_RO)))
+		st = page_constant(m, page, out);
+	else if (!write && m->sealed)
+		*out = m->base + page * FRAME_SIZE; /* of a BLOCK */
+	else
+		st = page_own(m, page, out);
+	if (st != ST_OK)
+		return st;
+	/* A sealed object's slots don't change, so they need no count of their own. */
+	if (has_slots(m) && !m->sealed) {
+		_Atomic uint64_t *slot = slot_find(m, page);
+
+		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
+			return ST_NO_QUOTA;
+		slot_store(slot, slot_load(slot) + MEMORY_SLOT_PIN);
+	}
+	m->pins++;
+	m->writers += write;
+	return ST_OK;
+}
+
+void memory_unpin(struct memory *m, uint64_t page, bool write)
+{
+	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page) : NULL;
+
+	ASSERT(m->pins > 0 && m->writers >= write);
+	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
+		slot_store(slot, slot_load(slot) - MEMORY_SLOT_PIN);
+	m->pins--;
+	m->writers -= write;
+}
+
+/* ---- share, seal ---- */
+
+static status_t share_check(const struct memory *to, const struct memory *from)
+{
+	if (to == from || !has_slots(to) || from->kind == MEMORY_DEVICE)
+		return ST_BAD_ARG;
+	return to->sealed ? ST_BAD_STATE : ST_OK;
+}
+
+/* True if some page of the range can be written through a mapping, and its frame is about to
+ * be named by two slots. */
+static bool share_must_protect(struct memory *from, uint64_t page, uint64_t count)
+{
+	if (from->writers == 0 || !has_slots(from) || !is_mapped(from, page, count))
+		return false;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t slot = slot_at(from, page + i);
+		if ((slot & MEMORY_SLOT_HERE) && is_alone(slot))
+			return true;
+	}
+	return false;
+}
+
+/* What the new slot of one page is to be; 0: it needs none. Frames that no slot names (of a
+ * BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
+static status_t share_value(struct memory *to, uint64_t to_page, struct memory *from, uint64_t page,
+			    uint64_t *value)
+{
+	uint64_t slot, own;
+	paddr_t pa, shows;
+	status_t st = page_shown(from, page, &slot, &pa);
+
+	if (st != ST_OK)
+		return st;
+	bool constant = from->sealed || (slot & MEMORY_SLOT_RO) || slot_pins(slot) == 0;
+	bool counted = (slot & MEMORY_SLOT_HERE) ||
+		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
+			pa != zero_frame);
+	*value = 0;
+	if (constant && (counted || pa == zero_frame) &&
+	    page_shown(to, to_page, &own, &shows) == ST_OK && shows == pa)
+		return ST_OK; /* it shows that already */
+	*value =
+		constant && counted ? frame_join(pa, to->obj.quota) : frame_copy(pa, to->obj.quota);
+	return *value != 0 ? ST_OK : ST_NO_MEMORY;
+}
+
+static status_t share_page(const struct memory_share *s, uint64_t i, bool *heavy)
+{
+	struct memory *to = memory_of(s->to);
+	uint64_t value;
+
+	if (slot_at(to, s->to_page + i) != 0)
+		return ST_EXISTS;
+	status_t st = share_value(to, s->to_page + i, memory_of(s->from), s->from_page + i, &value);
+	if (st != ST_OK)
+		return st;
+	*heavy = value != 0 && is_alone(value);
+	if (s->read_only)
+		value |= MEMORY_SLOT_RO;
+	if (value == 0)
+		return ST_OK;
+	_Atomic uint64_t *slot = slot_make(to, s->to_page + i);
+	if (slot == NULL) {
+		if (value & MEMORY_SLOT_HERE)
+			frame_leave(value, to->obj.quota);
+		return ST_NO_MEMORY;
+	}
+	slot_store(slot, value);
+	to->committed += value & MEMORY_SLOT_HERE;
+	return ST_OK;
+}
+
+static status_t share_some(const struct memory_share *s, uint64_t count, uint64_t *done)
+{
+	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
+		bool heavy = false;
+		status_t st = share_page(s, *done, &heavy);
+
+		if (st != ST_OK)
+			return st;
+		work += heavy ? MEMORY_HEAVY : 1;
+	}
+	return progress(*done, s->count);
+}
+
+/* What a share has in hand. */
+struct share {
+	const struct memory_share *s;
+	uint64_t count;
+	bool let_go;         /* the locks were, in between */
+	bool of_to, of_from; /* these are in transition */
+};
+
+/* The transition of one of the two locked objects. Both are locked again on return. */
+UNCHECKED_LOCKS static status_t share_transit(struct share *h, struct memory *m, uint64_t page,
+					      enum memory_transit kind)
+{
+	struct memory *to = memory_of(h->s->to), *from = memory_of(h->s->from);
+
+	h->let_go = true;
+	spin_unlock(m == to ? &from->obj.lock : &to->obj.lock);
+	status_t st = transit(m, page, h->count, kind);
+	*(m == to ? &h->of_to : &h->of_from) = st == ST_OK;
+	spin_unlock(&m->obj.lock);
+	spin_lock(to < from ? &to->obj.lock : &from->obj.lock);
+	spin_lock_second(to < from ? &from->obj.lock : &to->obj.lock);
+	return st;
+}
+
+/* ST_OK: nobody can write the pages that are shared, nor sees what they come in place of. */
+static status_t share_prepare(struct share *h)
+{
+	const struct memory_share *s = h->s;
+	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
+	status_t st = ST_OK;
+
+	if (is_in_transit(to, s->to_page, h->count, TRANSIT_RECEIVE))
+		return ST_LATER;
+	if (to->lent && is_mapped(to, s->to_page, h->count))
+		st = share_transit(h, to, s->to_page, TRANSIT_RECEIVE);
+	if (st != ST_OK)
+		return st;
+	if (is_in_transit(from, s->from_page, h->count, TRANSIT_SHARE))
+		return ST_LATER;
+	if (share_must_protect(from, s->from_page, h->count))
+		st = share_transit(h, from, s->from_page, TRANSIT_SHARE);
+	else
+		transit_forget(from, s->from_page, h->count, TRANSIT_SHARE);
+	if (st == ST_OK && h->let_go && !(cap_still(s->to) && cap_still(s->from)))
+		st = ST_BAD_CAP;
+	return st;
+}
+
+status_t memory_share(const struct memory_share *s, uint64_t *done)
+{
+	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
+	struct share h = { .s = s, .count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH };
+
+	*done = 0;
+	status_t st = share_check(to, from);
+	if (st != ST_OK || s->count == 0)
+		return st;
+	st = share_prepare(&h);
+	if (st == ST_OK)
+		st = share_some(s, h.count, done);
+	if (h.of_from)
+		transit_end(from);
+	if (h.of_to)
+		transit_end(to);
+	return st;
+}
+
+status_t memory_seal(struct memory *m)
+{
+	if (m->kind != MEMORY_ANON && m->kind != MEMORY_BLOCK)
+		return ST_BAD_STATE;
+	if (is_in_transit(m, 0, m->pages, TRANSIT_NONE))
+		return ST_LATER;
+	if (m->writers > 0)
+		return ST_BAD_STATE;
+	if (m->kind == MEMORY_BLOCK && !block_zero(m, m->pages))
+		return ST_LATER;
+	m->sealed = true;
+	return ST_OK;
+}
+
+/* ---- life ---- */
+
+static void set_pages(struct memory *m, uint64_t pages)
+{
+	m->pages = pages;
+	while (has_slots(m) && pages > MEMORY_FEW && level_pages(m->levels) < pages)
+		m->levels++;
+}
+
+static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_kind kind)
+{
+	struct object *o = object_create(q, OBJ_MEMORY);
+
+	if (o == NULL)
+		return NULL;
+	struct memory *m = container_of(o, struct memory, obj);
+	m->kind = (uint8_t)kind;
+	set_pages(m, pages);
+	return m;
+}
+
+static bool block_alloc(struct memory *m, bool below_4g)
+{
+	while (1ull << m->order < m->pages)
+		m->order++;
+	uint64_t bytes = FRAME_SIZE << m->order;
+	if (!quota_charge(m->obj.quota, bytes))
+		return false;
+	if (frame_alloc(m->order, below_4g ? FRAME_BELOW_4G : FRAME_ANY, &m->base))
+		return true;
+	quota_refund(m->obj.quota, bytes);
+	return false;
+}
+
+status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
+		       struct memory **out)
+{
+	if (pages == 0 || (kind != MEMORY_ANON && kind != MEMORY_BLOCK))
+		return ST_BAD_ARG;
+	if (pages > (kind == MEMORY_BLOCK ? 1ull << FRAME_ORDER_MAX : MEMORY_PAGES_MAX))
+		return ST_TOO_BIG;
+	struct memory *m = memory_alloc(q, pages, kind);
+	if (m == NULL)
+		return ST_NO_MEMORY;
+	if (kind == MEMORY_BLOCK && !block_alloc(m, below_4g)) {
+		object_discard(&m->obj);
+		return ST_NO_MEMORY;
+	}
+	*out = m;
+	return ST_OK;
+}
+
+status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, struct memory **out)
+{
+	const uint64_t end = MEMORY_SLOT_FRAME + FRAME_SIZE;
+
+	if (pages == 0 || base % FRAME_SIZE != 0 || base >= end ||
+	    pages > (end - base) / FRAME_SIZE)
+		return ST_BAD_ARG;
+	struct memory *m = memory_alloc(q, pages, MEMORY_DEVICE);
+	if (m == NULL)
+		return ST_NO_MEMORY;
+	m->base = base;
+	*out = m;
+	return ST_OK;
+}
+
+/* Fills in what the view shows; its capability may have gone again. */
+UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
+{
+	struct object *o = cap_binding_lock(&view->target);
+
+	if (o == NULL)
+		return ST_BAD_CAP;
+	struct memory *sealed = container_of(o, struct memory, obj);
+	bool ok = sealed->sealed;
+	if (ok) {
+		view->source = sealed;
+		set_pages(view, range_of(sealed, view->target.badge, &view->first));
+	}
+	spin_unlock(&o->lock);
+	return ok ? ST_OK : ST_BAD_STATE;
+}
+
+status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struct memory **out)
+{
+	struct memory *m = memory_alloc(q, 1, MEMORY_VIEW);
+
+	if (m == NULL)
+		return ST_NO_MEMORY;
+	status_t st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
+	if (st == ST_OK)
+		st = view_attach(m);
+	if (st != ST_OK) {
+		object_discard(&m->obj);
+		return st;
+	}
+	*out = m;
+	return ST_OK;
+}
+
+bool memory_cut(struct cap_slot *binding)
+{
+	struct memory *view = container_of(binding, struct memory, target);
+
+	spin_lock(&view->obj.lock);
+	view->cut = true;
+	status_t st = transit(view, 0, view->pages, TRANSIT_CUT);
+	if (st == ST_OK)
+		transit_end(view);
+	spin_unlock(&view->obj.lock);
+	return st == ST_OK;
+}
+
+/* Lets go of all below an entry, from the cursor on; false when the budget ends first. */
+static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned level, uint64_t base,
+			unsigned *budget)
+{
+	paddr_t node = slot_load(entry);
+
+	if (*budget <= MEMORY_HEAVY)
+		return false;
+	*budget -= node == 0 ? 1 : MEMORY_HEAVY;
+	if (level == 0)
+		slot_clear(m, entry);
+	if (level == 0 || node == 0) {
+		m->cursor = base + level_pages(level);
+		return true;
+	}
+	const uint64_t step = level_pages(level - 1);
+	_Atomic uint64_t *table = arch_phys_to_virt(node);
+	while (m->cursor < base + level_pages(level) && m->cursor < m->pages) {
+		uint64_t i = (m->cursor - base) / step;
+		if (!entry_clear(m, &table[i], level - 1, base + i * step, budget))
+			return false;
+	}
+	quota_frame_free(m->obj.quota, node);
+	slot_store(entry, 0);
+	return true;
+}
+
+static bool slots_clear(struct memory *m)
+{
+	unsigned budget = MEMORY_WALK;
+
+	if (m->levels > 0)
+		return entry_clear(m, &m->slot[0], m->levels, 0, &budget);
+	for (uint64_t i = 0; i < MEMORY_FEW; i++)
+		slot_clear(m, &m->slot[i]);
+	return true;
+}
+
+/* Mappings and bindings were swept; so what is running is none of ours, or about to end. */
+static bool memory_close(struct object *o)
+{
+	struct memory *m = container_of(o, struct memory, obj);
+
+	spin_lock(&o->lock);
+	bool done = !m->transit.running && (!has_slots(m) || slots_clear(m));
+	spin_unlock(&o->lock);
+	if (!done)
+		return false;
+	ASSERT(m->mappings.root == NULL && m->pins == 0);
+	if (m->kind == MEMORY_BLOCK && m->base != 0) {
+		frame_free(m->base, m->order);
+		quota_refund(o->quota, FRAME_SIZE << m->order);
+	}
+	return m->kind != MEMORY_VIEW || cap_unbind(&m->target);
+}
+
+const struct object_ops memory_ops = {
+	.name = "memory",
+	.size = ALIGN_UP(sizeof(struct memory), OBJECT_GRANULE),
+	.rank = LOCK_MEMORY,
+	.close = memory_close,
+};

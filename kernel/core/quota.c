@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/quota.h>
+#include <core/assert.h>
+#include <core/frame.h>
+#include <core/grace.h>
+
+static bool quota_close(struct object *o);
+
+const struct object_ops quota_ops = {
+	.name = "quota",
+	.size = ALIGN_UP(sizeof(struct quota), OBJECT_GRANULE),
+	.rank = LOCK_QUOTA,
+	.close = quota_close,
+};
+
+struct quota *quota_root;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* ---- charges ---- */
+
+/* Takes at least `min` and at most `want` bytes; 0: refused, nothing has changed. What
+ * lacks is drawn from the parent while `min` is in `used` already: nobody else can take
+ * what is drawn for it. Recursion is bounded by QUOTA_DEPTH. */
+static uint64_t quota_take(struct quota *q, uint64_t min, uint64_t want)
+{
+	spin_lock(&q->obj.lock);
+	if (min > q->limit - q->used) {
+		q->refused++;
+		spin_unlock(&q->obj.lock);
+		return 0;
+	}
+	uint64_t here = q->drawn > q->used ? q->drawn - q->used : 0;
+	uint64_t taken = here < min ? min : least(here, want);
+	q->used += taken;
+	q->peak = most(q->peak, q->used);
+	uint64_t lack = here < min ? min - here : 0;
+	uint64_t draw = least(ALIGN_UP(lack, (uint64_t)QUOTA_CHUNK), q->limit - q->drawn);
+	spin_unlock(&q->obj.lock);
+	if (LIKELY(lack == 0))
+		return taken;
+
+	uint64_t drawn = q->parent == NULL ? 0 : quota_take(q->parent, lack, draw);
+	spin_lock(&q->obj.lock);
+	q->drawn += drawn;
+	uint64_t excess = q->drawn > q->limit ? q->drawn - q->limit : 0; /* others drew too */
+	q->drawn -= excess;
+	if (drawn == 0) {
+		q->used -= taken;
+		q->refused++;
+	}
+	spin_unlock(&q->obj.lock);
+	if (excess > 0)
+		quota_refund(q->parent, excess);
+	return drawn == 0 ? 0 : taken;
+}
+
+bool quota_charge(struct quota *q, uint64_t bytes)
+{
+	return !arch_fail_step() && quota_take(q, bytes, bytes) != 0;
+}
+
+bool quota_charge_trim(struct quota *q, uint64_t bytes)
+{
+	if (UNLIKELY(arch_fail_step()))
+		return false;
+	if (LIKELY(quota_take(q, bytes, bytes) != 0))
+		return true;
+	quota_trim(q);
+	return quota_take(q, bytes, bytes) != 0;
+}
+
+/* What the parent gets back: all that is neither used nor reserved when nothing is used,
+ * else what exceeds two chunks, but for one. */
+static uint64_t quota_surplus(const struct quota *q) REQUIRES(q->obj.lock)
+{
+	uint64_t kept = most(q->used, q->keep);
+
+	if (q->parent == NULL || q->drawn <= kept)
+		return 0;
+	if (q->used == 0)
+		return q->drawn - kept;
+	return q->drawn - kept > 2 * QUOTA_CHUNK ? q->drawn - kept - QUOTA_CHUNK : 0;
+}
+
+void quota_refund(struct quota *q, uint64_t bytes)
+{
+	while (bytes > 0) {
+		spin_lock(&q->obj.lock);
+		ASSERT(bytes <= q->used);
+		q->used -= bytes;
+		bytes = quota_surplus(q);
+		q->drawn -= bytes;
+		spin_unlock(&q->obj.lock);
+		q = q->parent;
+	}
+}
+
+bool quota_frame_alloc(struct quota *q, paddr_t *out)
+{
+	if (!quota_charge(q, FRAME_SIZE))
+		return false;
+	if (!frame_alloc(0, FRAME_ANY, out)) {
+		quota_refund(q, FRAME_SIZE);
+		return false;
+	}
+	frame_zero(*out, 0);
+	frame_of(*out)->payer = object_id(&q->obj);
+	return true;
+}
+
+void quota_frame_free(struct quota *q, paddr_t pa)
+{
+	frame_free(pa, 0);
+	quota_refund(q, FRAME_SIZE);
+}
+
+/* ---- the tree ---- */
+
+static void quota_init_caches(struct quota *q)
+{
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
+		if (object_ops[kind] != NULL)
+			slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
+					object_ops[kind]->rank);
+	}
+}
+
+void quota_init(void)
+{
+	static struct slab_cache cache; /* of the root alone; nobody pays */
+	struct frame_stats stats;
+
+	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size, LOCK_QUOTA);
+	struct object *o = slab_alloc(&cache);
+	ASSERT(o != NULL);
+	frame_stats(&stats);
+
+	struct quota *q = container_of(o, struct quota, obj);
+	q->limit = (stats.free + stats.loader) * FRAME_SIZE;
+	q->reservation = q->keep = q->drawn = q->limit;
+	quota_init_caches(q);
+	o->flags = OBJECT_NEW;
+	quota_root = q;
+}
+
+/* Sets `bytes` of the parent's reservation aside for a child. */
+static bool quota_promise(struct quota *parent, uint64_t bytes)
+{
+	spin_lock(&parent->obj.lock);
+	bool fits = bytes <= parent->reservation - parent->promised;
+	if (fits)
+		parent->promised += bytes;
+	spin_unlock(&parent->obj.lock);
+	return fits;
+}
+
+static void quota_unpromise(struct quota *parent, uint64_t bytes)
+{
+	spin_lock(&parent->obj.lock);
+	ASSERT(bytes <= parent->promised);
+	parent->promised -= bytes;
+	spin_unlock(&parent->obj.lock);
+}
+
+static bool quota_arguments_ok(uint64_t limit, uint64_t reservation)
+{
+	return limit % FRAME_SIZE == 0 && reservation % FRAME_SIZE == 0 && reservation <= limit;
+}
+
+status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
+		      struct quota **out)
+{
+	if (!quota_arguments_ok(limit, reservation))
+		return ST_BAD_ARG;
+	if (parent->depth == QUOTA_DEPTH)
+		return ST_TOO_BIG;
+	struct object *o = object_create(parent, OBJ_QUOTA);
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	if (!quota_promise(parent, reservation))
+		goto discard;
+	if (reservation > 0 && !quota_charge(parent, reservation))
+		goto unpromise;
+
+	struct quota *q = container_of(o, struct quota, obj);
+	q->parent = parent;
+	q->depth = (uint8_t)(parent->depth + 1);
+	q->limit = limit;
+	q->reservation = q->keep = q->drawn = reservation;
+	quota_init_caches(q);
+	*out = q;
+	return ST_OK;
+
+unpromise:
+	quota_unpromise(parent, reservation);
+discard:
+	object_discard(o);
+	return ST_NO_MEMORY;
+}
+
+/* Between the two halves of a resize nothing is given back that the larger reservation
+ * needs. Tells how much lacks for that. */
+static status_t resize_begin(struct quota *q, uint64_t limit, uint64_t reservation, uint64_t *lack)
+{
+	status_t st = ST_OK;
+
+	spin_lock(&q->obj.lock);
+	if (q->resizing) {
+		st = ST_LATER;
+	} else if (limit < q->used || reservation < q->promised) {
+		st = ST_BAD_STATE;
+	} else {
+		q->resizing = true;
+		q->keep = most(q->reservation, reservation);
+		*lack = q->keep > q->drawn ? q->keep - q->drawn : 0;
+	}
+	spin_unlock(&q->obj.lock);
+	return st;
+}
+
+/* False: more is used or promised by now, everything is as before. `drawn` was drawn in
+ * between. */
+static bool resize_end(struct quota *q, uint64_t limit, uint64_t reservation, uint64_t drawn)
+{
+	spin_lock(&q->obj.lock);
+	bool fits = limit >= q->used && reservation >= q->promised;
+	if (fits) {
+		q->limit = limit;
+		q->reservation = reservation;
+	}
+	q->keep = q->reservation;
+	q->drawn += drawn;
+	uint64_t back = q->drawn > q->limit ? q->drawn - q->limit : 0;
+	q->drawn -= back;
+	uint64_t surplus = quota_surplus(q);
+	q->drawn -= surplus;
+	q->resizing = false;
+	spin_unlock(&q->obj.lock);
+	quota_refund(q->parent, back + surplus);
+	return fits;
+}
+
+status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
+{
+	uint64_t lack;
+
+	if (!quota_arguments_ok(limit, reservation))
+		return ST_BAD_ARG;
+	if (q->parent == NULL)
+		return ST_BAD_STATE;
+	status_t st = resize_begin(q, limit, reservation, &lack);
+	if (st != ST_OK)
+		return st;
+
+	uint64_t before = q->reservation; /* nobody else resizes it now */
+	uint64_t more = reservation > before ? reservation - before : 0;
+	if (!quota_promise(q->parent, more)) {
+		resize_end(q, q->limit, before, 0);
+		return ST_NO_MEMORY;
+	}
+	if (lack > 0 && !quota_charge(q->parent, lack)) {
+		resize_end(q, q->limit, before, 0);
+		quota_unpromise(q->parent, more);
+		return ST_NO_MEMORY;
+	}
+	if (!resize_end(q, limit, reservation, lack)) {
+		quota_unpromise(q->parent, more);
+		return ST_BAD_STATE;
+	}
+	if (before > reservation)
+		quota_unpromise(q->parent, before - reservation);
+	return ST_OK;
+}
+
+/* ---- destruction ---- */
+
+unsigned quota_trim(struct quota *q)
+{
+	unsigned left = 0;
+
+	grace_poll();
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
+		if (object_ops[kind] != NULL)
+			left += slab_reclaim(&q->slab[kind], 0);
+	}
+	grace_poll();
+	return left;
+}
+
+/* What can run or is large goes first. Kinds that no capability names go with others. */
+static const uint8_t close_order[] = {
+	OBJ_QUOTA, OBJ_THREAD, OBJ_ASPACE, OBJ_MEMORY,   OBJ_DMA,
+	OBJ_IRQ,   OBJ_TIMER,  OBJ_REPLY,  OBJ_ENDPOINT, OBJ_NOTIFICATION,
+	OBJ_SCHED, OBJ_NODE,   OBJ_IOPORT, OBJ_NONE,     OBJ_CSPACE,
+};
+
+_Static_assert(ARRAY_LEN(close_order) == OBJ_TYPES, "every type is destroyed");
+
+static void quota_begin_close(struct quota *q)
+{
+	q->closing = true;
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
+		if (object_ops[kind] != NULL)
+			slab_close(&q->slab[kind]);
+	}
+	q->ticket = grace_ticket();
+}
+
+/* One piece of one object after the other, kind by kind. */
+static bool quota_close(struct object *o)
+{
+	struct quota *q = container_of(o, struct quota, obj);
+
+	if (q->parent == NULL)
+		return true; /* half made: nothing was taken from the parent */
+	if (!(o->flags & OBJECT_NEW)) {
+		if (!q->closing)
+			quota_begin_close(q);
+		for (; q->stage < ARRAY_LEN(close_order); q->stage++) {
+			unsigned kind = close_order[q->stage];
+			struct object *victim = NULL;
+
+			if (object_ops[kind] != NULL)
+				victim = slab_next(&q->slab[kind], &q->cursor);
+			if (victim != NULL) {
+				object_demolish(victim);
+				return false;
+			}
+		}
+		/* Somebody may have looked the quota up before it died and be about
+		 * to charge something to it. */
+		if (quota_trim(q) > 0 || !grace_is_over(q->ticket))
+			return false;
+	}
+	ASSERT(q->used == 0);
+	quota_unpromise(q->parent, q->reservation);
+	quota_refund(q->parent, q->drawn);
+	return true;
+}

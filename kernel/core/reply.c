@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/reply.h>
+#include <core/assert.h>
+#include <core/message.h>
+#include <core/quota.h>
+#include <core/sched.h>
+
+struct reply_slot *reply_slot_of(struct object *holder)
+{
+	if (LIKELY(holder->type == OBJ_THREAD))
+		return &container_of(holder, struct thread, obj)->reply;
+	return &container_of(holder, struct reply, obj)->slot;
+}
+
+struct thread *reply_server(struct object *holder)
+{
+	return holder->type == OBJ_THREAD ? container_of(holder, struct thread, obj) : NULL;
+}
+
+static struct thread *caller_of(const struct reply_slot *slot)
+{
+	return atomic_load_explicit(&slot->caller, memory_order_relaxed);
+}
+
+static void set_caller(struct reply_slot *slot, struct thread *caller)
+{
+	atomic_store_explicit(&slot->caller, caller, memory_order_release);
+}
+
+void reply_hold(struct thread *server, struct thread *caller)
+{
+	struct cpu *c = arch_this_cpu();
+
+	c->call_number += CPU_MAX;
+	server->reply.number = c->call_number;
+	server->reply.epoch = 0;
+	set_caller(&server->reply, caller);
+	thread_put(caller, THREAD_REPLY, &server->obj);
+}
+
+/* Takes the caller out (THREAD_MOVING); NULL if there is none with that number. */
+static struct thread *take(struct object *holder, uint64_t number) REQUIRES(holder->lock)
+{
+	struct reply_slot *slot = reply_slot_of(holder);
+	struct thread *caller = caller_of(slot);
+
+	if (caller == NULL || (number != 0 && slot->number != number))
+		return NULL;
+	set_caller(slot, NULL);
+	thread_put(caller, THREAD_MOVING, NULL);
+	return caller;
+}
+
+/* The answer could not be delivered: the caller waits on, unless its time is over. */
+static void put_again(struct object *holder, struct thread *caller)
+{
+	struct reply_slot *slot = reply_slot_of(holder);
+
+	spin_lock(&holder->lock);
+	bool closed = slot->closed;
+	if (!closed) {
+		set_caller(slot, caller);
+		thread_put(caller, THREAD_REPLY, holder);
+	}
+	spin_unlock(&holder->lock);
+	if (closed)
+		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
+	else if (deadline_passed(caller->deadline)) /* while nobody could wake it */
+		(void)thread_cancel_wait(caller, ST_DEADLINE);
+}
+
+status_t reply_answer(struct object *holder, struct thread *self, const struct answer *a,
+		      struct thread **caller)
+{
+	status_t st = message_check(self, a->info);
+	struct thread *t = NULL;
+
+	if (st != ST_OK)
+		return st;
+	spin_lock(&holder->lock);
+	if (a->by != NULL && !cap_still(a->by))
+		st = ST_BAD_CAP;
+	else if ((t = take(holder, a->number)) == NULL)
+		st = ST_PEER_GONE;
+	spin_unlock(&holder->lock);
+	if (st != ST_OK)
+		return st;
+	st = message_caps(self, t, a->info);
+	if (st != ST_OK) {
+		put_again(holder, t);
+		return st;
+	}
+	thread_answer(t, message_copy(self, t, a->info));
+	*caller = t;
+	return ST_OK;
+}
+
+status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
+{
+	status_t st = ST_OK;
+
+	spin_lock(&self->obj.lock);
+	struct thread *caller = caller_of(&self->reply);
+	if (r->slot.closed)
+		st = ST_PEER_GONE;
+	else if (caller_of(&r->slot) != NULL)
+		st = ST_EXISTS;
+	else if (caller == NULL)
+		st = ST_BAD_STATE;
+	if (st == ST_OK) {
+		set_caller(&self->reply, NULL);
+		r->slot.number = *number = self->reply.number;
+		set_caller(&r->slot, caller);
+		thread_put(caller, THREAD_REPLY, &r->obj);
+	}
+	spin_unlock(&self->obj.lock);
+	return st;
+}
+
+static void abandon(struct object *holder, bool close)
+{
+	struct reply_slot *slot = reply_slot_of(holder);
+
+	spin_lock(&holder->lock);
+	slot->closed |= close;
+	struct thread *caller = take(holder, 0);
+	spin_unlock(&holder->lock);
+	if (caller != NULL)
+		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
+}
+
+void reply_abandon(struct object *holder)
+{
+	abandon(holder, false);
+}
+
+void reply_close(struct object *holder)
+{
+	abandon(holder, true);
+}
+
+void reply_forget(struct object *holder, struct thread *t)
+{
+	struct thread *server = reply_server(holder);
+
+	if (server != NULL)
+		sched_note_debt(server, t);
+	(void)take(holder, 0);
+}
+
+/* ---- the object ---- */
+
+status_t reply_create(struct quota *q, struct reply **out)
+{
+	struct object *o = object_create(q, OBJ_REPLY);
+
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	*out = container_of(o, struct reply, obj);
+	return ST_OK;
+}
+
+static bool reply_object_close(struct object *o)
+{
+	if (!(o->flags & OBJECT_NEW))
+		reply_close(o);
+	return true;
+}
+
+const struct object_ops reply_ops = {
+	.name = "reply",
+	.size = ALIGN_UP(sizeof(struct reply), OBJECT_GRANULE),
+	.rank = LOCK_IPC,
+	.close = reply_object_close,
+};

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/core/reply.h - the right to answer one call.
+ *
+ * Life    every thread has one built in, for the call in hand; reply objects are made by
+ *         servers, and paid by them, to answer later. When its holder dies, or takes
+ *         another call over it, who waits gets ST_PEER_GONE.
+ * Owns    nothing. The caller is borrowed: it leaves the slot before it can be freed.
+ * Locks   the holder's obj.lock guards the slot. A caller enters the slot of a thread that
+ *         runs nowhere, or here, without the lock: its `place` is written last.
+ * Blocks  never.
+ */
+#pragma once
+#include <core/cap.h>
+
+struct thread;
+
+struct reply_slot {
+	_Atomic(struct thread *) caller; /* who waits; NULL: none */
+	uint64_t number;                 /* as the server was told; never repeated */
+	uint64_t epoch;                  /* cpu.epoch when the call was taken; 0: it was queued */
+	bool closed;                     /* the holder dies: takes no more callers */
+};
+
+struct reply {
+	struct object obj; /* first */
+	struct reply_slot slot;
+};
+
+extern const struct object_ops reply_ops;
+
+status_t reply_create(struct quota *q, struct reply **out) MUST_CHECK;
+
+/* The slot in a thread or a reply object. */
+struct reply_slot *reply_slot_of(struct object *holder);
+
+/* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
+ * which runs here or is THREAD_MOVING as well. */
+void reply_hold(struct thread *server, struct thread *caller);
+
+/* Answers the call that `holder` holds with a message of the running thread `self`. ST_OK:
+ * `*caller` is the caller's of this function (THREAD_MOVING) with his results written.
+ * ST_PEER_GONE: no such call is held any more. ST_BAD_CAP: `by` has died. Else as from
+ * message_check and message_caps, and the call is still held. */
+struct answer {
+	const struct cap_ref *by; /* to the holder; NULL: its built-in one */
+	uint64_t info;            /* flags of the sender cleared */
+	uint64_t number;          /* of the call; 0: whatever it is */
+};
+status_t reply_answer(struct object *holder, struct thread *self, const struct answer *a,
+		      struct thread **caller) MUST_CHECK;
+
+/* Moves the call in the hand of the running thread `self` into `r`, which is locked:
+ * ST_BAD_STATE if it has none; ST_EXISTS if `r` has one; ST_PEER_GONE if `r` dies. */
+status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
+	REQUIRES(r->obj.lock) MUST_CHECK;
+
+/* Wakes whoever waits for `holder`'s answer with ST_PEER_GONE. */
+void reply_abandon(struct object *holder);
+
+/* The same, and nobody will wait there any more. */
+void reply_close(struct object *holder);
+
+/* Takes the caller `t` out (THREAD_MOVING): deadline, death. */
+void reply_forget(struct object *holder, struct thread *t) REQUIRES(holder->lock);
+
+/* The server on whose behalf the sched of `t`, which waits at `holder`, is used; or NULL. */
+struct thread *reply_server(struct object *holder);

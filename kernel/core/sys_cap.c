@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls on capabilities, objects as such, quotas and capability spaces. */
+#include <core/sys_cap.h>
+#include <core/cspace.h>
+#include <core/quota.h>
+#include <core/slab.h>
+
+#define RIGHTS_EVERY (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE | RIGHT_DESTROY)
+
+/* By type; all of them have RIGHTS_EVERY as well. */
+static const rights_t type_rights[OBJ_TYPES] = {
+	[OBJ_QUOTA] = RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ,
+	[OBJ_CSPACE] = RIGHT_MANAGE,
+	[OBJ_MEMORY] = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL,
+	[OBJ_ASPACE] = RIGHT_MANAGE,
+	[OBJ_THREAD] = RIGHT_CONTROL | RIGHT_UNPARK,
+	[OBJ_ENDPOINT] = RIGHT_CALL | RIGHT_RECEIVE,
+	[OBJ_REPLY] = RIGHT_REPLY,
+	[OBJ_NOTIFICATION] = RIGHT_SIGNAL | RIGHT_WAIT,
+	[OBJ_IRQ] = RIGHT_BIND,
+	[OBJ_TIMER] = RIGHT_ARM,
+	[OBJ_SCHED] = RIGHT_CONFIGURE | RIGHT_RUN,
+	[OBJ_DMA] = RIGHT_MANAGE,
+	[OBJ_IOPORT] = RIGHT_READ | RIGHT_WRITE,
+	[OBJ_NODE] =
+		RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA,
+};
+
+static struct cspace *space_of(const struct cap_ref *ref)
+{
+	return container_of(ref->object, struct cspace, obj);
+}
+
+static struct quota *quota_of(const struct cap_ref *ref)
+{
+	return container_of(ref->object, struct quota, obj);
+}
+
+status_t sys_publish(struct syscall *c, struct object *o)
+{
+	struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
+	rights_t rights = RIGHTS_EVERY | type_rights[o->type];
+	status_t st = cs == NULL ? ST_BAD_CAP : cap_insert(cs, o, rights, 0, &c->out[0]);
+
+	if (st != ST_OK)
+		object_discard(o);
+	return st;
+}
+
+/* ---- capabilities ---- */
+
+syscall_fn sys_cap_copy, sys_cap_move, sys_cap_drop, sys_cap_revoke, sys_cap_inspect,
+	sys_object_destroy, sys_quota_create, sys_quota_resize, sys_quota_read, sys_cspace_create;
+
+/* What argument `handle` names in the space of capability `space`. */
+static status_t find(const struct syscall *c, unsigned space, unsigned handle, struct cap_ref *out)
+{
+	return cap_find(space_of(&c->cap[space]), c->arg[handle], OBJ_ANY, 0, out);
+}
+
+status_t sys_cap_copy(struct syscall *c)
+{
+	struct cap_ref ref;
+	status_t st = find(c, 1, 2, &ref);
+
+	if (st != ST_OK)
+		return st;
+	return cap_derive(space_of(&c->cap[0]), &ref, (rights_t)c->arg[3], c->arg[4], &c->out[0]);
+}
+
+status_t sys_cap_move(struct syscall *c)
+{
+	struct cap_ref ref;
+	status_t st = find(c, 1, 2, &ref);
+
+	return st != ST_OK ? st : cap_move(space_of(&c->cap[0]), &ref, &c->out[0]);
+}
+
+status_t sys_cap_drop(struct syscall *c)
+{
+	struct cap_ref ref;
+	status_t st = find(c, 0, 1, &ref);
+
+	return st != ST_OK ? st : cap_drop(&ref);
+}
+
+status_t sys_cap_inspect(struct syscall *c)
+{
+	struct cap_ref ref;
+	enum object_type type;
+	rights_t rights;
+	status_t st = find(c, 0, 1, &ref);
+
+	if (st == ST_OK)
+		st = cap_inspect(&ref, &type, &rights);
+	if (st == ST_OK) {
+		c->out[0] = type;
+		c->out[1] = rights;
+	}
+	return st;
+}
+
+status_t sys_cap_revoke(struct syscall *c)
+{
+	struct thread *self = c->self;
+	struct cap_ref ref;
+	status_t st = find(c, 0, 1, &ref);
+
+	if (st == ST_OK)
+		st = cap_revoke(&ref);
+	if (st == ST_LATER) {
+		self->work = c->cap[0].token;
+		self->revoking = c->arg[1];
+	}
+	return st;
+}
+
+/* ---- destruction ---- */
+
+/* One piece of it. Who destroys himself leaves the rest to the reaper. */
+static status_t destroy_some(struct thread *self, uint64_t ticket)
+{
+	self->work = 0;
+	if (object_destroy_some(ticket))
+		return ST_OK;
+	if (thread_flags(self) & THREAD_DYING)
+		object_reap(ticket);
+	else
+		self->work = ticket;
+	return ST_LATER;
+}
+
+status_t sys_object_destroy(struct syscall *c)
+{
+	struct object *o = c->cap[0].object;
+	uint64_t ticket = 0;
+
+	spin_lock(&o->tree);
+	if (cap_still(&c->cap[0]))
+		ticket = object_kill_locked(o);
+	spin_unlock(&o->tree);
+	return ticket == 0 ? ST_BAD_CAP : destroy_some(c->self, ticket);
+}
+
+void sys_work_abandon(struct thread *t)
+{
+	uint64_t work = t->work;
+	cap_t handle = t->revoking;
+	struct cap_ref ref;
+
+	t->work = t->revoking = 0;
+	if (work != 0 && handle == CAP_NONE)
+		object_reap(work);
+	if (handle == CAP_NONE)
+		return;
+	struct object *o = slab_object(token_object(work), OBJ_CSPACE);
+	bool same = false;
+	if (o != NULL) {
+		spin_lock(&o->lock);
+		same = o->gen == token_gen(work);
+		spin_unlock(&o->lock);
+	}
+	if (same &&
+	    cap_find(container_of(o, struct cspace, obj), handle, OBJ_ANY, 0, &ref) == ST_OK)
+		cap_revoke_abandon(&ref);
+	slab_object_end();
+}
+
+bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)
+{
+	if (self->revoking != CAP_NONE && number == SYS_cap_revoke) {
+		self->work = self->revoking = 0;
+		return false; /* it begins as the first time */
+	}
+	if (self->revoking == CAP_NONE && number == SYS_object_destroy) {
+		*st = destroy_some(self, self->work);
+		return true;
+	}
+	sys_work_abandon(self);
+	return false;
+}
+
+/* ---- quotas and spaces ---- */
+
+status_t sys_quota_create(struct syscall *c)
+{
+	struct quota *q;
+	status_t st = quota_create(quota_of(&c->cap[0]), c->arg[1], c->arg[2], &q);
+
+	return st != ST_OK ? st : sys_publish(c, &q->obj);
+}
+
+status_t sys_quota_resize(struct syscall *c)
+{
+	return quota_resize(quota_of(&c->cap[0]), c->arg[1], c->arg[2]);
+}
+
+status_t sys_quota_read(struct syscall *c)
+{
+	const struct quota *q = quota_of(&c->cap[0]);
+
+	c->out[0] = q->used;
+	c->out[1] = q->limit;
+	c->out[2] = q->peak;
+	return ST_OK;
+}
+
+status_t sys_cspace_create(struct syscall *c)
+{
+	struct cspace *cs;
+	status_t st = cspace_create(quota_of(&c->cap[0]), &cs);
+
+	return st != ST_OK ? st : sys_publish(c, &cs->obj);
+}

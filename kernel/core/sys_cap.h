@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/core/sys_cap.h - what the handlers of system calls share, and work that outlasts the
+ * capability that it was begun with. */
+#pragma once
+#include <core/syscall.h>
+
+/* Gives the caller the first capability, with every right, to the new object `o`; its handle
+ * is the call's first result. On failure the object is discarded. */
+status_t sys_publish(struct syscall *c, struct object *o) MUST_CHECK;
+
+/* `self` is in the middle of a destruction or a revoke (thread.work, thread.revoking). True: call
+ * `number` goes on with it, and that gave `*st`. Else what was begun is left to the reaper, or
+ * abandoned. */
+bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st);
+
+/* The same for a thread that dies, or does something else. */
+void sys_work_abandon(struct thread *t);

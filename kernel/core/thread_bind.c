@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread is bound to: how it is made, configured, cut off and ended.
+ *
+ * One at a time works on the bindings of a thread: he claims it, holds no lock meanwhile,
+ * and lets it go before he leaves the kernel. Who finds it claimed comes back later. */
+#include <core/thread.h>
+#include <core/endpoint.h>
+#include <core/grace.h>
+#include <core/memory.h>
+#include <core/notification.h>
+#include <core/quota.h>
+#include <core/sched.h>
+#include <core/sys_cap.h>
+
+static bool claim(struct thread *t)
+{
+	spin_lock(&t->obj.lock);
+	bool mine = !t->claimed;
+	t->claimed = true;
+	spin_unlock(&t->obj.lock);
+	return mine;
+}
+
+static void unclaim(struct thread *t)
+{
+	spin_lock(&t->obj.lock);
+	t->claimed = false;
+	spin_unlock(&t->obj.lock);
+}
+
+/* ---- making ---- */
+
+static void thread_init(struct thread *t, uint64_t badge)
+{
+	t->fault_badge = badge;
+	t->flags = THREAD_SUSPENDED;
+	t->deadline = TIMER_NEVER;
+	t->cpu = t->loaded_on = arch_this_cpu()->id;
+	arch_thread_init(&t->arch);
+	thread_put(t, THREAD_STOPPED, &t->obj);
+}
+
+status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
+		       uint64_t badge, struct thread **out)
+{
+	struct object *o = object_create(q, OBJ_THREAD);
+
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	struct thread *t = container_of(o, struct thread, obj);
+	thread_init(t, badge);
+	status_t st = cap_bind(aspace, o, o->gen, BIND_THREAD_ASPACE, &t->bound_aspace);
+	if (st == ST_OK)
+		st = cap_bind(cspace, o, o->gen, BIND_THREAD_CSPACE, &t->bound_cspace);
+	if (st != ST_OK) {
+		object_discard(o);
+		return st;
+	}
+	/* Should one of them be cut by now, the thread is dying and never runs. */
+	t->aspace = (struct aspace *)aspace->object;
+	t->cspace = container_of(cspace->object, struct cspace, obj);
+	*out = t;
+	return ST_OK;
+}
+
+/* ---- configuring ---- */
+
+static struct cap_slot *active(struct thread_binding *b)
+{
+	return &b->slot[b->at];
+}
+
+static struct cap_slot *spare(struct thread_binding *b)
+{
+	return &b->slot[!b->at];
+}
+
+static bool is_bound(const struct cap_slot *slot)
+{
+	return atomic_load_explicit(&slot->token, memory_order_acquire) != 0;
+}
+
+static void unpin(struct thread_pin *pin)
+{
+	struct memory *m = pin->memory;
+
+	if (m == NULL)
+		return;
+	spin_lock(&m->obj.lock);
+	memory_unpin(m, pin->page, true);
+	spin_unlock(&m->obj.lock);
+	pin->memory = NULL;
+}
+
+/* Binds the new block and pins its page. */
+static status_t bind_block(struct thread *t, object_gen_t gen, const struct thread_config *c,
+			   void **block)
+{
+	struct cap_slot *slot = spare(&t->bound_block);
+	struct memory *m = container_of(c->block.object, struct memory, obj);
+	uint64_t page = c->block_offset / FRAME_SIZE;
+	paddr_t pa;
+
+	if (c->block_offset % MSG_BLOCK_ALIGN != 0 || !memory_range(m, c->block.badge, &page, 1))
+		return ST_BAD_ARG;
+	status_t st = cap_bind(&c->block, &t->obj, gen, BIND_THREAD_BLOCK, slot);
+	if (st != ST_OK)
+		return st;
+	spin_lock(&m->obj.lock);
+	st = memory_pin(m, page, true, &pa);
+	spin_unlock(&m->obj.lock);
+	if (st != ST_OK)
+		return st;
+	t->pin[!t->bound_block.at] = (struct thread_pin){ m, page };
+	*block = (char *)arch_phys_to_virt(pa) + c->block_offset % FRAME_SIZE;
+	return is_bound(slot) ? ST_OK : ST_BAD_CAP;
+}
+
+/* The places of successors, emptied; false: one is being cut on another CPU. */
+static bool clear_spares(struct thread *t)
+{
+	unpin(&t->pin[!t->bound_block.at]);
+	return cap_unbind(spare(&t->bound_sched)) && cap_unbind(spare(&t->bound_fault)) &&
+	       cap_unbind(spare(&t->bound_notification)) && cap_unbind(spare(&t->bound_block));
+}
+
+static status_t bind_spare(struct thread *t, object_gen_t gen, const struct cap_ref *to,
+			   enum cap_binding which, struct thread_binding *b)
+{
+	if (to->object == NULL)
+		return ST_OK;
+	return cap_bind(to, &t->obj, gen, which, spare(b));
+}
+
+/* Everything that can fail, into the places of successors. */
+static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread_config *c,
+			 void **block)
+{
+	status_t st = bind_spare(t, gen, &c->sched, BIND_THREAD_SCHED, &t->bound_sched);
+
+	if (st == ST_OK)
+		st = bind_spare(t, gen, &c->fault, BIND_THREAD_FAULT, &t->bound_fault);
+	if (st == ST_OK)
+		st = bind_spare(t, gen, &c->notification, BIND_THREAD_NOTIFICATION,
+				&t->bound_notification);
+	if (st == ST_OK && c->block.object != NULL)
+		st = bind_block(t, gen, c, block);
+	if (st == ST_OK && c->notification.object != NULL)
+		st = notification_bind(
+			container_of(c->notification.object, struct notification, obj), t);
+	return st;
+}
+
+static void swap(struct thread_binding *b, const struct cap_ref *to)
+{
+	if (to->object != NULL)
+		b->at = !b->at;
+}
+
+/* The successors come into force; `t` is stopped, or the running thread. Gives the notification
+ * that it is to be unbound from, or NULL. */
+static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
+					 void *block) REQUIRES(t->obj.lock)
+{
+	struct notification *old = atomic_load_explicit(&t->notification, memory_order_relaxed);
+	struct notification *new = old;
+
+	if (c->notification.object != NULL)
+		new = container_of(c->notification.object, struct notification, obj);
+	atomic_store_explicit(&t->notification, new, memory_order_release);
+	if (c->block.object != NULL)
+		atomic_store_explicit(&t->block, block, memory_order_release);
+	swap(&t->bound_sched, &c->sched);
+	swap(&t->bound_fault, &c->fault);
+	swap(&t->bound_notification, &c->notification);
+	swap(&t->bound_block, &c->block);
+	return old != new ? old : NULL;
+}
+
+/* Claims the thread, if it may be configured: its block changes, so nobody may be about to
+ * use that. */
+static status_t claim_to_configure(const struct cap_ref *ref, object_gen_t *gen)
+{
+	struct thread *t = container_of(ref->object, struct thread, obj);
+	status_t st = ST_OK;
+
+	spin_lock(&t->obj.lock);
+	if (!cap_still(ref))
+		st = ST_BAD_CAP;
+	else if (t != arch_this_cpu()->current && thread_state(t) != THREAD_STOPPED)
+		st = ST_BAD_STATE;
+	else if (t->claimed)
+		st = ST_LATER;
+	else
+		t->claimed = true;
+	*gen = t->obj.gen;
+	spin_unlock(&t->obj.lock);
+	return st;
+}
+
+status_t thread_configure(const struct cap_ref *ref, const struct thread_config *c)
+{
+	struct thread *t = container_of(ref->object, struct thread, obj);
+	struct notification *left = NULL;
+	void *block = NULL;
+	object_gen_t gen;
+
+	status_t st = claim_to_configure(ref, &gen);
+	if (st != ST_OK)
+		return st;
+	if (!clear_spares(t)) {
+		unclaim(t);
+		return ST_LATER;
+	}
+	st = bind_all(t, gen, c, &block);
+	if (st == ST_OK) {
+		spin_lock(&t->obj.lock);
+		if (t != arch_this_cpu()->current && thread_state(t) != THREAD_STOPPED)
+			st = ST_BAD_STATE; /* resumed meanwhile */
+		else
+			left = put_in_force(t, c, block);
+		spin_unlock(&t->obj.lock);
+	}
+	if (st != ST_OK && c->notification.object != NULL)
+		left = container_of(c->notification.object, struct notification, obj);
+	if (left != NULL && left != t->notification)
+		notification_unbind(left, t);
+	if (st == ST_OK && c->sched.object != NULL)
+		sched_set_home(t, container_of(c->sched.object, struct sched, obj));
+	/* What was replaced, or what was bound in vain; what is being cut on another CPU is
+	 * cleared by the next one. */
+	(void)clear_spares(t);
+	unclaim(t);
+	return st;
+}
+
+/* ---- cutting ---- */
+
+/* The thread can't do without: it stops for good. */
+static bool cut_space(struct thread *t)
+{
+	atomic_fetch_or(&t->flags, THREAD_DYING);
+	return thread_kill(t);
+}
+
+static bool cut_block(struct thread *t, struct cap_slot *binding)
+{
+	unsigned i = binding == &t->bound_block.slot[1];
+
+	if (i == t->bound_block.at)
+		atomic_store_explicit(&t->block, NULL, memory_order_relaxed);
+	/* Somebody may be copying a message. */
+	if (!grace_passed(&t->block_ticket[i]))
+		return false;
+	t->block_ticket[i] = 0;
+	unpin(&t->pin[i]);
+	return true;
+}
+
+static bool cut_claimed(struct thread *t, struct cap_slot *binding)
+{
+	switch (binding->node.which) {
+	case BIND_THREAD_SCHED:
+		if (binding == active(&t->bound_sched))
+			sched_set_home(t, NULL);
+		return true;
+	case BIND_THREAD_NOTIFICATION:
+		notification_unbind(container_of(object_at(binding->gen), struct notification, obj),
+				    t);
+		if (binding == active(&t->bound_notification))
+			atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
+		return true;
+	case BIND_THREAD_BLOCK:
+		return cut_block(t, binding);
+	default:
+		return true;
+	}
+}
+
+cap_cut_fn thread_cut;
+bool thread_cut(struct cap_slot *binding)
+{
+	struct thread *t = container_of(object_at(binding->node.owner), struct thread, obj);
+
+	if (binding->node.which == BIND_THREAD_ASPACE || binding->node.which == BIND_THREAD_CSPACE)
+		return cut_space(t);
+	if (!claim(t))
+		return false;
+	bool done = cut_claimed(t, binding);
+	unclaim(t);
+	return done;
+}
+
+/* ---- the end ---- */
+
+static bool unbind_all(struct thread *t)
+{
+	struct notification *n = atomic_load_explicit(&t->notification, memory_order_relaxed);
+
+	/* What they name is there until the binding is out of its tree. Should it be in the middle
+	 * of being cut, nobody need come back for it after this. */
+	if (n != NULL)
+		notification_unbind(n, t);
+	atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
+	if (atomic_load_explicit(&t->home, memory_order_relaxed) != NULL)
+		sched_set_home(t, NULL);
+	bool done = cap_unbind(active(&t->bound_sched)) && cap_unbind(active(&t->bound_fault)) &&
+		    cap_unbind(active(&t->bound_notification)) &&
+		    cap_unbind(active(&t->bound_block)) && clear_spares(t) &&
+		    cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	if (done)
+		unpin(&t->pin[t->bound_block.at]);
+	return done;
+}
+
+static bool thread_close(struct object *o)
+{
+	struct thread *t = container_of(o, struct thread, obj);
+	bool seen = !(o->flags & OBJECT_NEW);
+
+	if (seen) {
+		atomic_fetch_or(&t->flags, THREAD_DYING);
+		if (!thread_kill(t))
+			return false;
+		reply_close(o);
+		endpoint_come_back(t);
+		thread_clear_deadline(t);
+	}
+	if (!claim(t))
+		return false;
+	bool done = unbind_all(t);
+	unclaim(t);
+	if (!done)
+		return false;
+	sys_work_abandon(t);
+	arch_thread_close(&t->arch, o->quota);
+	return !seen || grace_passed(&t->ticket);
+}
+
+const struct object_ops thread_ops = {
+	.name = "thread",
+	.size = ALIGN_UP(sizeof(struct thread), OBJECT_GRANULE),
+	.rank = LOCK_THREAD,
+	.close = thread_close,
+};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include <core/user.h>
+#include <abi/msg.h>
+#include <core/aspace.h>
+#include <core/thread.h>
+
+#define TRIES 4 /* of a copy, before the call is made again */
+
+status_t user_fault(struct thread *self, vaddr_t va, unsigned access)
+{
+	struct aspace *as = atomic_load_explicit(&self->aspace, memory_order_relaxed);
+
+	if (va >= ARCH_USER_END || as == NULL)
+		return ST_BAD_ADDRESS;
+	return aspace_fault(as, va, access);
+}
+
+static status_t bring_in(struct thread *self, vaddr_t va, size_t size, unsigned access)
+{
+	status_t st = ST_OK;
+
+	if (va > ARCH_USER_END || size > ARCH_USER_END - va)
+		return ST_BAD_ADDRESS;
+	for (vaddr_t at = ALIGN_DOWN(va, FRAME_SIZE); st == ST_OK && at < va + size;
+	     at += FRAME_SIZE)
+		st = user_fault(self, at, access);
+	return st;
+}
+
+status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size)
+{
+	for (unsigned n = 0; n < TRIES; n++) {
+		if (arch_copy_from_user(to, (const void *)from, size))
+			return ST_OK;
+		status_t st = bring_in(self, from, size, FAULT_READ);
+		if (st != ST_OK)
+			return st;
+	}
+	return ST_LATER;
+}
+
+status_t user_copy_out(struct thread *self, uint64_t to, const void *from, size_t size)
+{
+	for (unsigned n = 0; n < TRIES; n++) {
+		if (arch_copy_to_user((void *)to, from, size))
+			return ST_OK;
+		status_t st = bring_in(self, to, size, FAULT_WRITE);
+		if (st != ST_OK)
+			return st;
+	}
+	return ST_LATER;
+}

@@ -1,0 +1,1 @@
+lib-sys-src := $(ARCH)/start.S string.c

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The first program of the node image. There is nothing to start yet: it sees that it was
+ * given what it should, and switches the machine off. */
+#include <abi/node.h>
+#include <lib/sys/program.h>
+#include <lib/sys/syscall.h>
+#include <stdbool.h>
+
+void program_main(const struct startup *s)
+{
+	bool whole = s->magic == STARTUP_MAGIC && s->version == STARTUP_VERSION;
+
+	SYS(node_power, s->node, whole ? NODE_OFF : NODE_OFF_FAILED);
+	for (;;)
+		SYS(thread_suspend, s->thread);
+}

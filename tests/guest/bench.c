@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* What messages, signals and system calls cost, in instructions: run under -icount, where the
+ * cycle counter counts them. From the first instruction of the stub to the one behind it. */
+#include "world.h"
+#include <abi/status.h>
+
+#define WARM   16
+#define ROUNDS 64
+
+static uint64_t now(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+static uint64_t empty(void)
+{
+	uint64_t before = now();
+
+	return now() - before;
+}
+
+/* Rounds of `once`; the mean, without what an empty measurement takes. */
+static uint64_t measure(void (*once)(void))
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WARM; i++)
+		once();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t before = now();
+		once();
+		sum += now() - before - empty();
+	}
+	return sum / ROUNDS;
+}
+
+/* ---- messages, from process to process ---- */
+
+static cap_t bits, own;
+
+static void answer(struct actor *a)
+{
+	struct sys_result r = sys_call3(SYS_endpoint_receive, a->arg[0], NEVER, 0);
+
+	while (r.status == ST_OK)
+		r = sys_call3(SYS_endpoint_reply_receive, a->arg[0], a->arg[1], NEVER);
+}
+
+/* Calls a->arg[0] with a->arg[1] and, if that is so, capability a->arg[2]; tells the sum. */
+static void call(struct actor *a)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
+		a->block->cap[0] = (struct msg_cap){ a->arg[2], 0xffff, 0, 0 };
+		uint64_t before = now();
+		struct sys_result r = sys_call3(SYS_endpoint_call, a->arg[0], a->arg[1], NEVER);
+		uint64_t after = now();
+		if (r.status != ST_OK)
+			return;
+		if (i >= WARM)
+			sum += after - before - empty();
+	}
+	a->seen = sum;
+}
+
+static void round_trip(const char *name, uint64_t info, uint64_t answers)
+{
+	struct actor *server = process_new(answer);
+	struct actor *client = process_new(call);
+	cap_t ep = new_endpoint();
+
+	server->arg[0] = actor_give(server, ep, RIGHT_RECEIVE, 0);
+	server->arg[1] = answers;
+	client->arg[0] = actor_give(client, ep, RIGHT_CALL, 1);
+	client->arg[1] = info;
+	client->arg[2] = actor_give(client, new_endpoint(), 0xffff, 0);
+	actor_start(server);
+	yield();
+	actor_start(client);
+	actor_await(client);
+	CHECK(client->seen != 0);
+	bench_report(name, client->seen / ROUNDS, "instructions");
+}
+
+static void round_trip_bytes(const char *name, uint64_t len)
+{
+	round_trip(name, MSG_INFO(1, len, 0), MSG_INFO(2, len, 0));
+}
+
+TEST(ipc_0b)
+{
+	round_trip_bytes("ipc_call_reply_0b_instr", 0);
+}
+
+TEST(ipc_8b)
+{
+	round_trip_bytes("ipc_call_reply_8b_instr", 8);
+}
+
+TEST(ipc_64b)
+{
+	round_trip_bytes("ipc_call_reply_64b_instr", 64);
+}
+
+TEST(ipc_72b)
+{
+	round_trip_bytes("ipc_call_reply_72b_instr", 72);
+}
+
+TEST(ipc_512b)
+{
+	round_trip_bytes("ipc_call_reply_512b_instr", 512);
+}
+
+TEST(ipc_1cap)
+{
+	round_trip("ipc_call_reply_1cap_instr", MSG_INFO(1, 0, 1), MSG_INFO(2, 0, 0));
+}
+
+/* ---- signals ---- */
+
+static uint64_t *woken_at;
+
+static void wait_for_signals(struct actor *a)
+{
+	for (;;) {
+		(void)sys_call3(SYS_notification_wait, a->arg[0], NEVER, 0);
+		*(volatile uint64_t *)a->arg[1] = now();
+	}
+}
+
+static void signal(void)
+{
+	(void)sys_call3(SYS_notification_signal, bits, 1, 0);
+}
+
+TEST(signal_nobody)
+{
+	bits = new_notification();
+	bench_report("signal_nobody_instr", measure(signal), "instructions");
+}
+
+TEST(signal_to_waiter)
+{
+	/* A more urgent thread in another space waits: until its program runs. */
+	struct actor *a = process_new(wait_for_signals);
+	cap_t memory = new_memory(1), sched = make(SYS_sched_create, start->sched, 0, 0);
+	uint64_t sum = 0;
+
+	CHECK(STATUS(sched_configure, sched, 200 | 1024ull << 32, 0, 0, 1) == ST_OK);
+	woken_at = map(memory, 1, MAP_READ | MAP_WRITE);
+	actor_map(a, memory, woken_at, 1, MAP_READ | MAP_WRITE);
+	bits = new_notification();
+	a->arg[0] = actor_give(a, bits, RIGHT_WAIT, 0);
+	a->arg[1] = (uint64_t)woken_at;
+	actor_configure(a, sched, CAP_NONE, CAP_NONE);
+	actor_start(a);
+	yield();
+	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
+		uint64_t before = now();
+		signal();
+		if (i >= WARM)
+			sum += *(volatile uint64_t *)woken_at - before - empty();
+	}
+	bench_report("signal_to_waiter_instr", sum / ROUNDS, "instructions");
+}
+
+/* ---- calls ---- */
+
+static void unpark(void)
+{
+	(void)sys_call3(SYS_thread_unpark, own, 0, 0);
+}
+
+static void poll_idle(void)
+{
+	(void)sys_call3(SYS_notification_wait, bits, 0, 0);
+}
+
+static void yield_alone(void)
+{
+	(void)sys_call3(SYS_thread_yield, own, 0, 0);
+}
+
+TEST(null_call)
+{
+	own = start->thread;
+	bits = new_notification();
+	bench_report("null_syscall_instr", measure(unpark), "instructions");
+	bench_report("poll_idle_instr", measure(poll_idle), "instructions");
+	bench_report("yield_alone_instr", measure(yield_alone), "instructions");
+}
+
+static void yield_for_ever(struct actor *a)
+{
+	for (;;)
+		(void)sys_call3(SYS_thread_yield, a->self, 0, 0);
+}
+
+TEST(yield_to_another)
+{
+	struct actor *a = process_new(yield_for_ever);
+
+	own = start->thread;
+	actor_start(a);
+	/* There and back are two. */
+	bench_report("yield_instr", measure(yield_alone) / 2, "instructions");
+}
