@@ -20,11 +20,6 @@ static struct run_queue *queue_of(uint32_t cpu)
 	return cpu_by_id[cpu]->run_queue;
 }
 
-static int priority_of(const struct run_queue *rq)
-{
-	return atomic_load_explicit(&rq->priority, memory_order_relaxed);
-}
-
 static void set_priority(struct run_queue *rq, int priority) REQUIRES(rq->lock)
 {
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
@@ -101,9 +96,7 @@ static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 
 static void count_ready(struct run_queue *rq, uint32_t change) REQUIRES(rq->lock)
 {
-	uint32_t n = atomic_load_explicit(&rq->ready, memory_order_relaxed);
-
-	atomic_store_explicit(&rq->ready, n + change, memory_order_relaxed);
+	atomic_store_explicit(&rq->ready, rq->ready + change, memory_order_relaxed);
 }
 
 /* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
@@ -129,17 +122,9 @@ static struct thread *part_pull(struct run_queue *rq, struct sched_part *p, stru
 {
 	thread_queue_remove(&p->ready[t->in_guests], t);
 	count_ready(rq, UINT32_MAX);
-	thread_put(t, state, NULL);
-	return t;
-}
-
-/* The same for a part that may be in its level. */
-static struct thread *part_take(struct run_queue *rq, struct sched_part *p, struct thread *t)
-	REQUIRES(rq->lock)
-{
-	(void)part_pull(rq, p, t, THREAD_MOVING);
-	if (!part_has_work(p))
+	if (UNLIKELY(p->node.linked) && !part_has_work(p))
 		part_leave(rq, p);
+	thread_put(t, state, NULL);
 	return t;
 }
 
@@ -259,8 +244,7 @@ static int64_t load_of(uint32_t cpu)
 {
 	const struct run_queue *rq = queue_of(cpu);
 
-	return priority_of(rq) * LOAD_PRIORITY +
-	       atomic_load_explicit(&rq->ready, memory_order_relaxed);
+	return rq->priority * LOAD_PRIORITY + rq->ready;
 }
 
 /* The CPU for `t`: where it was, if it is more urgent than what runs there or would be no better
@@ -304,7 +288,7 @@ static bool rq_accept(struct run_queue *rq, struct sched *s, struct thread *t, b
 	int priority = (int)sched_priority(s);
 
 	spin_lock(&rq->lock);
-	int runs = priority_of(rq);
+	int runs = rq->priority;
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
 	bool ok = part_is_allowed(p) && (!p->throttled || sched_of(t, NULL) == s);
@@ -343,22 +327,21 @@ void sched_wake(struct thread *t)
 
 bool sched_take(struct thread *t)
 {
-	uintptr_t place;
-
-	while (thread_state_of(place = atomic_load_explicit(&t->place, memory_order_acquire)) ==
-	       THREAD_READY) {
+	for (;;) {
+		uintptr_t place = t->place;
+		if (thread_state_of(place) != THREAD_READY)
+			return false;
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
 		spin_lock(&rq->lock);
-		bool here = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+		bool here = t->place == place;
 		if (here)
-			(void)part_take(rq, p, t);
+			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
 		if (here)
 			return true;
 	}
-	return false;
 }
 
 static bool may_steal(const struct sched_part *p, uint32_t to)
@@ -382,7 +365,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 			p = may_steal(part_at(n), to) ? part_at(n) : NULL;
 	}
 	if (p != NULL)
-		t = part_take(rq, p, part_first(p));
+		t = part_pull(rq, p, part_first(p), THREAD_MOVING);
 	spin_unlock(&rq->lock);
 	return t;
 }
@@ -462,28 +445,29 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 	return t;
 }
 
-/* True if `was`, which ran, goes before all others: the turn of its first thread goes on, unless
- * it is more than a turn ahead of an equal. */
-static bool stays_first(struct run_queue *rq, const struct sched_part *was, bool goes_on)
+/* True if `was`, which ran, goes before all others: of its equals, if it isn't `lead` ahead of
+ * the first. */
+static bool stays_first(struct run_queue *rq, const struct sched_part *was, uint64_t lead)
 	REQUIRES(rq->lock)
 {
 	int priority = (int)sched_priority(was->sched);
 	int top = level_top(rq);
 
-	if (!part_has_work(was) || priority != top)
-		return part_has_work(was) && priority > top;
-	return goes_on && was->vtime < part_at(tree_first(&rq->level[top].parts))->vtime + LAG_MAX;
+	if (!part_has_work(was) || priority < top)
+		return false;
+	return priority > top ||
+	       was->vtime < part_at(tree_first(&rq->level[top].parts))->vtime + lead;
 }
 
 /* The thread that runs next (THREAD_RUNNING), one that has to look for another sched or CPU
  * (THREAD_MOVING), or NULL. */
-static struct thread *rq_choose(struct run_queue *rq, struct sched_part *was, bool goes_on)
+static struct thread *rq_choose(struct run_queue *rq, struct sched_part *was, uint64_t lead)
 	REQUIRES(rq->lock)
 {
 	struct thread *next = NULL;
 	int top;
 
-	if (was != NULL && stays_first(rq, was, goes_on))
+	if (was != NULL && stays_first(rq, was, lead))
 		next = part_try(rq, was);
 	else if (was != NULL)
 		part_enter(rq, was);
@@ -506,18 +490,19 @@ static struct thread *pick_once(struct cpu *c)
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool over = c->yielding || was == NULL || was->turn >= SCHED_SLICE_NS;
+	bool yields = c->yielding;
+	bool over = yields || was == NULL || was->turn >= SCHED_SLICE_NS;
 	c->yielding = false;
 	/* What left for another CPU may run there while its registers are still here. */
-	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING &&
-		    atomic_load_explicit(&t->cpu, memory_order_relaxed) == c->id;
+	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
-	if (was != NULL && (over || !back))
+	bool goes_on = back && !over;
+	if (was != NULL && !goes_on)
 		was->turn = 0;
-	struct thread *next = rq_choose(rq, was, back && !over);
+	struct thread *next = rq_choose(rq, was, goes_on ? LAG_MAX : 0);
 	set_priority(rq, rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched));
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -577,17 +562,17 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 
 /* ---- beginning ---- */
 
+#define QUEUE_ORDER 1
+_Static_assert(sizeof(struct run_queue) <= FRAME_SIZE << QUEUE_ORDER, "it fits");
+
 void run_queue_init(void)
 {
 	struct cpu *c = arch_this_cpu();
-	unsigned order = 0;
 	paddr_t pa;
 
-	while ((FRAME_SIZE << order) < sizeof(struct run_queue))
-		order++;
-	if (!frame_alloc(order, FRAME_ANY, &pa))
+	if (!frame_alloc(QUEUE_ORDER, FRAME_ANY, &pa))
 		panic("no memory for the run queue of CPU %u", c->id);
-	frame_zero(pa, order);
+	frame_zero(pa, QUEUE_ORDER);
 	c->run_queue = arch_phys_to_virt(pa);
 	c->run_queue->cpu = c->id;
 	c->run_queue->slice_end = TIMER_NEVER;
