@@ -78,10 +78,9 @@ def memory():
         yield name, boot(mem=mem, **DIRECT)[2], "KiB"
 
 
-def instructions():
+def guest(**machine):
     """Benchmarks inside the guest, where the TSC counts instructions."""
-    command = qemu_run.machine(**{**DIRECT, "kernel": f"{BUILD}/release/kernel-bench.elf"},
-                               smp=1, extra=["-icount", "shift=0"])
+    command = qemu_run.machine(**machine, smp=1, extra=["-icount", "shift=0"])
     result = qemu_run.run(command)
     figures = []
     for line in result.lines:
@@ -95,6 +94,15 @@ def instructions():
             figures = []
     if result.verdict != qemu_run.PASSED:
         raise Unfit(f"the guest's benchmarks {result.verdict}: {result.why}")
+
+
+def kernel_instructions():
+    return guest(**{**DIRECT, "kernel": f"{BUILD}/release/kernel-bench.elf"})
+
+
+def call_instructions():
+    """What programs see, on the kernel that ships."""
+    return guest(**{**DIRECT, "archive": f"{BUILD}/user/bench.cpio"})
 
 
 def lines_of_code():
@@ -124,7 +132,8 @@ def show(name, value, unit, aims):
 def main():
     aims = read_aims()
     unfit = 0
-    for benchmark in (direct_boot, uefi_boot, image_size, memory, instructions, lines_of_code):
+    for benchmark in (direct_boot, uefi_boot, image_size, memory, kernel_instructions,
+                      call_instructions, lines_of_code):
         try:
             for figure in benchmark():
                 show(*figure, aims)
