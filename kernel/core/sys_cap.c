@@ -58,22 +58,22 @@ static status_t find(const struct syscall *c, unsigned space, unsigned handle, s
 	return cap_find(space_of(&c->cap[space]), c->arg[handle], OBJ_ANY, 0, out);
 }
 
+/* From a place in the second space to one in the first. */
+static status_t transfer(struct syscall *c, struct cap_send send)
+{
+	status_t st = find(c, 1, 2, &send.ref);
+
+	return st != ST_OK ? st : cap_transfer(space_of(&c->cap[0]), &send, 1, &c->out[0]);
+}
+
 status_t sys_cap_copy(struct syscall *c)
 {
-	struct cap_ref ref;
-	status_t st = find(c, 1, 2, &ref);
-
-	if (st != ST_OK)
-		return st;
-	return cap_derive(space_of(&c->cap[0]), &ref, (rights_t)c->arg[3], c->arg[4], &c->out[0]);
+	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
 }
 
 status_t sys_cap_move(struct syscall *c)
 {
-	struct cap_ref ref;
-	status_t st = find(c, 1, 2, &ref);
-
-	return st != ST_OK ? st : cap_move(space_of(&c->cap[0]), &ref, &c->out[0]);
+	return transfer(c, (struct cap_send){ .mask = (rights_t)~0u, .move = true });
 }
 
 status_t sys_cap_drop(struct syscall *c)
@@ -84,20 +84,17 @@ status_t sys_cap_drop(struct syscall *c)
 	return st != ST_OK ? st : cap_drop(&ref);
 }
 
+/* Tells type and rights, never the badge. */
 status_t sys_cap_inspect(struct syscall *c)
 {
 	struct cap_ref ref;
-	enum object_type type;
-	rights_t rights;
 	status_t st = find(c, 0, 1, &ref);
 
-	if (st == ST_OK)
-		st = cap_inspect(&ref, &type, &rights);
-	if (st == ST_OK) {
-		c->out[0] = type;
-		c->out[1] = rights;
-	}
-	return st;
+	if (st != ST_OK)
+		return st;
+	c->out[0] = ref.object->type;
+	c->out[1] = token_rights(ref.token);
+	return cap_refuse(&ref, ST_OK);
 }
 
 status_t sys_cap_revoke(struct syscall *c)
