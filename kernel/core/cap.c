@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/cap.h>
 #include <core/assert.h>
+#include <core/slab.h>
 
 /* Why letting the tree lock go in the middle of a revoke or sweep is right
  *
@@ -206,6 +207,7 @@ status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64
 	spin_lock(&o->tree);
 	status_t st = cspace_take(cs, 1, &slot);
 	if (st == ST_OK) {
+		slab_publish(o);
 		o->flags = OBJECT_LIVE;
 		slot_fill(o, slot, NULL, token_make(object_id(o), o->gen, rights), badge);
 		*out = slot_handle(slot);

@@ -25,10 +25,6 @@
 #define CSPACE_DIRECTORY 512u
 #define CSPACE_SLOTS_MAX (CSPACE_CHUNK * CSPACE_DIRECTORY * CSPACE_DIRECTORY)
 
-/* What others read without a lock. */
-#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
-#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
-
 enum cap_kind {
 	CAP_SLOT,    /* in a cspace; the user names it by handle */
 	CAP_BINDING, /* held by a kernel object: a thread's address space, a timer's

@@ -160,7 +160,6 @@ void sys_work_abandon(struct thread *t)
 	if (same &&
 	    cap_find(container_of(o, struct cspace, obj), handle, OBJ_ANY, 0, &ref) == ST_OK)
 		cap_revoke_abandon(&ref);
-	slab_object_end();
 }
 
 bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)
