@@ -95,8 +95,9 @@ struct object_ops {
 	bool (*close)(struct object *o);
 };
 
-/* By kind; NULL where there is none. */
+/* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
+extern const struct object_ops test_ops; /* of the unit tests, where there are some */
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

@@ -5,26 +5,8 @@
 #include <core/quota.h>
 #include <core/slab.h>
 
-#define RIGHTS_EVERY (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE | RIGHT_DESTROY)
-
-/* By type; all of them have RIGHTS_EVERY as well. */
-static const rights_t type_rights[OBJ_TYPES] = {
-	[OBJ_QUOTA] = RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ,
-	[OBJ_CSPACE] = RIGHT_MANAGE,
-	[OBJ_MEMORY] = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL,
-	[OBJ_ASPACE] = RIGHT_MANAGE,
-	[OBJ_THREAD] = RIGHT_CONTROL | RIGHT_UNPARK,
-	[OBJ_ENDPOINT] = RIGHT_CALL | RIGHT_RECEIVE,
-	[OBJ_REPLY] = RIGHT_REPLY,
-	[OBJ_NOTIFICATION] = RIGHT_SIGNAL | RIGHT_WAIT,
-	[OBJ_IRQ] = RIGHT_BIND,
-	[OBJ_TIMER] = RIGHT_ARM,
-	[OBJ_SCHED] = RIGHT_CONFIGURE | RIGHT_RUN,
-	[OBJ_DMA] = RIGHT_MANAGE,
-	[OBJ_IOPORT] = RIGHT_READ | RIGHT_WRITE,
-	[OBJ_NODE] =
-		RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA,
-};
+#define TYPE_RIGHTS(NAME, name, rights) [OBJ_##NAME] = RIGHTS_EVERY | (rights),
+static const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
 
 static struct cspace *space_of(const struct cap_ref *ref)
 {
@@ -39,8 +21,10 @@ static struct quota *quota_of(const struct cap_ref *ref)
 status_t sys_publish(struct syscall *c, struct object *o)
 {
 	struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
-	rights_t rights = RIGHTS_EVERY | type_rights[o->type];
-	status_t st = cs == NULL ? ST_BAD_CAP : cap_insert(cs, o, rights, 0, &c->out[0]);
+	status_t st = ST_BAD_CAP;
+
+	if (cs != NULL)
+		st = cap_insert(cs, o, type_rights[o->type], 0, &c->out[0]);
 
 	if (st != ST_OK)
 		object_discard(o);

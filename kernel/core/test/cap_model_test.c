@@ -364,7 +364,7 @@ static uint64_t frames_of(const struct cspace *cs)
 {
 	uint64_t chunks = cs->slots / CSPACE_CHUNK;
 
-	return chunks + (cs->root != NULL ? 1 + (chunks - 1) / CSPACE_DIRECTORY + 1 : 0);
+	return chunks + (chunks > 1 ? (chunks - 1) / CSPACE_DIRECTORY + 1 : 0);
 }
 
 /* What the specification has of each object, counted once a step. */

@@ -98,15 +98,12 @@ bool quota_ok(struct quota *q, uint64_t frames)
 	struct books b = { .parent = q, .used = frames * FRAME_SIZE, .ok = true };
 
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] == NULL)
-			continue;
 		b.ok = b.ok && slab_ok(&q->slab[kind]);
 		b.used += q->slab[kind].pages * FRAME_SIZE;
 	}
 	slab_visit(&q->slab[OBJ_QUOTA], add_child, &b);
 	return b.ok && b.used == q->used && b.promised == q->promised && q->used <= q->drawn &&
-	       q->drawn <= q->limit && q->reservation <= q->drawn &&
-	       q->promised <= q->reservation && q->keep == q->reservation;
+	       q->drawn <= q->limit && q->reservation <= q->drawn && q->promised <= q->reservation;
 }
 
 /* ---- spaces and capabilities ---- */
