@@ -166,7 +166,6 @@ static bool debt_charge(uint64_t token, uint64_t ran)
 
 	if (owes)
 		atomic_fetch_sub(&s->pool, (int64_t)ran);
-	slab_object_end();
 	return owes;
 }
 

@@ -106,11 +106,11 @@ struct thread {
 	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
 	_Atomic(struct aspace *) aspace;
 	_Atomic(struct notification *) notification; /* the bound one */
-	uint64_t call_info;        /* info word of the call that is out or queued */
-	uint64_t call_badge;       /* badge of the capability that it was made with */
-	_Atomic uint64_t deadline; /* of the present wait; TIMER_NEVER: none */
-	bool took_bits;            /* its last receive gave bits of the notification */
-	uint32_t loaded_on;        /* CPU that loaded its registers last */
+	uint64_t call_info;         /* info word of the call that is out or queued */
+	uint64_t call_badge;        /* badge of the capability that it was made with */
+	_Atomic uint64_t deadline;  /* of the present wait; TIMER_NEVER: none */
+	bool took_bits;             /* its last receive gave bits of the notification */
+	_Atomic uint32_t loaded_on; /* CPU that loaded its registers last */
 
 	struct arch_thread arch; /* user registers and vector state, see port.h */
 

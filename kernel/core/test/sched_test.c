@@ -462,7 +462,7 @@ static bool ok(void)
 	return endpoint_ok(ep) && play_ok();
 }
 
-/* Switches without a look at the run queue. */
+/* Switches that took no look at a run queue, on either path. */
 static uint64_t direct_switches(void)
 {
 	const struct cpu_counters *n = &cpu_boot.counters;
