@@ -265,6 +265,31 @@ TEST(sched_idle_cpu_takes_who_waits)
 	AWAIT(spent(free) - before > (int64_t)(50 * MS));
 }
 
+/* The first program stays on CPU 0: CPU 2 sleeps and is not woken by anything else. */
+static void give_way(void)
+{
+	cap_t low = new_sched(50, 2), high = new_sched(60, 2);
+
+	hogs(low, 1);
+	AWAIT(spent(low) > 0);
+	CHECK(configure(low, 50, 1024, 6) == ST_OK);
+	pause_for(20 * MS);
+	hogs(high, 1);
+	AWAIT(spent(high) > (int64_t)(20 * MS));
+	int64_t before = spent(low);
+	AWAIT(spent(low) - before > (int64_t)(50 * MS));
+}
+
+TEST(sched_who_gives_way_goes_to_an_idle_cpu)
+{
+	if (start->cpus < 3)
+		SKIP("fewer than 3 CPUs");
+	CHECK(STATUS(thread_configure, start->thread, new_sched(255, CPU0)) == ST_OK);
+	yield();
+	give_way();
+	CHECK(STATUS(thread_configure, start->thread, start->sched) == ST_OK);
+}
+
 /* What runs alone needs no timer, and is charged all the same. */
 TEST(sched_read_counts_what_runs)
 {
@@ -303,6 +328,9 @@ TEST(sched_idle_cpu_halts)
 
 /* ---- budgets ---- */
 
+#define PERIOD  (400 * MS)
+#define PERIODS 6
+
 /* What was spent too much, as the machine stood still while the timer was due, is taken out of the
  * periods that follow. */
 static int64_t spent_net(cap_t sched)
@@ -312,59 +340,53 @@ static int64_t spent_net(cap_t sched)
 	return spent(sched) + (more < 0 ? more : 0);
 }
 
-/* Time passes between two readings: what was read first must not be too much, what is read last
- * not too little. */
-static bool has_share(int64_t first, int64_t sum, int64_t last, int64_t expected, int64_t slack)
+/* What all of `sched` have spent while `limited`, which is one of them, used up the budgets of
+ * PERIODS periods: from the end of one to the end of another, so that it does not matter where in
+ * its period that comes. */
+static void spend_budgets(cap_t limited, uint64_t budget, const cap_t sched[], unsigned n,
+			  int64_t *sum)
 {
-	return share(first, sum) <= expected + slack && share(last, sum) >= expected - slack;
+	AWAIT(spent_net(limited) >= (int64_t)budget);
+	int64_t before = 0, after = 0;
+	for (unsigned i = 0; i < n; i++)
+		before += spent(sched[i]);
+	AWAIT(spent_net(limited) >= (int64_t)((1 + PERIODS) * budget));
+	for (unsigned i = 0; i < n; i++)
+		after += spent(sched[i]);
+	*sum = after - before;
 }
 
 TEST(sched_budget_of_10_percent_against_8_hogs)
 {
-	cap_t limited = limited_sched(60, CPU0, 10 * MS, 100 * MS), rest[8];
-	int64_t sum = 0, net = 0;
-	uint64_t since = 0;
+	const uint64_t budget = PERIOD / 10;
+	cap_t s[9] = { limited_sched(60, CPU0, budget, PERIOD) };
+	int64_t sum = 0;
 
-	for (unsigned i = 0; i < ARRAY_LEN(rest); i++) {
-		rest[i] = new_sched(50, CPU0);
-		hogs(rest[i], 1);
+	for (unsigned i = 1; i < ARRAY_LEN(s); i++) {
+		s[i] = new_sched(50, CPU0);
+		hogs(s[i], 1);
 	}
 	/* A group: all its threads together get that. */
-	hogs(limited, 3);
-	for (unsigned n = 0; sum < (int64_t)(2000 * MS); n++) {
-		since = pause_since(since, 50 * MS);
-		CHECK(n < PATIENCE / (50 * MS));
-		net = spent_net(limited);
-		sum = spent(limited);
-		for (unsigned i = 0; i < ARRAY_LEN(rest); i++)
-			sum += spent(rest[i]);
-	}
-	CHECK(has_share(net, sum, spent_net(limited), 1000, 100));
-	for (unsigned i = 0; i < ARRAY_LEN(rest); i++)
-		CHECK(near(share(spent(rest[i]), sum), 1125, 300));
+	hogs(s[0], 3);
+	spend_budgets(s[0], budget, s, ARRAY_LEN(s), &sum);
+	CHECK(near(share((int64_t)(PERIODS * budget), sum), 1000, 100));
 }
 
 TEST(sched_budget_of_150_percent_over_4_cpus)
 {
-	if (start->cpus < 4)
-		SKIP("fewer than 4 CPUs");
-	cap_t limited = limited_sched(60, 0xf, 150 * MS, 100 * MS), rest = new_sched(50, 0xf);
+	if (start->cpus != 4)
+		SKIP("not 4 CPUs");
+	const uint64_t budget = PERIOD * 3 / 2;
+	cap_t s[3] = { limited_sched(60, 0xf, budget, PERIOD), new_sched(50, 0xf), start->sched };
 	struct actor *a[6];
-	int64_t sum = 0, net = 0;
-	uint64_t since = 0;
+	int64_t sum = 0;
 
 	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
-		a[i] = hog(limited);
-	hogs(rest, 8);
-	int64_t before = spent(start->sched);
-	for (unsigned n = 0; sum < (int64_t)(8000 * MS); n++) {
-		since = pause_since(since, 50 * MS);
-		CHECK(n < PATIENCE / (50 * MS));
-		net = spent_net(limited);
-		sum = spent(limited) + spent(rest) + spent(start->sched) - before;
-	}
+		a[i] = hog(s[0]);
+	hogs(s[1], 8);
+	spend_budgets(s[0], budget, s, ARRAY_LEN(s), &sum);
 	/* Of four CPUs, 37.5 % are 150 % of one. */
-	CHECK(has_share(net, sum, spent_net(limited), 3750, 250));
+	CHECK(near(share((int64_t)(PERIODS * budget), sum), 3750, 300));
 	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
 		CHECK(a[i]->seen > 0);
 }
