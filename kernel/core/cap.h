@@ -131,20 +131,24 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	return ST_OK;
 }
 
-/* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
+/* Locks the object of `ref` if the capability still stands; else ST_BAD_CAP. */
+MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_ref_lock(const struct cap_ref *ref)
+{
+	spin_lock(&ref->object->lock);
+	if (LIKELY(cap_still(ref)))
+		return ST_OK;
+	spin_unlock(&ref->object->lock);
+	return ST_BAD_CAP;
+}
+
+/* cap_find, cap_ref_lock: on ST_OK the object is locked and alive. */
 MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *cs, cap_t handle,
 							   enum object_type type, rights_t need,
 							   struct cap_ref *out)
 {
 	status_t st = cap_find(cs, handle, type, need, out);
 
-	if (UNLIKELY(st != ST_OK))
-		return st;
-	spin_lock(&out->object->lock);
-	if (LIKELY(cap_still(out)))
-		return ST_OK;
-	spin_unlock(&out->object->lock);
-	return ST_BAD_CAP;
+	return LIKELY(st == ST_OK) ? cap_ref_lock(out) : st;
 }
 
 /* `why`, or ST_BAD_CAP if the capability is dead by now. Locks the object for that. */

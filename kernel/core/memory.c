@@ -16,6 +16,11 @@ void memory_init(void)
 	frame_zero(zero_frame, 0);
 }
 
+static struct memory *memory_of(const struct cap_ref *by)
+{
+	return container_of(by->object, struct memory, obj);
+}
+
 /* ---- frames: who pays ----
  *
  * frame.uses = slots that name the frame, and above them, how many of those are the
@@ -46,15 +51,9 @@ static uint64_t frame_take(struct quota *q)
 {
 	paddr_t pa;
 
-	if (!quota_charge(q, FRAME_SIZE))
+	if (!quota_frame_take(q, &pa))
 		return 0;
-	if (!frame_alloc(0, FRAME_ANY, &pa)) {
-		quota_refund(q, FRAME_SIZE);
-		return 0;
-	}
-	struct frame *f = frame_of(pa);
-	f->payer = object_id(&q->obj);
-	atomic_store_explicit(&f->uses, USES_PAYER + 1, memory_order_relaxed);
+	atomic_store_explicit(&frame_of(pa)->uses, USES_PAYER + 1, memory_order_relaxed);
 	return pa | MEMORY_SLOT_HERE | MEMORY_SLOT_PAYER;
 }
 
@@ -309,6 +308,8 @@ UNCHECKED_LOCKS static status_t transit(struct memory *m, uint64_t page, uint64_
 		m->transit.at = page;
 		m->transit.next = mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
 	}
+	if (kind == TRANSIT_SHARE && m->writers == 0)
+		m->transit.next = NULL; /* nothing to take */
 	m->transit.visits = 0;
 	m->transit.running = true;
 	while (m->transit.next != NULL && budget > 0)
@@ -323,14 +324,6 @@ static void transit_end(struct memory *m)
 {
 	m->transit.running = false;
 	m->transit.count = 0;
-}
-
-/* What was begun turns out not to be needed. */
-static void transit_forget(struct memory *m, uint64_t page, uint64_t count,
-			   enum memory_transit kind)
-{
-	if (!m->transit.running && transit_is(m, page, count, kind))
-		m->transit.count = 0;
 }
 
 bool memory_map_remove(struct memory *m, struct mapping *map)
@@ -380,10 +373,9 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	return ST_OK;
 }
 
-/* Makes the slot of `page` name a frame that no other slot names. ST_WOULD_BLOCK: the lock has
- * to be let go for that. What the page holds stays the same, so it is nobody's loss
- * if the one who wanted to write has lost his right meanwhile. */
-static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
+/* Makes the slot of `page` name a frame that no other slot names. Who has had to let go of the
+ * lock for that answers ST_LATER: all is to be looked at again. */
+static status_t make_private(struct memory *m, uint64_t page)
 {
 	if (m->sealed)
 		return ST_BAD_STATE;
@@ -397,17 +389,16 @@ static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
 		return ST_NO_RIGHT;
 	bool here = old & MEMORY_SLOT_HERE;
 	if ((here && is_alone(old)) || !(here || m->lent) || !is_mapped(m, page, 1)) {
-		transit_forget(m, page, 1, TRANSIT_REPLACE);
+		if (transit_is(m, page, 1, TRANSIT_REPLACE))
+			m->transit.count = 0; /* begun, and not needed any more */
 		return slot_replace(m, page, slot);
 	}
-	if (!may_let_go)
-		return ST_WOULD_BLOCK;
 	status_t st = transit(m, page, 1, TRANSIT_REPLACE);
 	if (st != ST_OK)
 		return st;
 	st = slot_replace(m, page, slot);
 	transit_end(m);
-	return st;
+	return st == ST_OK ? ST_LATER : st;
 }
 
 /* Zeroes more of a BLOCK; true when the first `pages` are. */
@@ -460,13 +451,16 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_page *out)
 {
 	out->pa = m->base + page * FRAME_SIZE;
-	out->level = largest_level(m, page);
-	if (m->kind == MEMORY_DEVICE) {
-		out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-		return is_device(out->pa) ? ST_OK : ST_BAD_ADDRESS;
+	out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
+	if (m->kind == MEMORY_DEVICE && !is_device(out->pa))
+		return ST_BAD_ADDRESS;
+	if (m->kind == MEMORY_BLOCK) {
+		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
+		if (!block_zero(m, block_ahead(m, page)))
+			return ST_LATER;
 	}
-	out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
-	return m->zeroed < block_ahead(m, page) ? ST_WOULD_BLOCK : ST_OK;
+	out->level = largest_level(m, page);
+	return ST_OK;
 }
 
 status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_page *out)
@@ -477,7 +471,7 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 	if (!has_slots(m))
 		return look_contiguous(m, page, out);
 	if (write)
-		st = make_private(m, page, false);
+		st = make_private(m, page);
 	else if (is_in_transit(m, page, 1, TRANSIT_NONE))
 		st = ST_LATER;
 	if (st == ST_OK)
@@ -491,13 +485,6 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 	else if (!m->sealed && !(slot & MEMORY_SLOT_RO) && is_alone(slot))
 		out->keep |= ARCH_WRITE;
 	return ST_OK;
-}
-
-status_t memory_prepare(struct memory *m, uint64_t page, bool write)
-{
-	if (m->kind == MEMORY_BLOCK)
-		return block_zero(m, block_ahead(m, page)) ? ST_OK : ST_LATER;
-	return write && has_slots(m) ? make_private(m, page, true) : ST_OK;
 }
 
 /* ---- commit, decommit, bytes, pins ---- */
@@ -536,28 +523,16 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 	}
 	if (!has_slots(m) || m->sealed)
 		return ST_BAD_STATE;
-	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
-		uint64_t slot = slot_at(m, page + *done);
-
-		work++;
-		if (slot & (MEMORY_SLOT_HERE | MEMORY_SLOT_RO))
-			continue;
-		work += MEMORY_HEAVY;
-		status_t st = make_private(m, page + *done, false);
-		if (st == ST_WOULD_BLOCK) {
-			st = make_private(m, page + *done, true);
-			if (st == ST_OK)
-				return progress(++*done, count);
+	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; work++) {
+		if (!(slot_at(m, page + *done) & (MEMORY_SLOT_HERE | MEMORY_SLOT_RO))) {
+			status_t st = make_private(m, page + *done);
+			if (st != ST_OK)
+				return st;
+			work += MEMORY_HEAVY;
 		}
-		if (st != ST_OK)
-			return st;
+		++*done;
 	}
 	return progress(*done, count);
-}
-
-static struct memory *memory_of(const struct cap_ref *by)
-{
-	return container_of(by->object, struct memory, obj);
 }
 
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count, uint64_t *done)
@@ -627,15 +602,14 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 		*pa = m->base + page * FRAME_SIZE;
 		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
 	}
-	status_t st = make_private(m, page, true);
+	status_t st = make_private(m, page);
 	if (st == ST_OK)
 		*pa = slot_at(m, page) & MEMORY_SLOT_FRAME;
 	return st;
 }
 
-status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
+status_t memory_copy_in(struct memory *m, const struct memory_bytes *b)
 {
-	struct memory *m = memory_of(by);
 	paddr_t pa;
 
 	if (!bytes_ok(m, b))
@@ -643,8 +617,6 @@ status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
 	status_t st = page_own(m, b->offset / FRAME_SIZE, &pa);
 	if (st != ST_OK)
 		return st;
-	if (!cap_still(by))
-		return ST_BAD_CAP;
 	char *to = arch_phys_to_virt(pa);
 	__builtin_memcpy(to + b->offset % FRAME_SIZE, b->bytes, b->size);
 	return ST_OK;
@@ -653,26 +625,19 @@ status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
 /* A page that nobody will write, as it is now. */
 static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
 {
-	uint64_t slot = slot_at(m, page);
+	uint64_t slot;
 
 	if (is_in_transit(m, page, 1, TRANSIT_NONE))
 		return ST_LATER;
-	if (!(slot & MEMORY_SLOT_HERE) && !m->sealed)
-		return ST_BAD_STATE;
-	*out = slot & MEMORY_SLOT_HERE ? slot & MEMORY_SLOT_FRAME : zero_frame;
-	return ST_OK;
+	status_t st = page_shown(m, page, &slot, out);
+	return st == ST_OK && !m->sealed && !(slot & MEMORY_SLOT_HERE) ? ST_BAD_STATE : st;
 }
 
 status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 {
-	status_t st = ST_OK;
+	bool constant = m->sealed || (has_slots(m) && (slot_at(m, page) & MEMORY_SLOT_RO));
+	status_t st = !write && constant ? page_constant(m, page, out) : page_own(m, page, out);
 
-	if (!write && has_slots(m) && (m->sealed || (slot_at(m, page) & MEMORY_SLOT_RO)))
-		st = page_constant(m, page, out);
-	else if (!write && m->sealed)
-		*out = m->base + page * FRAME_SIZE; /* of a BLOCK */
-	else
-		st = page_own(m, page, out);
 	if (st != ST_OK)
 		return st;
 	/* A sealed object's slots don't change, so they need no count of their own. */
@@ -701,27 +666,6 @@ void memory_unpin(struct memory *m, uint64_t page, bool write)
 
 /* ---- share, seal ---- */
 
-static status_t share_check(const struct memory *to, const struct memory *from)
-{
-	if (to == from || !has_slots(to) || from->kind == MEMORY_DEVICE)
-		return ST_BAD_ARG;
-	return to->sealed ? ST_BAD_STATE : ST_OK;
-}
-
-/* True if some page of the range can be written through a mapping, and its frame is about to
- * be named by two slots. */
-static bool share_must_protect(struct memory *from, uint64_t page, uint64_t count)
-{
-	if (from->writers == 0 || !has_slots(from) || !is_mapped(from, page, count))
-		return false;
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t slot = slot_at(from, page + i);
-		if ((slot & MEMORY_SLOT_HERE) && is_alone(slot))
-			return true;
-	}
-	return false;
-}
-
 /* What the new slot of one page is to be; 0: it needs none. Frames that no slot names (of a
  * BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
 static status_t share_value(struct memory *to, uint64_t to_page, struct memory *from, uint64_t page,
@@ -746,22 +690,65 @@ static status_t share_value(struct memory *to, uint64_t to_page, struct memory *
 	return *value != 0 ? ST_OK : ST_NO_MEMORY;
 }
 
-static status_t share_page(const struct memory_share *s, uint64_t i, bool *heavy)
+/* One side of a share. */
+struct side {
+	const struct cap_ref *ref;
+	uint64_t page; /* of the object */
+	enum memory_transit kind;
+	bool began; /* the pages are in transition for us */
+};
+
+/* Puts the pages of one side in transition: nobody can write what is shared, nor sees what it
+ * comes in place of. What is sealed, or has no slots, never needs that. */
+UNCHECKED_LOCKS static status_t side_begin(struct side *p, uint64_t count)
 {
-	struct memory *to = memory_of(s->to);
+	struct memory *m = memory_of(p->ref);
+	bool receives = p->kind == TRANSIT_RECEIVE;
+	status_t st = cap_ref_lock(p->ref);
+
+	if (st != ST_OK)
+		return st;
+	if (!memory_range(m, p->ref->badge, &p->page, count) || m->kind == MEMORY_DEVICE ||
+	    (receives && !has_slots(m))) {
+		st = ST_BAD_ARG;
+	} else if (receives && m->sealed) {
+		st = ST_BAD_STATE;
+	} else if (count > 0 && has_slots(m) && !m->sealed) {
+		st = transit(m, p->page, count < MEMORY_BATCH ? count : MEMORY_BATCH, p->kind);
+		p->began = st == ST_OK;
+	}
+	spin_unlock(&m->obj.lock);
+	return st;
+}
+
+/* The side is locked. With `waits` the pages stay as they are until the call comes back. */
+UNCHECKED_LOCKS static void side_end(struct side *p, bool waits)
+{
+	struct memory *m = memory_of(p->ref);
+
+	if (p->began && waits)
+		m->transit.running = false;
+	else if (p->began)
+		transit_end(m);
+	spin_unlock(&m->obj.lock);
+}
+
+static status_t share_page(struct side *into, struct side *of, bool read_only, bool *heavy)
+{
+	struct memory *to = memory_of(into->ref);
 	uint64_t value;
 
-	if (slot_at(to, s->to_page + i) != 0)
+	if (slot_at(to, into->page) != 0)
 		return ST_EXISTS;
-	status_t st = share_value(to, s->to_page + i, memory_of(s->from), s->from_page + i, &value);
+	status_t st = share_value(to, into->page++, memory_of(of->ref), of->page++, &value);
 	if (st != ST_OK)
 		return st;
 	*heavy = value != 0 && is_alone(value);
-	if (s->read_only)
+	if (read_only)
 		value |= MEMORY_SLOT_RO;
 	if (value == 0)
 		return ST_OK;
-	_Atomic uint64_t *slot = slot_make(to, s->to_page + i);
+	_Atomic uint64_t *slot = slot_make(to, into->page - 1);
 	if (slot == NULL) {
 		if (value & MEMORY_SLOT_HERE)
 			frame_leave(value, to->obj.quota);
@@ -772,11 +759,17 @@ static status_t share_page(const struct memory_share *s, uint64_t i, bool *heavy
 	return ST_OK;
 }
 
-static status_t share_some(const struct memory_share *s, uint64_t count, uint64_t *done)
+/* Shares some pages, all of which are in transition. */
+static status_t share_some(const struct memory_share *s, struct side *to, struct side *from,
+			   uint64_t *done)
 {
+	uint64_t count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH;
+
+	if (!cap_still(s->to) || !cap_still(s->from))
+		return ST_BAD_CAP;
 	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
 		bool heavy = false;
-		status_t st = share_page(s, *done, &heavy);
+		status_t st = share_page(to, from, s->read_only, &heavy);
 
 		if (st != ST_OK)
 			return st;
@@ -785,70 +778,26 @@ static status_t share_some(const struct memory_share *s, uint64_t count, uint64_
 	return progress(*done, s->count);
 }
 
-/* What a share has in hand. */
-struct share {
-	const struct memory_share *s;
-	uint64_t count;
-	bool let_go;         /* the locks were, in between */
-	bool of_to, of_from; /* these are in transition */
-};
-
-/* The transition of one of the two locked objects. Both are locked again on return. */
-UNCHECKED_LOCKS static status_t share_transit(struct share *h, struct memory *m, uint64_t page,
-					      enum memory_transit kind)
+UNCHECKED_LOCKS status_t memory_share(const struct memory_share *s, uint64_t *done)
 {
-	struct memory *to = memory_of(h->s->to), *from = memory_of(h->s->from);
-
-	h->let_go = true;
-	spin_unlock(m == to ? &from->obj.lock : &to->obj.lock);
-	status_t st = transit(m, page, h->count, kind);
-	*(m == to ? &h->of_to : &h->of_from) = st == ST_OK;
-	spin_unlock(&m->obj.lock);
-	spin_lock(to < from ? &to->obj.lock : &from->obj.lock);
-	spin_lock_second(to < from ? &from->obj.lock : &to->obj.lock);
-	return st;
-}
-
-/* ST_OK: nobody can write the pages that are shared, nor sees what they come in place of. */
-static status_t share_prepare(struct share *h)
-{
-	const struct memory_share *s = h->s;
-	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
-	status_t st = ST_OK;
-
-	if (is_in_transit(to, s->to_page, h->count, TRANSIT_RECEIVE))
-		return ST_LATER;
-	if (to->lent && is_mapped(to, s->to_page, h->count))
-		st = share_transit(h, to, s->to_page, TRANSIT_RECEIVE);
-	if (st != ST_OK)
-		return st;
-	if (is_in_transit(from, s->from_page, h->count, TRANSIT_SHARE))
-		return ST_LATER;
-	if (share_must_protect(from, s->from_page, h->count))
-		st = share_transit(h, from, s->from_page, TRANSIT_SHARE);
-	else
-		transit_forget(from, s->from_page, h->count, TRANSIT_SHARE);
-	if (st == ST_OK && h->let_go && !(cap_still(s->to) && cap_still(s->from)))
-		st = ST_BAD_CAP;
-	return st;
-}
-
-status_t memory_share(const struct memory_share *s, uint64_t *done)
-{
-	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
-	struct share h = { .s = s, .count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH };
+	struct side to = { s->to, s->to_page, TRANSIT_RECEIVE, false };
+	struct side from = { s->from, s->from_page, TRANSIT_SHARE, false };
+	bool swap = s->to->object > s->from->object;
+	struct side *first = swap ? &from : &to, *second = swap ? &to : &from;
 
 	*done = 0;
-	status_t st = share_check(to, from);
-	if (st != ST_OK || s->count == 0)
-		return st;
-	st = share_prepare(&h);
+	if (s->to->object == s->from->object)
+		return ST_BAD_ARG;
+	status_t st = side_begin(first, s->count);
 	if (st == ST_OK)
-		st = share_some(s, h.count, done);
-	if (h.of_from)
-		transit_end(from);
-	if (h.of_to)
-		transit_end(to);
+		st = side_begin(second, s->count);
+	bool waits = st == ST_LATER;
+	spin_lock(&first->ref->object->lock);
+	spin_lock_second(&second->ref->object->lock);
+	if (st == ST_OK)
+		st = share_some(s, &to, &from, done);
+	side_end(first, waits);
+	side_end(second, waits);
 	return st;
 }
 
@@ -933,32 +882,21 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 	return ST_OK;
 }
 
-/* Fills in what the view shows; its capability may have gone again. */
-UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
-{
-	struct object *o = cap_binding_lock(&view->target);
-
-	if (o == NULL)
-		return ST_BAD_CAP;
-	struct memory *sealed = container_of(o, struct memory, obj);
-	bool ok = sealed->sealed;
-	if (ok) {
-		view->source = sealed;
-		set_pages(view, range_of(sealed, view->target.badge, &view->first));
-	}
-	spin_unlock(&o->lock);
-	return ok ? ST_OK : ST_BAD_STATE;
-}
-
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struct memory **out)
 {
-	struct memory *m = memory_alloc(q, 1, MEMORY_VIEW);
+	struct memory *source = memory_of(sealed), *m = memory_alloc(q, 1, MEMORY_VIEW);
 
 	if (m == NULL)
 		return ST_NO_MEMORY;
-	status_t st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
+	status_t st = cap_ref_lock(sealed);
+	if (st == ST_OK) {
+		st = source->sealed ? ST_OK : ST_BAD_STATE;
+		m->source = source;
+		set_pages(m, range_of(source, sealed->badge, &m->first));
+		spin_unlock(&source->obj.lock);
+	}
 	if (st == ST_OK)
-		st = view_attach(m);
+		st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
 	if (st != ST_OK) {
 		object_discard(&m->obj);
 		return st;
