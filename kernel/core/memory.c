@@ -95,6 +95,11 @@ static void frame_leave(uint64_t slot, struct quota *q)
 
 /* ---- slots ---- */
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static uint64_t slot_load(const _Atomic uint64_t *slot)
 {
 	return atomic_load_explicit(slot, memory_order_acquire);
@@ -116,9 +121,9 @@ static uint64_t level_pages(unsigned level)
 	return 1ull << (NODE_BITS * level);
 }
 
-/* The slot of `page`. NULL: it has none, nor have others up to *skip pages from there on;
- * or, with `make`, there is no memory for the nodes on the way. */
-static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, uint64_t *skip)
+/* The slot of `page`. NULL: it has none, nor have the others of its node; or, with `make`,
+ * there is no memory for the nodes on the way. */
+static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, bool make)
 {
 	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
 
@@ -126,7 +131,6 @@ static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, u
 		paddr_t node = slot_load(entry);
 
 		if (node == 0) {
-			*skip = level_pages(level) - (page & (level_pages(level) - 1));
 			if (!make || !quota_frame_alloc(m->obj.quota, &node))
 				return NULL;
 			slot_store(entry, node);
@@ -137,23 +141,9 @@ static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, u
 	return entry;
 }
 
-static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page)
-{
-	uint64_t skip;
-
-	return slot_walk(m, page, false, &skip);
-}
-
-static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
-{
-	uint64_t skip;
-
-	return slot_walk(m, page, true, &skip);
-}
-
 static uint64_t slot_at(struct memory *m, uint64_t page)
 {
-	const _Atomic uint64_t *slot = slot_find(m, page);
+	const _Atomic uint64_t *slot = slot_find(m, page, false);
 
 	return slot != NULL ? slot_load(slot) : 0;
 }
@@ -193,21 +183,16 @@ static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, padd
 	return ST_OK;
 }
 
-static void page_fill(paddr_t to, paddr_t from)
-{
-	if (from == zero_frame)
-		frame_zero(to, 0);
-	else
-		__builtin_memcpy(arch_phys_to_virt(to), arch_phys_to_virt(from), FRAME_SIZE);
-}
-
 /* A frame of its own for `q` with what `from` holds: 0 if there is none. */
 static uint64_t frame_copy(paddr_t from, struct quota *q)
 {
 	uint64_t slot = frame_take(q);
+	paddr_t to = slot & MEMORY_SLOT_FRAME;
 
-	if (slot != 0)
-		page_fill(slot & MEMORY_SLOT_FRAME, from);
+	if (slot != 0 && from == zero_frame)
+		frame_zero(to, 0);
+	else if (slot != 0)
+		__builtin_memcpy(arch_phys_to_virt(to), arch_phys_to_virt(from), FRAME_SIZE);
 	return slot;
 }
 
@@ -218,37 +203,31 @@ static struct mapping *mapping_of(struct tree_node *n)
 	return n != NULL ? container_of(n, struct mapping, pagewise) : NULL;
 }
 
-static bool is_mapped(const struct memory *m, uint64_t page, uint64_t count)
+/* The first mapping that has some of the pages. */
+static struct mapping *mapping_in(const struct memory *m, uint64_t page, uint64_t count)
 {
-	return tree_overlap(&m->mappings, page, page + count - 1) != NULL;
+	return mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
 }
 
-static bool transit_is(const struct memory *m, uint64_t page, uint64_t count,
-		       enum memory_transit kind)
+/* True if this very transition is what the object is waiting to go on with. */
+static bool transit_waits(const struct memory *m, uint64_t page, uint64_t count,
+			  enum memory_transit kind)
 {
-	return m->transit.page == page && m->transit.count == count && m->transit.kind == kind;
+	return !m->transit.running && m->transit.page == page && m->transit.count == count &&
+	       m->transit.kind == kind;
 }
 
-/* True if a transition that nobody is at is given up. Whoever began it comes back soon, or
- * never: so many may find it in their way first. */
-static bool transit_gives_way(struct memory *m)
-{
-	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
-		return false;
-	m->transit.count = 0;
-	return true;
-}
-
-/* True if some of the pages are in transition, but for the one of this kind that the caller
- * goes on with. */
-static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count, enum memory_transit kind)
+/* True if some of the pages are in transition. One that nobody is at is given up in the end:
+ * whoever began it comes back soon, or never; so many may find it in their way first. */
+static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count)
 {
 	if (m->transit.count == 0 || page >= m->transit.page + m->transit.count ||
 	    page + count <= m->transit.page)
 		return false;
-	if (!m->transit.running && transit_is(m, page, count, kind))
-		return false;
-	return !transit_gives_way(m);
+	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
+		return true;
+	m->transit.count = 0;
+	return false;
 }
 
 /* Goes to the mapping behind transit.next. */
@@ -265,12 +244,10 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 {
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;
-	uint64_t end = m->transit.page + m->transit.count;
+	uint64_t end = least(m->transit.page + m->transit.count, map->first + map->pages);
 	uint64_t from = m->transit.at > map->first ? m->transit.at : map->first;
 	struct pagetable_cut cut;
 
-	if (end > map->first + map->pages)
-		end = map->first + map->pages;
 	ASSERT(from < end);
 	vaddr_t va = map->base + (from - map->first) * FRAME_SIZE;
 	pagetable_cut_init(&cut, table, budget);
@@ -297,16 +274,15 @@ UNCHECKED_LOCKS static status_t transit(struct memory *m, uint64_t page, uint64_
 					enum memory_transit kind)
 {
 	unsigned budget = MEMORY_WALK;
-	bool same = transit_is(m, page, count, kind);
 
-	if (m->transit.count > 0 && (same ? m->transit.running : !transit_gives_way(m)))
-		return ST_LATER;
-	if (m->transit.count == 0) {
+	if (!transit_waits(m, page, count, kind)) {
+		if (is_in_transit(m, 0, m->pages))
+			return ST_LATER;
 		m->transit.page = page;
 		m->transit.count = count;
 		m->transit.kind = (uint8_t)kind;
 		m->transit.at = page;
-		m->transit.next = mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
+		m->transit.next = mapping_in(m, page, count);
 	}
 	if (kind == TRANSIT_SHARE && m->writers == 0)
 		m->transit.next = NULL; /* nothing to take */
@@ -379,17 +355,18 @@ static status_t make_private(struct memory *m, uint64_t page)
 {
 	if (m->sealed)
 		return ST_BAD_STATE;
-	if (is_in_transit(m, page, 1, TRANSIT_REPLACE))
+	bool waits = transit_waits(m, page, 1, TRANSIT_REPLACE);
+	if (!waits && is_in_transit(m, page, 1))
 		return ST_LATER;
-	_Atomic uint64_t *slot = slot_make(m, page);
+	_Atomic uint64_t *slot = slot_find(m, page, true);
 	if (slot == NULL)
 		return ST_NO_MEMORY;
 	uint64_t old = slot_load(slot);
 	if (old & MEMORY_SLOT_RO)
 		return ST_NO_RIGHT;
 	bool here = old & MEMORY_SLOT_HERE;
-	if ((here && is_alone(old)) || !(here || m->lent) || !is_mapped(m, page, 1)) {
-		if (transit_is(m, page, 1, TRANSIT_REPLACE))
+	if ((here && is_alone(old)) || !(here || m->lent) || mapping_in(m, page, 1) == NULL) {
+		if (waits)
 			m->transit.count = 0; /* begun, and not needed any more */
 		return slot_replace(m, page, slot);
 	}
@@ -412,9 +389,7 @@ static bool block_zero(struct memory *m, uint64_t pages)
 /* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
 static uint64_t block_ahead(const struct memory *m, uint64_t page)
 {
-	uint64_t end = ALIGN_UP(page + 1, NODE_MASK + 1ull);
-
-	return end < m->pages ? end : m->pages;
+	return least(ALIGN_UP(page + 1, level_pages(1)), m->pages);
 }
 
 /* ---- faults ---- */
@@ -472,7 +447,7 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 		return look_contiguous(m, page, out);
 	if (write)
 		st = make_private(m, page);
-	else if (is_in_transit(m, page, 1, TRANSIT_NONE))
+	else if (is_in_transit(m, page, 1))
 		st = ST_LATER;
 	if (st == ST_OK)
 		st = page_shown(m, page, &slot, &out->pa);
@@ -538,18 +513,21 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count, uint64_t *done)
 {
 	struct memory *m = memory_of(by);
-	uint64_t n = count < MEMORY_BATCH ? count : MEMORY_BATCH, skip = 0;
 	uint64_t any = 0;
 
 	*done = 0;
 	if (!has_slots(m) || m->sealed)
 		return ST_BAD_STATE;
-	if (count == 0)
-		return ST_OK;
-	if (slot_walk(m, page, false, &skip) == NULL) {
-		*done = skip < count ? skip : count;
-		return progress(*done, count);
+	for (unsigned i = 0; i < MEMORY_BATCH && *done < count; i++) {
+		if (slot_find(m, page + *done, false) != NULL)
+			break;
+		*done += level_pages(1) - ((page + *done) & NODE_MASK); /* no node, no slots */
 	}
+	*done = least(*done, count);
+	uint64_t n = least(count - *done, MEMORY_BATCH);
+	page += *done;
+	if (n == 0 || *done > 0)
+		return progress(*done, count);
 	for (uint64_t i = 0; i < n; i++) {
 		any |= slot_at(m, page + i);
 		if (slot_pins(any) > 0)
@@ -560,7 +538,7 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 		return st;
 	bool still = cap_still(by);
 	for (uint64_t i = 0; still && i < n; i++) {
-		_Atomic uint64_t *slot = slot_find(m, page + i);
+		_Atomic uint64_t *slot = slot_find(m, page + i, false);
 		if (slot != NULL)
 			slot_clear(m, slot);
 	}
@@ -569,28 +547,6 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 		return ST_BAD_CAP;
 	*done = n;
 	return progress(n, count);
-}
-
-static bool bytes_ok(const struct memory *m, const struct memory_bytes *b)
-{
-	return b->size <= FRAME_SIZE - b->offset % FRAME_SIZE && b->offset / FRAME_SIZE < m->pages;
-}
-
-status_t memory_copy_out(struct memory *m, const struct memory_bytes *b)
-{
-	uint64_t slot;
-	paddr_t pa;
-
-	if (!bytes_ok(m, b))
-		return ST_BAD_ARG;
-	if (m->kind == MEMORY_DEVICE)
-		return ST_BAD_STATE;
-	status_t st = page_shown(m, b->offset / FRAME_SIZE, &slot, &pa);
-	if (st != ST_OK)
-		return st;
-	const char *from = arch_phys_to_virt(pa);
-	__builtin_memcpy(b->bytes, from + b->offset % FRAME_SIZE, b->size);
-	return ST_OK;
 }
 
 /* The address of a page that may be written from now on, as long as the lock is held. */
@@ -608,17 +564,21 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 	return st;
 }
 
-status_t memory_copy_in(struct memory *m, const struct memory_bytes *b)
+status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out)
 {
+	uint64_t page = b->offset / FRAME_SIZE, in_page = b->offset % FRAME_SIZE;
+	uint64_t slot;
 	paddr_t pa;
 
-	if (!bytes_ok(m, b))
+	if (b->size > FRAME_SIZE - in_page || page >= m->pages)
 		return ST_BAD_ARG;
-	status_t st = page_own(m, b->offset / FRAME_SIZE, &pa);
+	if (m->kind == MEMORY_DEVICE)
+		return ST_BAD_STATE;
+	status_t st = out ? page_shown(m, page, &slot, &pa) : page_own(m, page, &pa);
 	if (st != ST_OK)
 		return st;
-	char *to = arch_phys_to_virt(pa);
-	__builtin_memcpy(to + b->offset % FRAME_SIZE, b->bytes, b->size);
+	char *at = (char *)arch_phys_to_virt(pa) + in_page;
+	__builtin_memcpy(out ? b->bytes : at, out ? at : b->bytes, b->size);
 	return ST_OK;
 }
 
@@ -627,7 +587,7 @@ static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
 {
 	uint64_t slot;
 
-	if (is_in_transit(m, page, 1, TRANSIT_NONE))
+	if (is_in_transit(m, page, 1))
 		return ST_LATER;
 	status_t st = page_shown(m, page, &slot, out);
 	return st == ST_OK && !m->sealed && !(slot & MEMORY_SLOT_HERE) ? ST_BAD_STATE : st;
@@ -642,7 +602,7 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 		return st;
 	/* A sealed object's slots don't change, so they need no count of their own. */
 	if (has_slots(m) && !m->sealed) {
-		_Atomic uint64_t *slot = slot_find(m, page);
+		_Atomic uint64_t *slot = slot_find(m, page, false);
 
 		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
 			return ST_NO_QUOTA;
@@ -655,7 +615,7 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 
 void memory_unpin(struct memory *m, uint64_t page, bool write)
 {
-	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page) : NULL;
+	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page, false) : NULL;
 
 	ASSERT(m->pins > 0 && m->writers >= write);
 	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
@@ -714,7 +674,7 @@ UNCHECKED_LOCKS static status_t side_begin(struct side *p, uint64_t count)
 	} else if (receives && m->sealed) {
 		st = ST_BAD_STATE;
 	} else if (count > 0 && has_slots(m) && !m->sealed) {
-		st = transit(m, p->page, count < MEMORY_BATCH ? count : MEMORY_BATCH, p->kind);
+		st = transit(m, p->page, least(count, MEMORY_BATCH), p->kind);
 		p->began = st == ST_OK;
 	}
 	spin_unlock(&m->obj.lock);
@@ -748,7 +708,7 @@ static status_t share_page(struct side *into, struct side *of, bool read_only, b
 		value |= MEMORY_SLOT_RO;
 	if (value == 0)
 		return ST_OK;
-	_Atomic uint64_t *slot = slot_make(to, into->page - 1);
+	_Atomic uint64_t *slot = slot_find(to, into->page - 1, true);
 	if (slot == NULL) {
 		if (value & MEMORY_SLOT_HERE)
 			frame_leave(value, to->obj.quota);
@@ -763,7 +723,7 @@ static status_t share_page(struct side *into, struct side *of, bool read_only, b
 static status_t share_some(const struct memory_share *s, struct side *to, struct side *from,
 			   uint64_t *done)
 {
-	uint64_t count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH;
+	uint64_t count = least(s->count, MEMORY_BATCH);
 
 	if (!cap_still(s->to) || !cap_still(s->from))
 		return ST_BAD_CAP;
@@ -805,7 +765,7 @@ status_t memory_seal(struct memory *m)
 {
 	if (m->kind != MEMORY_ANON && m->kind != MEMORY_BLOCK)
 		return ST_BAD_STATE;
-	if (is_in_transit(m, 0, m->pages, TRANSIT_NONE))
+	if (is_in_transit(m, 0, m->pages))
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;

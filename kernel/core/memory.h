@@ -152,14 +152,14 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count,
 			 uint64_t *done) MUST_CHECK;
 
-/* Copies bytes between the object and kernel memory (not crossing a page). */
+/* Copies bytes, not across a page, between the object and kernel memory: `out` of it, or into it.
+ * ST_BAD_ARG: out of range. ST_BAD_STATE: of a kind that can't; to be written, and sealed. */
 struct memory_bytes {
 	uint64_t offset;
 	void *bytes;
 	size_t size;
 };
-status_t memory_copy_out(struct memory *m, const struct memory_bytes *b) MUST_CHECK;
-status_t memory_copy_in(struct memory *m, const struct memory_bytes *b) MUST_CHECK;
+status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out) MUST_CHECK;
 
 /* A snapshot of `count` slots of `from` becomes those of `to` (whose slots there must be
  * empty: ST_EXISTS), sharing the frames; pages are numbered in the ranges that the capabilities

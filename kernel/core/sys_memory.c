@@ -115,7 +115,7 @@ UNCHECKED_LOCKS static status_t bytes_copy(const struct syscall *c, char *piece,
 		st = ST_BAD_ARG;
 	} else {
 		struct memory_bytes b = { page * FRAME_SIZE + in_page, piece, size };
-		st = out ? memory_copy_out(m, &b) : memory_copy_in(m, &b);
+		st = memory_copy(m, &b, out);
 	}
 	spin_unlock(&m->obj.lock);
 	return st;

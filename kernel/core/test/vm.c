@@ -200,7 +200,7 @@ status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value)
 	struct memory_bytes b = { offset, &value, sizeof(value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_in(m, &b), );
+	LOCKED(memory, memory_copy(m, &b, false), );
 	return st;
 }
 
@@ -209,7 +209,7 @@ status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value)
 	struct memory_bytes b = { offset, value, sizeof(*value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_out(m, &b), );
+	LOCKED(memory, memory_copy(m, &b, true), );
 	return st;
 }
 

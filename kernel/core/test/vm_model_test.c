@@ -230,7 +230,7 @@ static bool object_agrees(unsigned i)
 		struct memory_bytes b = { p * PAGE, word, PAGE };
 
 		spin_lock(&m->obj.lock);
-		status_t st = memory_copy_out(m, &b);
+		status_t st = memory_copy(m, &b, true);
 		spin_unlock(&m->obj.lock);
 		if (st != content_of(o, p, &content) ||
 		    (st == ST_OK && !is_filled_with(word, content)))
@@ -534,7 +534,7 @@ static bool do_copy_in(unsigned i)
 	if (cap_lock(home, object[i].cap[0], OBJ_MEMORY, 0, &ref) != ST_OK)
 		return false;
 	do
-		st = memory_copy_in(container_of(ref.object, struct memory, obj), &b);
+		st = memory_copy(container_of(ref.object, struct memory, obj), &b, false);
 	while (st == ST_LATER);
 	spin_unlock(&ref.object->lock);
 	status_t want = make_private(i, b.offset / PAGE);
