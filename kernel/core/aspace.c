@@ -119,22 +119,16 @@ static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, pa
 	lock_three(m, as);
 }
 
-/* What is left of a budget after the work on one mapping. */
-static unsigned budget_after(const struct pagetable_cut *c)
-{
-	return c->budget > MAPPING_BUDGET ? c->budget - MAPPING_BUDGET : 0;
-}
-
 /* Makes translations allow no more than the mapping does, as far as the budget goes. */
-static void mapping_settle(struct mapping *map, unsigned *budget)
+static void mapping_settle(struct mapping *map, int *budget)
 {
 	struct pagetable_cut c;
 
 	map->busy = true;
-	pagetable_cut_init(&c, &map->aspace->table, *budget);
+	pagetable_cut_init(&c, &map->aspace->table, (unsigned)*budget);
 	uint64_t n = mapping_restrict(map, map->settled, map->access, &c);
 	mapping_flush(map, &c, 0);
-	*budget = budget_after(&c);
+	*budget = (int)c.budget - MAPPING_BUDGET;
 	map->settled += n;
 	map->busy = false;
 	if (map->settled == map->pages && !(map->access & MAP_WRITE))
@@ -143,7 +137,7 @@ static void mapping_settle(struct mapping *map, unsigned *budget)
 
 /* Takes a mapping, at which nobody else is, away from its front as far as the budget goes. The
  * three locks are held on entry, none on exit. True: it is gone. */
-UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
+UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, int *budget)
 {
 	struct aspace *as = map->aspace;
 	struct memory *m = map->memory;
@@ -152,7 +146,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 	struct pagetable_cut c;
 
 	map->busy = map->dead = true;
-	pagetable_cut_init(&c, &as->table, *budget);
+	pagetable_cut_init(&c, &as->table, (unsigned)*budget);
 	uint64_t n = mapping_restrict(map, 0, 0, &c);
 	bool gone = n == map->pages;
 	struct pagetable_gap gap = { .from = map->base, .to = map->base + n * FRAME_SIZE };
@@ -162,7 +156,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 		gap.high = after != NULL ? after->base : UINT64_MAX;
 	pagetable_trim(&as->table, &gap, &c);
 	mapping_flush(map, &c, gap.list);
-	*budget = budget_after(&c);
+	*budget = (int)c.budget - MAPPING_BUDGET;
 	bool is_due = mapping_unlink(map);
 	if (gone) {
 		mapping_set_writer(map, false);
@@ -201,7 +195,7 @@ bool aspace_node_claim(struct cap_node *node)
 bool aspace_node_unmap(struct cap_node *node)
 {
 	struct mapping *map = container_of(node, struct mapping, node);
-	unsigned budget = MEMORY_WALK;
+	int budget = MEMORY_WALK;
 
 	lock_three(map->memory, map->aspace);
 	return mapping_take(map, &budget);
@@ -212,7 +206,7 @@ bool aspace_node_unmap(struct cap_node *node)
 /* What a call may use: entries of page tables to look at, and mappings, made before any lock
  * is taken, for what has to be split. */
 struct means {
-	unsigned budget;
+	int budget;
 	struct mapping *map[2];
 };
 
@@ -504,7 +498,7 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 
 /* Gives the mapping another access; the three locks are held. ST_LATER: its translations do not
  * follow yet. */
-static status_t mapping_set_access(struct mapping *map, unsigned access, unsigned *budget)
+static status_t mapping_set_access(struct mapping *map, unsigned access, int *budget)
 {
 	status_t st = map->access == access ? ST_OK : protect_allowed(map, access);
 
@@ -699,7 +693,7 @@ bool aspace_cut(struct cap_slot *binding)
 static bool aspace_close(struct object *o)
 {
 	struct aspace *as = container_of(o, struct aspace, obj);
-	unsigned budget = MEMORY_WALK;
+	int budget = MEMORY_WALK;
 	struct mapping *map = lock_first(as, NULL, 0, UINT64_MAX);
 
 	if (map != NULL) {
