@@ -16,14 +16,14 @@ struct extent {
 	uint64_t base, end;
 };
 
-/* None overlaps another; in order, and none touching the next, until the first cut. */
+/* None overlaps another. As they were added, until the first cut. */
 struct extent_list {
 	uint32_t count;
 	struct extent at[EXTENTS_MAX];
 };
 
-/* Adds a range above all that are there, to a list of which nothing was cut; one that touches the last is joined to
- * it. An empty one changes nothing. Panics when the list is full. */
+/* Adds a range that overlaps none; one that begins where the last ends is joined to it. An empty
+ * one changes nothing. Panics when the list is full. */
 void extent_append(struct extent_list *l, uint64_t base, uint64_t end);
 
 /* Takes the range out of whatever it lies in. Panics when the list is full. */
