@@ -201,41 +201,35 @@ static paddr_t frame_hand_out(uint32_t n)
 	return (paddr_t)n << FRAME_SHIFT;
 }
 
-/* One of a zone, by way of this CPU's cache if it is a single frame; 0: there is none. */
-static uint32_t take(unsigned zone, unsigned order)
-{
-	struct frame_cache *cache = &arch_this_cpu()->frames[zone];
-	struct frame_buddies *z = &frame_buddies[zone];
-
-	if (order == 0) {
-		if (cache->count == 0 && !cache_refill(cache, z))
-			return 0;
-		cache_set_count(cache, cache->count - 1);
-		return cache->frame[cache->count];
-	}
-	spin_lock(&z->lock);
-	uint32_t n = buddy_take(z, order);
-	spin_unlock(&z->lock);
-	return n;
-}
-
-static uint32_t take_anywhere(unsigned order, enum frame_want want)
+/* Single frames come by way of this CPU's caches; 0: there is none. */
+static uint32_t take(unsigned order, enum frame_want want)
 {
 	uint32_t n = 0;
 
-	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;)
-		n = take(zone, order);
+	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;) {
+		struct frame_cache *cache = &arch_this_cpu()->frames[zone];
+		struct frame_buddies *z = &frame_buddies[zone];
+
+		if (order > 0) {
+			spin_lock(&z->lock);
+			n = buddy_take(z, order);
+			spin_unlock(&z->lock);
+		} else if (cache->count > 0 || cache_refill(cache, z)) {
+			cache_set_count(cache, cache->count - 1);
+			n = cache->frame[cache->count];
+		}
+	}
 	return n;
 }
 
 NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t *out)
 {
 	ASSERT(order <= FRAME_ORDER_MAX);
-	uint32_t n = take_anywhere(order, want);
+	uint32_t n = take(order, want);
 	if (n == 0 && order > 0) {
 		/* What this CPU has cached may be what keeps a block from being whole. */
 		frame_cache_drain();
-		n = take_anywhere(order, want);
+		n = take(order, want);
 	}
 	if (n == 0)
 		return false;
@@ -387,34 +381,26 @@ static void read_map(void)
 	boot.known = true;
 }
 
-/* Zeroed frames in a row below frame `limit`; false when there are none. */
-MUST_CHECK static bool take_boot(uint64_t count, uint64_t limit, paddr_t *out)
+bool frame_take_boot(paddr_t below, paddr_t *out)
 {
 	uint64_t n;
 
-	if (!extent_take(&boot.free, count, limit, &n))
+	ASSERT(!ready);
+	read_map();
+	if (!extent_take(&boot.free, below >> FRAME_SHIFT, &n))
 		return false;
 	*out = n << FRAME_SHIFT;
-	__builtin_memset(arch_phys_to_virt(*out), 0, count * FRAME_SIZE);
+	frame_zero(*out, 0);
 	return true;
 }
 
-paddr_t frame_alloc_boot(unsigned count)
+paddr_t frame_alloc_boot(void)
 {
 	paddr_t pa;
 
-	ASSERT(!ready);
-	read_map();
-	if (!take_boot(count, LOW_END, &pa))
-		boot_refuse("too little memory: no %u free frames in a row below 4 GiB", count);
+	if (!frame_take_boot(GIB(4), &pa))
+		boot_refuse("too little memory: no free frame below 4 GiB");
 	return pa;
-}
-
-bool frame_take_boot(paddr_t below, paddr_t *out)
-{
-	ASSERT(!ready);
-	read_map();
-	return take_boot(1, below >> FRAME_SHIFT, out);
 }
 
 static void map_chunk(uint64_t chunk, paddr_t pa, unsigned access)
@@ -457,7 +443,7 @@ static void map_region(uint64_t region, paddr_t absent)
 			map_chunk(chunk, absent, 0);
 			continue;
 		}
-		if (!take_boot(1, FRAMES_MAX, &pa))
+		if (!frame_take_boot(FRAME_LIMIT, &pa))
 			boot_refuse("too little memory for the frame table");
 		map_chunk(chunk, pa, ARCH_WRITE);
 		if (ram < CHUNK_FRAMES)
@@ -471,7 +457,7 @@ static void map_regions(void)
 	uint64_t next = 0;
 	paddr_t absent;
 
-	if (!take_boot(1, FRAMES_MAX, &absent))
+	if (!frame_take_boot(FRAME_LIMIT, &absent))
 		boot_refuse("no memory");
 	struct frame *f = arch_phys_to_virt(absent);
 	for (unsigned i = 0; i < CHUNK_FRAMES; i++)

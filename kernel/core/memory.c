@@ -371,18 +371,12 @@ static status_t make_private(struct memory *m, uint64_t page)
 	return st == ST_OK ? ST_LATER : st;
 }
 
-/* Zeroes more of a BLOCK; true when the first `pages` are. */
-static bool block_zero(struct memory *m, uint64_t pages)
+/* Zeroes more of a BLOCK; true when nothing is left to do. */
+static bool block_zero(struct memory *m)
 {
-	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < pages; n++)
+	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < m->pages; n++)
 		frame_zero(m->base + m->zeroed++ * FRAME_SIZE, 0);
-	return m->zeroed >= pages;
-}
-
-/* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
-static uint64_t block_ahead(const struct memory *m, uint64_t page)
-{
-	return least(ALIGN_UP(page + 1, level_pages(1)), m->pages);
+	return m->zeroed == m->pages;
 }
 
 /* ---- faults ---- */
@@ -405,8 +399,6 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 
 		if (first < base || first + span > base + m->pages)
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
-			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
 			if (!is_device((first + i) * FRAME_SIZE))
 				return level;
@@ -424,7 +416,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 		return ST_BAD_ADDRESS;
 	if (m->kind == MEMORY_BLOCK) {
 		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
-		if (!block_zero(m, block_ahead(m, page)))
+		if (!block_zero(m))
 			return ST_LATER;
 	}
 	out->level = largest_level(m, page);
@@ -485,8 +477,7 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 {
 	*done = 0;
 	if (m->kind == MEMORY_BLOCK) {
-		if (block_zero(m, page + count))
-			*done = count;
+		*done = block_zero(m) ? count : 0;
 		return progress(*done, count);
 	}
 	if (!has_slots(m) || m->sealed)
@@ -549,7 +540,7 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 		return ST_BAD_STATE;
 	if (m->kind == MEMORY_BLOCK) {
 		*pa = m->base + page * FRAME_SIZE;
-		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
+		return block_zero(m) ? ST_OK : ST_LATER;
 	}
 	status_t st = make_private(m, page);
 	if (st == ST_OK)
@@ -762,7 +753,7 @@ status_t memory_seal(struct memory *m)
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;
-	if (m->kind == MEMORY_BLOCK && !block_zero(m, m->pages))
+	if (m->kind == MEMORY_BLOCK && !block_zero(m))
 		return ST_LATER;
 	m->sealed = true;
 	return ST_OK;
