@@ -316,8 +316,12 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 		bool still = by == NULL || cap_still(by);
 		struct mapping *map = still ? region_in(as, va, pages) : NULL;
 		struct memory *m = map != NULL ? map->memory : NULL;
+		if (m != NULL && spin_trylock(&m->obj.tree)) {
+			spin_lock(&m->obj.lock);
+			return map;
+		}
 		spin_unlock(&as->obj.lock);
-		if (map == NULL)
+		if (m == NULL)
 			return NULL;
 
 		/* Neither the mapping nor its memory need exist any more; but the locks do. */
@@ -447,10 +451,10 @@ status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 		struct mapping *map;
 
 		st = lock_part(by, &all, &means, &map);
-		if (map != NULL) {
-			mapping_take(map, &means.budget);
-			st = ST_LATER;
-		}
+		if (map == NULL)
+			continue;
+		bool is_all = map->base <= va && map_end(map) >= va + pages * FRAME_SIZE;
+		st = mapping_take(map, &means.budget) && is_all ? ST_OK : ST_LATER;
 	}
 	means_drop(&means);
 	return st;
