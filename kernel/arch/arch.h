@@ -51,12 +51,12 @@ struct quota;
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
  */
 
-/* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
- * once is refused. */
-#define ARCH_WRITE  1u
-#define ARCH_EXEC   2u
-#define ARCH_DEVICE 4u /* uncached */
-#define ARCH_READ   8u
+/* Access of a mapping, MAP_READ and its like of the ABI. Of the kernel's, which can all be
+ * read, writable and executable at once is refused. */
+#define ARCH_READ   1u
+#define ARCH_WRITE  2u
+#define ARCH_EXEC   4u
+#define ARCH_DEVICE 8u /* uncached */
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
 void arch_mmu_init(void); /* builds the final tables, switches to them */
