@@ -99,14 +99,6 @@ struct thread *endpoint_forget_caller(struct endpoint *ep, struct thread *t)
 	return server;
 }
 
-static void server_push(struct endpoint *ep, struct thread *t) REQUIRES(ep->obj.lock)
-{
-	t->next = ep->servers; /* `prev` of the first means nothing */
-	if (t->next != NULL)
-		t->next->prev = t;
-	ep->servers = t;
-}
-
 void endpoint_forget_server(struct endpoint *ep, struct thread *t)
 {
 	*(ep->servers == t ? &ep->servers : &t->prev->next) = t->next;
@@ -121,19 +113,18 @@ void endpoint_forget_server(struct endpoint *ep, struct thread *t)
  * holds the call. On failure nothing has changed. */
 static status_t deliver(struct thread *caller, struct thread *server)
 {
-	status_t st = message_caps(caller, server, caller->call_info);
+	uint64_t info = caller->call_info;
+	status_t st = message_carry(caller, server, &info);
 
 	if (st != ST_OK)
 		return st;
-	uint64_t info = message_copy(caller, server, caller->call_info);
 	uint64_t badge = caller->call_badge;
-	reply_hold(server, caller);
+	reply_hold(arch_this_cpu(), server, caller);
 	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
 	return ST_OK;
 }
 
-/* `server` did not get the call for which it was made the holder. */
-static void unhold(struct endpoint *ep, const struct thread *server)
+void endpoint_unhold(struct endpoint *ep, const struct thread *server)
 {
 	spin_lock(&ep->obj.lock);
 	if (ep->holder == server)
@@ -156,7 +147,7 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 	if (st != ST_OK) {
 		/* The server learns that a message did not fit into its space. */
 		thread_wait_not(self);
-		unhold(ep, server);
+		endpoint_unhold(ep, server);
 		thread_complete(server, &(struct thread_result){ .status = st });
 	} else {
 		thread_clear_deadline(server);
@@ -233,7 +224,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 	spin_unlock(&ep->obj.lock);
 	status_t st = deliver(caller, self);
 	if (st != ST_OK) {
-		unhold(ep, self);
+		endpoint_unhold(ep, self);
 		thread_complete(caller, &(struct thread_result){ .status = st });
 	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
 		(void)thread_cancel_wait(caller, ST_DEADLINE);
@@ -274,7 +265,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 		spin_unlock(&ep->obj.lock);
 		return ST_DEADLINE;
 	}
-	server_push(ep, self);
+	endpoint_push_server(ep, self);
 	thread_wait(self, THREAD_RECEIVING, &ep->obj, deadline);
 	/* Signals set bits before they look who waits; we wait before we look at the bits:
 	 * one of the two sees the other. */

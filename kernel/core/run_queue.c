@@ -114,15 +114,18 @@ static void count_ready(struct run_queue *rq, int change)
 	atomic_store_explicit(&rq->ready, n + (uint32_t)change, memory_order_relaxed);
 }
 
+static bool serves(const struct thread *t)
+{
+	return atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
+	       atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
+}
+
 /* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
  * has nowhere else to go. */
 static void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t, bool front)
 	REQUIRES(rq->lock)
 {
-	bool serves = atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
-		      atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
-
-	t->in_guests = serves && !p->throttled;
+	t->in_guests = serves(t) && !p->throttled;
 	struct thread_queue *q = t->in_guests ? &p->guests : &p->own;
 	if (front) {
 		thread_queue_push_front(q, t);
@@ -483,7 +486,7 @@ static struct thread *pick_once(struct cpu *c, struct thread **evicted)
 	struct thread *t = c->current;
 	bool back = false;
 
-	c->epoch += CPU_MAX;
+	c->epoch = c->call_number;
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
@@ -543,6 +546,76 @@ bool sched_is_charged(const struct thread *t)
 
 	atomic_thread_fence(memory_order_seq_cst);
 	return p != NULL && sched_of(t, NULL) == p->sched;
+}
+
+/* ---- short ways ---- */
+
+/* True if the running part pays for itself, without a look at any budget. */
+static bool is_plain(const struct run_queue *rq, const struct cpu *c)
+{
+	return rq->running != NULL && rq->running->sched->budget == 0 && rq->debtor == NULL &&
+	       !atomic_load_explicit(&c->resched, memory_order_relaxed) && idle_of(~0ull) == 0;
+}
+
+/* `t` runs from now on, on what is charged; the choice was made at this moment. */
+static void run_at_once(struct cpu *c, struct thread *t)
+{
+	thread_put(t, THREAD_RUNNING, NULL);
+	c->epoch = c->call_number;
+}
+
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
+{
+	struct run_queue *rq = c->run_queue;
+	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
+	struct sched_part *was = rq->running;
+	bool ok = false;
+
+	if (s == NULL || s->budget != 0 || s->part[c->id] == NULL || serves(t) ||
+	    atomic_load_explicit(&t->debtor, memory_order_relaxed) != 0)
+		return false;
+	struct sched_part *p = s->part[c->id];
+	unsigned priority = sched_priority(s);
+	spin_lock(&rq->lock);
+	/* What runs is the most urgent of all that is ready; `p` has nobody ready, or would be. */
+	if (LIKELY(is_plain(rq, c)) && (int)priority > priority_of(rq) && part_is_allowed(p)) {
+		rq_charge(rq, time_now());
+		part_push(rq, was, self, true);
+		rq->running = p;
+		part_enter(rq, was);
+		if (p->vtime > rq->level[priority].vtime)
+			rq->level[priority].vtime = p->vtime;
+		atomic_store_explicit(&rq->priority, (int)priority, memory_order_relaxed);
+		run_at_once(c, t);
+		ok = true;
+	}
+	spin_unlock(&rq->lock);
+	return ok;
+}
+
+struct thread *sched_turn(struct cpu *c, struct thread *self)
+{
+	struct run_queue *rq = c->run_queue;
+	struct thread *next = NULL;
+
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->running;
+	if (LIKELY(is_plain(rq, c)) && p->guests.head == NULL && !serves(self) &&
+	    rq->slice_end != TIMER_NEVER && level_top(rq) < priority_of(rq))
+		next = p->own.head;
+	if (next != NULL && thread_hot(next) == c->hot && next->loaded_on == c->id) {
+		rq_charge(rq, time_now());
+		p->turn = 0;
+		thread_queue_remove(&p->own, next);
+		thread_queue_push(&p->own, self);
+		self->in_guests = false;
+		thread_put(self, THREAD_READY, &p->obj);
+		run_at_once(c, next);
+	} else {
+		next = NULL;
+	}
+	spin_unlock(&rq->lock);
+	return next;
 }
 
 /* ---- waking ---- */
@@ -705,10 +778,8 @@ void run_queue_init(void)
 	c->run_queue = arch_phys_to_virt(pa);
 	c->run_queue->cpu = c->id;
 	c->run_queue->slice_end = TIMER_NEVER;
-	c->call_number = c->id;
-	c->epoch = c->id + CPU_MAX;
+	c->call_number = c->epoch = c->id;
 	c->bit = 1ull << c->id;
-	c->hot = (uint64_t)c->id << 32;
 	ipc_fast_allow(c, !boot_option("test.slow", NULL, 0));
 	spin_init(&c->run_queue->lock, LOCK_RUN_QUEUE);
 	atomic_store(&c->run_queue->priority, -1);

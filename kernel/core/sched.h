@@ -197,6 +197,13 @@ void sched_yield_turn(void);
  * look at the queues. */
 bool sched_is_charged(const struct thread *t);
 
+/* The short ways to another thread, for the fast path: it runs next, and the running thread `self`
+ * is ready. `t`, which is about to be taken out of its wait, is more urgent than all that is ready
+ * here; sched_turn gives the next one that shares the sched of `self`, or NULL. If it takes more,
+ * or nothing else would come first, nothing has changed. */
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
+struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;
+
 /* A new period: fills the pool of `s`, but what it owes stays owed. */
 void sched_fill(struct sched *s);
 
