@@ -124,12 +124,13 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	return ST_OK;
 }
 
-void endpoint_unhold(struct endpoint *ep, const struct thread *server)
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
 {
 	spin_lock(&ep->obj.lock);
 	if (ep->holder == server)
 		(void)set_holder(ep, NULL);
 	spin_unlock(&ep->obj.lock);
+	return why == ST_NO_MEMORY || why == ST_NO_SLOTS ? why : ST_CANCELLED;
 }
 
 /* A server waits: the message goes over now. */
@@ -145,10 +146,9 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
-		/* The server learns that a message did not fit into its space. */
 		thread_wait_not(self);
-		endpoint_unhold(ep, server);
-		thread_complete(server, &(struct thread_result){ .status = st });
+		status_t told = endpoint_undelivered(ep, server, st);
+		thread_complete(server, &(struct thread_result){ .status = told });
 	} else {
 		thread_clear_deadline(server);
 		thread_run(server);
@@ -223,8 +223,9 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 
 	spin_unlock(&ep->obj.lock);
 	status_t st = deliver(caller, self);
+	status_t told = st;
 	if (st != ST_OK) {
-		endpoint_unhold(ep, self);
+		told = endpoint_undelivered(ep, self, st);
 		thread_complete(caller, &(struct thread_result){ .status = st });
 	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
 		(void)thread_cancel_wait(caller, ST_DEADLINE);
@@ -235,7 +236,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
 	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
-	return st;
+	return told;
 }
 
 /* Bits of the bound notification, unless there were some the last time and callers wait. */

@@ -29,8 +29,8 @@ void ipc_switch_long(struct thread *from, struct thread *to)
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
 
 	pagetable_switch(&c->tables, &as->table, c->bit);
-	arch_thread_save(&from->arch);
-	arch_thread_load(&to->arch);
+	arch_thread_switch(&from->arch, &to->arch);
+	atomic_store_explicit(&c->current, to, memory_order_release);
 }
 
 void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c)
@@ -39,9 +39,21 @@ void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t
 	arch_thread_leave(&to->arch, a, b, c);
 }
 
-ALWAYS_INLINE const struct cspace *space_of(const struct thread *self)
+/* What `handle` of the running thread names. */
+MUST_CHECK ALWAYS_INLINE bool find(const struct thread *self, cap_t handle, enum object_type type,
+				   rights_t right, struct cap_ref *ref)
 {
-	return atomic_load_explicit(&self->cspace, memory_order_relaxed);
+	const struct cspace *cs = atomic_load_explicit(&self->cspace, memory_order_relaxed);
+
+	return LIKELY(cap_find(cs, handle, type, right, ref) == ST_OK);
+}
+
+/* The same, and locks it. */
+MUST_CHECK ALWAYS_INLINE bool find_locked(const struct thread *self, cap_t handle,
+					  enum object_type type, rights_t right,
+					  struct cap_ref *ref)
+{
+	return find(self, handle, type, right, ref) && LIKELY(cap_ref_lock(ref) == ST_OK);
 }
 
 /* ---- call ---- */
@@ -49,8 +61,9 @@ ALWAYS_INLINE const struct cspace *space_of(const struct thread *self)
 /* The server, which was taken, learns that a message did not fit into its space. */
 COLD void call_fails(struct endpoint *ep, struct thread *self, struct thread *server, status_t st)
 {
-	endpoint_unhold(ep, server);
-	thread_complete(server, &(struct thread_result){ .status = st });
+	status_t told = endpoint_undelivered(ep, server, st);
+
+	thread_complete(server, &(struct thread_result){ .status = told });
 	refuse(self, st);
 }
 
@@ -59,10 +72,10 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 {
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
-	struct cap_ref ref;
+	struct cap_ref ref UNINITIALIZED;
 
 	if (UNLIKELY(deadline != TIMER_NEVER) ||
-	    UNLIKELY(cap_lock(space_of(self), handle, OBJ_ENDPOINT, RIGHT_CALL, &ref) != ST_OK))
+	    !find_locked(self, handle, OBJ_ENDPOINT, RIGHT_CALL, &ref))
 		goto slow;
 	struct endpoint *ep = container_of(ref.object, struct endpoint, obj);
 	struct thread *server = ep->servers;
@@ -85,7 +98,7 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	}
 	cpu_count_up(&c->counters.fast[FAST_CALL]);
 	reply_hold(c, server, self);
-	ipc_leave(self, server, info, ref.badge, server->reply.number);
+	ipc_leave(c, self, server, info, ref.badge, c->call_number);
 	return;
 unlock:
 	spin_unlock(&ep->obj.lock);
@@ -159,10 +172,10 @@ COLD void answer_fault(cap_t handle, uint64_t info, struct thread *self)
 {
 	struct cpu *c = arch_this_cpu();
 	struct thread *caller = NULL;
-	struct cap_ref ref;
+	struct cap_ref ref UNINITIALIZED;
 
 	if (MSG_METHOD(info) == FAULT_RETRY && (info & MESSAGE_SIZES) == 0 &&
-	    cap_find(space_of(self), handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref) == ST_OK)
+	    find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref))
 		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
 	if (caller == NULL) {
 		slow(&self->arch, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
@@ -181,11 +194,10 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
 	struct thread *caller = NULL;
-	struct cap_ref ref;
+	struct cap_ref ref UNINITIALIZED;
 
 	if (UNLIKELY(deadline != TIMER_NEVER) ||
-	    UNLIKELY(cap_find(space_of(self), handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref) !=
-		     ST_OK)) {
+	    !find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
 		slow(user, SYS_endpoint_reply_receive, handle, info, deadline);
 		return;
 	}
@@ -210,7 +222,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_REPLY]);
-	ipc_leave(self, caller, info, 0, 0);
+	ipc_leave(c, self, caller, info, 0, 0);
 	return;
 fault:
 	answer_fault(handle, info, self);
@@ -223,10 +235,9 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 {
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
-	struct cap_ref ref;
+	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(cap_lock(space_of(self), handle, OBJ_NOTIFICATION, RIGHT_SIGNAL, &ref) !=
-		     ST_OK))
+	if (!find_locked(self, handle, OBJ_NOTIFICATION, RIGHT_SIGNAL, &ref))
 		goto slow;
 	struct notification *n = container_of(ref.object, struct notification, obj);
 	uint64_t allowed = ref.badge != 0 ? bits & ref.badge : bits;
@@ -246,7 +257,7 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 		arch_thread_leave(user, 0, 0, 0);
 	} else {
 		arch_thread_result(user, ST_OK, 0, 0, 0);
-		ipc_leave(self, t, MSG_NOTIFICATION, allowed, 0);
+		ipc_leave(c, self, t, MSG_NOTIFICATION, allowed, 0);
 	}
 	return;
 unlock:
@@ -262,10 +273,9 @@ void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thre
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
 	struct thread *next = NULL;
-	struct cap_ref ref;
+	struct cap_ref ref UNINITIALIZED;
 
-	if (LIKELY(cap_find(space_of(self), handle, OBJ_THREAD, RIGHT_CONTROL, &ref) == ST_OK) &&
-	    ref.object == &self->obj)
+	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
 		next = sched_turn(c, self);
 	if (next == NULL) {
 		slow(user, SYS_thread_yield, handle, unused, unused2);

@@ -58,17 +58,20 @@ MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, str
 {
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
 
+	if (UNLIKELY(!pagetable_switch_short(&c->tables, &as->table, c->bit)) ||
+	    UNLIKELY(!arch_thread_switch_short(&c->arch, &from->arch, &to->arch)))
+		return false;
+	/* Another CPU may load `from` from here on. */
 	atomic_store_explicit(&c->current, to, memory_order_release);
-	return LIKELY(pagetable_switch_short(&c->tables, &as->table, c->bit)) &&
-	       LIKELY(arch_thread_switch_short(&from->arch, &to->arch));
+	return true;
 }
 /* The same, and the kernel is left: `to`, which made a system call, is given its results. */
 void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c);
 
-ALWAYS_INLINE void ipc_leave(struct thread *from, struct thread *to, uint64_t a, uint64_t b,
-			     uint64_t c)
+ALWAYS_INLINE void ipc_leave(struct cpu *cpu, struct thread *from, struct thread *to, uint64_t a,
+			     uint64_t b, uint64_t c)
 {
-	if (UNLIKELY(!ipc_switch(arch_this_cpu(), from, to)))
+	if (UNLIKELY(!ipc_switch(cpu, from, to)))
 		ipc_leave_long(from, to, a, b, c);
 	else
 		arch_thread_leave(&to->arch, a, b, c);

@@ -128,11 +128,10 @@ struct thread {
 	_Atomic(struct thread *) helper;    /* the caller queued there on whose sched it runs */
 
 	/* See sched.h. */
-	_Atomic(struct sched *) home;         /* its own; NULL: passive */
-	struct thread *home_next, *home_prev; /* of the same home, guarded by its lock */
-	uint64_t home_seen;                   /* guarded by it, too */
-	bool in_guests;                       /* THREAD_READY: in which queue of its part */
-	_Atomic uint64_t debtor; /* token of the sched whose thread left a call in its hand */
+	_Atomic(struct sched *) home; /* its own; NULL: passive */
+	struct tree_node homed;       /* in home->threads, guarded by its lock */
+	bool in_guests;               /* THREAD_READY: in which queue of its part */
+	_Atomic uint64_t debtor;      /* token of the sched whose thread left a call in its hand */
 
 	struct msg_fault fault; /* the report that is out */
 	uint64_t fault_badge;   /* constant */

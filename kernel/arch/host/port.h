@@ -154,10 +154,12 @@ static inline void arch_thread_switch(struct arch_thread *from, struct arch_thre
 }
 
 /* Every second one is told to be long, so that both ways are gone. */
-static inline bool arch_thread_switch_short(struct arch_thread *from, struct arch_thread *to)
+static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
+					    struct arch_thread *to)
 {
 	static _Thread_local bool is_long;
 
+	(void)c;
 	is_long = !is_long;
 	if (!is_long)
 		arch_thread_switch(from, to);

@@ -200,11 +200,12 @@ static inline void arch_thread_load(struct arch_thread *t)
 
 /* Both at once, for a switch on the CPU where both were last. If neither has vector registers,
  * they are off already. */
-static inline bool arch_thread_switch_short(struct arch_thread *from, struct arch_thread *to)
+static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
+					    struct arch_thread *to)
 {
 	if (UNLIKELY(((uintptr_t)from->vector | (uintptr_t)to->vector | cpu_lacks_fsgsbase) != 0))
 		return false;
-	arch_cpu_own()->user = to;
+	c->user = to;
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "wrfsbase %2\n\t"
 			 "swapgs\n\t"
@@ -218,7 +219,7 @@ static inline bool arch_thread_switch_short(struct arch_thread *from, struct arc
 
 static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
 {
-	if (LIKELY(arch_thread_switch_short(from, to)))
+	if (LIKELY(arch_thread_switch_short(arch_cpu_own(), from, to)))
 		return;
 	arch_thread_save(from);
 	arch_thread_load(to);
