@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "play.h"
+#include "tree_ok.h"
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/grace.h>
