@@ -288,6 +288,10 @@ void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS
 		ipc_call(arg[0], arg[1], arg[2], &a->t->arch);
 	else if (number == SYS_endpoint_reply_receive)
 		ipc_reply_receive(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_notification_signal)
+		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_thread_yield)
+		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
 	else
 		syscall_dispatch(a->t, number, arg);
 }
