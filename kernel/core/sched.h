@@ -75,6 +75,7 @@ struct sched {
 	_Atomic int64_t pool;   /* ns left in this period; negative: a debt */
 	_Atomic bool in_period; /* the refill timer is set, or about to */
 	struct ktimer refill;
+	uint64_t period_end; /* of the present or last period; who sets the timer writes it */
 
 	struct sched_part *part[CPU_MAX]; /* of CPUs that are up; constant */
 
@@ -182,7 +183,7 @@ struct run_queue {
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
-	uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
+	_Atomic uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
 
 	/* Written under the lock, read by all who choose a CPU. */
 	_Atomic int priority;   /* of what runs, or was sent since to preempt that; -1: idle */
