@@ -55,7 +55,7 @@ static bool begin(enum aspace_kind kind)
 
 static void destroy(struct object *o)
 {
-	uint64_t ticket = object_kill(o);
+	uint64_t ticket = do_kill(o);
 
 	while (!object_destroy_some(ticket))
 		;
