@@ -33,10 +33,8 @@ struct quota {
 	uint64_t drawn, used;
 	uint64_t promised; /* reservations of its children */
 	uint64_t peak;     /* highest `used` */
-	uint64_t refused;  /* charges that failed */
 
 	/* Whoever destroys it, one at a time. */
-	bool closing;
 	uint8_t stage;   /* of the walk through its objects */
 	unsigned cursor; /* within one kind */
 	uint64_t ticket; /* for those who were about to charge something to it */

@@ -118,7 +118,7 @@ status_t sys_object_destroy(struct syscall *c)
 
 	spin_lock(&o->tree);
 	if (cap_still(&c->cap[0]))
-		ticket = object_kill_locked(o);
+		ticket = object_kill(o);
 	spin_unlock(&o->tree);
 	return ticket == 0 ? ST_BAD_CAP : destroy_some(c->self, ticket);
 }
