@@ -8,6 +8,7 @@ guest-test-src += process.c
 guest-test-src += signal.c
 guest-test-src += table.c
 guest-test-src += thread.c
+guest-test-src += transfer.c
 
 # What calls cost.
 guest-bench-src := main.c console.c world.c registers.S registers.c
