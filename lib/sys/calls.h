@@ -42,8 +42,8 @@
  * ST_BAD_CAP: `handle` names nothing in `from`.
  * ST_NO_RIGHT: it lacks RIGHT_COPY.
  * ST_BAD_STATE: a badge is asked for, but it has one.
- * ST_BAD_ARG: the range is empty or goes beyond the old one, or there are no badges and ranges for
- *   this type.
+ * ST_BAD_ARG: there are no such rights; the range is empty or goes beyond the old one; or there are
+ *   no badges and ranges for this type.
  * ST_REVOKED: what it was derived from is being revoked.
  * ST_TOO_BIG: it was derived 64 times over.
  * ST_NO_MEMORY: the space can't grow.
@@ -135,15 +135,15 @@ static inline status_t sys_quota_create(cap_t parent, uint64_t limit, uint64_t r
  * ST_BAD_STATE: more is in use than the limit, or promised to quotas below than the reservation; or
  *   it is the root.
  * ST_NO_MEMORY: the parent has not got that much. */
-static inline status_t sys_quota_resize(cap_t quota, uint64_t limit, uint64_t reservation)
+static inline status_t sys_quota_resize(cap_t q, uint64_t limit, uint64_t reservation)
 {
-	return SYS(quota_resize, quota, limit, reservation).status;
+	return SYS(quota_resize, q, limit, reservation).status;
 }
 
 /* Tells how many bytes are in use, how many may be, and how many ever were. */
-static inline status_t sys_quota_read(cap_t quota, uint64_t *used, uint64_t *limit, uint64_t *peak)
+static inline status_t sys_quota_read(cap_t q, uint64_t *used, uint64_t *limit, uint64_t *peak)
 {
-	struct sys_result r = SYS(quota_read, quota);
+	struct sys_result r = SYS(quota_read, q);
 
 	*used = r.out[0];
 	*limit = r.out[1];
@@ -155,9 +155,9 @@ static inline status_t sys_quota_read(cap_t quota, uint64_t *used, uint64_t *lim
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_cspace_create(cap_t quota, cap_t *made)
+static inline status_t sys_cspace_create(cap_t payer, cap_t *made)
 {
-	struct sys_result r = SYS(cspace_create, quota);
+	struct sys_result r = SYS(cspace_create, payer);
 
 	*made = r.out[0];
 	return r.status;
@@ -173,9 +173,9 @@ static inline status_t sys_cspace_create(cap_t quota, cap_t *made)
  * ST_TOO_BIG: more than 2^32 pages, or more in a row than there can be.
  * ST_NO_MEMORY: the quota has not got enough, or the machine has not got as many in a row.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_memory_create(cap_t quota, uint64_t pages, uint64_t flags, cap_t *made)
+static inline status_t sys_memory_create(cap_t payer, uint64_t pages, uint64_t flags, cap_t *made)
 {
-	struct sys_result r = SYS(memory_create, quota, pages, flags);
+	struct sys_result r = SYS(memory_create, payer, pages, flags);
 
 	*made = r.out[0];
 	return r.status;
@@ -189,9 +189,9 @@ static inline status_t sys_memory_create(cap_t quota, uint64_t pages, uint64_t f
  * ST_REVOKED: the capability is being revoked.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_memory_view(cap_t quota, cap_t sealed, cap_t *made)
+static inline status_t sys_memory_view(cap_t payer, cap_t sealed, cap_t *made)
 {
-	struct sys_result r = SYS(memory_view, quota, sealed);
+	struct sys_result r = SYS(memory_view, payer, sealed);
 
 	*made = r.out[0];
 	return r.status;
@@ -283,9 +283,9 @@ static inline status_t sys_memory_seal(cap_t memory)
  * ST_REVOKED: the capability to the half is being revoked.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_aspace_create(cap_t quota, cap_t half, uint64_t kind, cap_t *made)
+static inline status_t sys_aspace_create(cap_t payer, cap_t half, uint64_t kind, cap_t *made)
 {
-	struct sys_result r = SYS(aspace_create, quota, half, kind);
+	struct sys_result r = SYS(aspace_create, payer, half, kind);
 
 	*made = r.out[0];
 	return r.status;
@@ -358,10 +358,10 @@ static inline status_t sys_aspace_scan(cap_t aspace, uint64_t va, uint64_t pages
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_thread_create(cap_t quota, cap_t aspace, cap_t cspace, uint64_t badge,
+static inline status_t sys_thread_create(cap_t payer, cap_t aspace, cap_t cspace, uint64_t badge,
 					 cap_t *made)
 {
-	struct sys_result r = SYS(thread_create, quota, aspace, cspace, badge);
+	struct sys_result r = SYS(thread_create, payer, aspace, cspace, badge);
 
 	*made = r.out[0];
 	return r.status;
@@ -499,9 +499,9 @@ static inline status_t sys_guest_enter(cap_t self)
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_endpoint_create(cap_t quota, cap_t *made)
+static inline status_t sys_endpoint_create(cap_t payer, cap_t *made)
 {
-	struct sys_result r = SYS(endpoint_create, quota);
+	struct sys_result r = SYS(endpoint_create, payer);
 
 	*made = r.out[0];
 	return r.status;
@@ -596,9 +596,9 @@ static inline status_t sys_endpoint_reply_receive(cap_t endpoint, uint64_t info,
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_reply_create(cap_t quota, cap_t *made)
+static inline status_t sys_reply_create(cap_t payer, cap_t *made)
 {
-	struct sys_result r = SYS(reply_create, quota);
+	struct sys_result r = SYS(reply_create, payer);
 
 	*made = r.out[0];
 	return r.status;
@@ -638,9 +638,9 @@ static inline status_t sys_reply_send(cap_t reply, uint64_t info, uint64_t numbe
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_notification_create(cap_t quota, cap_t *made)
+static inline status_t sys_notification_create(cap_t payer, cap_t *made)
 {
-	struct sys_result r = SYS(notification_create, quota);
+	struct sys_result r = SYS(notification_create, payer);
 
 	*made = r.out[0];
 	return r.status;
@@ -673,9 +673,9 @@ static inline status_t sys_notification_wait(cap_t notification, uint64_t deadli
  * ST_REVOKED: the capability to the notification is being revoked.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_timer_create(cap_t quota, cap_t notification, uint64_t bits, cap_t *made)
+static inline status_t sys_timer_create(cap_t payer, cap_t notification, uint64_t bits, cap_t *made)
 {
-	struct sys_result r = SYS(timer_create, quota, notification, bits);
+	struct sys_result r = SYS(timer_create, payer, notification, bits);
 
 	*made = r.out[0];
 	return r.status;
@@ -698,9 +698,9 @@ static inline status_t sys_timer_arm(cap_t timer, uint64_t deadline, uint64_t pe
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_sched_create(cap_t quota, cap_t parent, cap_t *made)
+static inline status_t sys_sched_create(cap_t payer, cap_t parent, cap_t *made)
 {
-	struct sys_result r = SYS(sched_create, quota, parent);
+	struct sys_result r = SYS(sched_create, payer, parent);
 
 	*made = r.out[0];
 	return r.status;
@@ -751,10 +751,10 @@ struct irq_message {
  * ST_UNSUPPORTED: the machine has no more vectors, no such trigger, or no way to that CPU.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_irq_create(cap_t quota, cap_t node, uint64_t source, uint64_t cpu,
+static inline status_t sys_irq_create(cap_t payer, cap_t node, uint64_t source, uint64_t cpu,
 				      cap_t *made, struct irq_message *message)
 {
-	struct sys_result r = SYS(irq_create, quota, node, source, cpu);
+	struct sys_result r = SYS(irq_create, payer, node, source, cpu);
 
 	*made = r.out[0];
 	*message = (struct irq_message){ r.out[1], r.out[2] };
@@ -786,9 +786,9 @@ static inline status_t sys_irq_ack(cap_t irq)
  * ST_EXISTS: the device has one already.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_dma_create(cap_t quota, cap_t node, uint64_t device, cap_t *made)
+static inline status_t sys_dma_create(cap_t payer, cap_t node, uint64_t device, cap_t *made)
 {
-	struct sys_result r = SYS(dma_create, quota, node, device);
+	struct sys_result r = SYS(dma_create, payer, node, device);
 
 	*made = r.out[0];
 	return r.status;

@@ -48,7 +48,7 @@ def calls_page_of_another_table_is_refused():
                ("abi/syscall.def", "SYSCALL(8, ", "SYSCALL(8,  "),
                ("abi/status.h", "no such system call", "what?"),
                ("lib/sys/calls.h", "Tells how many bytes are in use", "Tells something"),
-               ("lib/sys/calls.h", "SYS(quota_read, quota)", "SYS(quota_resize, quota)"),
+               ("lib/sys/calls.h", "SYS(quota_read, q)", "SYS(quota_resize, q)"),
                ("lib/sys/calls.h", "ST_NO_RIGHT: it lacks RIGHT_COPY", "ST_NO_COPY: it does"),
                ("docs/book/calls.md", "### 8 quota_read", "### 9 quota_read"))
     for change in changes:
