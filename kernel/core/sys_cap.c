@@ -52,6 +52,8 @@ static status_t transfer(struct syscall *c, struct cap_send send)
 
 status_t sys_cap_copy(struct syscall *c)
 {
+	if (c->arg[3] > UINT16_MAX)
+		return ST_BAD_ARG;
 	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
 }
 
