@@ -6,6 +6,7 @@ guest-test-src += job.c
 guest-test-src += message.c
 guest-test-src += process.c
 guest-test-src += signal.c
+guest-test-src += storm.c
 guest-test-src += table.c
 guest-test-src += thread.c
 
