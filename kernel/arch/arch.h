@@ -89,6 +89,7 @@ void arch_stack_guard_init(void);       /* new stack canary; its caller never re
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
+void arch_cpu_interrupts(void);         /* serves interrupts that wait, if there are any */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */

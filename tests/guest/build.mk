@@ -8,6 +8,7 @@ guest-test-src += message.c
 guest-test-src += process.c
 guest-test-src += signal.c
 guest-test-src += refuse.c
+guest-test-src += storm.c
 guest-test-src += table.c
 guest-test-src += thread.c
 guest-test-src += transfer.c
