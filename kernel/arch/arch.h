@@ -36,8 +36,10 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
- *                                           goes to user mode from where ipc_fast.h begins, with
+ *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *from, struct arch_thread
+ * *to) the same, unless it takes more than a few instructions bool arch_root_switch(paddr_t,
+ * uint32_t tag) arch_root_load, likewise; not of the kernel's void arch_thread_leave(struct
+ * arch_thread *, uint64_t, uint64_t, uint64_t) goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
@@ -87,6 +89,7 @@ void arch_stack_guard_init(void);       /* new stack canary; its caller never re
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
+void arch_cpu_interrupts(void);         /* serves interrupts that wait, if there are any */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */

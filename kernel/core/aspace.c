@@ -266,7 +266,7 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct mea
 	mapping_link(map, is_due);
 	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
-	cap_hang_beside(&map->memory->obj, &map->node, &right->node);
+	cap_hang(&map->memory->obj, map->node.parent, &right->node);
 	return right;
 }
 
@@ -417,7 +417,7 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 		map->allowed = (uint8_t)access_allowed(ref);
 		mapping_link(map, false);
 		mapping_set_writer(map, r->access & MAP_WRITE);
-		cap_hang(ref, &map->node);
+		cap_hang(ref->object, &ref->slot->node, &map->node);
 	}
 	spin_unlock(&m->obj.lock);
 	spin_unlock(&as->obj.lock);

@@ -105,12 +105,10 @@ static bool irq_close(struct object *o)
 
 	if (!cap_unbind(&i->bound))
 		return false;
-	if (i->ticket == 0) {
+	if (i->ticket == 0)
 		arch_irq_disconnect(&i->irq);
-		i->ticket = grace_ticket();
-	}
 	/* What is half made has never interrupted. */
-	return (o->flags & OBJECT_NEW) || grace_is_over(i->ticket);
+	return (o->flags & OBJECT_NEW) || grace_passed(&i->ticket);
 }
 
 const struct object_ops irq_ops = {
@@ -138,8 +136,6 @@ status_t irq_object_create(struct quota *q, const struct arch_irq_source *source
 }
 
 /* ---- system calls ---- */
-
-syscall_fn sys_irq_create, sys_irq_bind, sys_irq_ack;
 
 static status_t source_read(uint64_t word, uint64_t cpu, struct arch_irq_source *out)
 {

@@ -159,23 +159,31 @@ bool pagetable_is_flushed(struct pagetable *t);
 void pagetable_flush_here(const struct tlb_batch *b);
 
 /* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
- * the own root; the short way to one that this CPU has loaded before. */
+ * the own root; pagetable_switch_short: if this CPU has loaded it before, which it need not have.
+ */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
+
+MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
+						     uint64_t bit)
+{
+	paddr_t root = t->root[ROOT_OWN].pa;
+	uint32_t tag = t->root[ROOT_OWN].tag;
+
+	if (c->root == root)
+		return true;
+	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(!arch_root_switch(root, tag)))
+		return false;
+	DEBUG_ASSERT(!atomic_load(&t->dead));
+	c->root = root;
+	c->tag = tag;
+	c->table = t;
+	c->half = NULL;
+	return true;
+}
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
-
-	if (c->root == root)
-		return;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit))) {
+	if (!pagetable_switch_short(c, t, bit))
 		pagetable_load(t, ROOT_OWN);
-		return;
-	}
-	DEBUG_ASSERT(!atomic_load(&t->dead));
-	c->root = root;
-	c->tag = t->root[ROOT_OWN].tag;
-	c->table = t;
-	c->half = NULL;
-	arch_root_load(root, c->tag);
 }

@@ -55,8 +55,9 @@ static bool begin(enum aspace_kind kind)
 
 static void destroy(struct object *o)
 {
+	spin_lock(&o->tree);
 	uint64_t ticket = object_kill(o);
-
+	spin_unlock(&o->tree);
 	while (!object_destroy_some(ticket))
 		;
 }
