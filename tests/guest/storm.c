@@ -187,7 +187,75 @@ void storm_revoke(unsigned count)
 	CHECK(STATUS(cap_copy, space_of(0), start->cspace, storm.root, ALL, 0) == ST_OK);
 }
 
+/* ---- what changes its place in one piece ---- */
+
+/* A capability with `count` children, in a space of its own. */
+static cap_t with_children(cap_t space, unsigned count)
+{
+	cap_t parent = copy_of(new_endpoint(), ALL, 0);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (STATUS(cap_copy, space, start->cspace, parent, ALL, 0) != ST_OK)
+			give_up("children", 0);
+	}
+	return parent;
+}
+
+void storm_heirs(unsigned count)
+{
+	struct actor *a = job_process();
+	struct msg_block *block = own_block();
+	cap_t ep = new_endpoint(), space = new_space();
+
+	/* Four at once, in a message. */
+	JOB(a, endpoint_receive, actor_give(a, ep, RIGHT_RECEIVE, 0), NEVER);
+	CHECK(job_waits(a));
+	for (unsigned i = 0; i < MSG_CAPS; i++)
+		block->cap[i] = (struct msg_cap){ .handle = with_children(space, count),
+						  .rights = ALL,
+						  .flags = MSG_CAP_MOVE };
+	(void)SYS(endpoint_call, ep, MSG_INFO(1, 0, MSG_CAPS), 1);
+	CHECK(job_end(a).status == ST_OK);
+	CHECK(STATUS(cap_inspect, start->cspace, block->cap[0].handle) == ST_BAD_CAP);
+	/* One goes, with more children than change their parent in one piece. */
+	cap_t parent = with_children(space, 5 * count);
+	CHECK(STATUS(cap_move, start->cspace, start->cspace, parent) == ST_TOO_BIG);
+	CHECK(STATUS(cap_drop, start->cspace, parent) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+}
+
+/* ---- destroying ---- */
+
+void storm_destroy(unsigned count)
+{
+	cap_t space = new_space();
+
+	for (unsigned i = 0; i < count; i++)
+		CHECK(STATUS(cap_copy, space, start->cspace, quota, ALL, 0) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+
+	space = new_space();
+	cap_t q = new_quota(32 << 20);
+	for (unsigned i = 0; i < count; i++) {
+		struct sys_result r = SYS(endpoint_create, q);
+		CHECK(r.status == ST_OK);
+		CHECK(STATUS(cap_copy, space, start->cspace, r.out[0], ALL, 0) == ST_OK);
+	}
+	CHECK(STATUS(object_destroy, q) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+}
+
 TEST(storm_revoke)
 {
 	storm_revoke(100000);
+}
+
+TEST(storm_heirs)
+{
+	storm_heirs(256);
+}
+
+TEST(storm_destroy)
+{
+	storm_destroy(3000);
 }
