@@ -131,6 +131,16 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	return ST_OK;
 }
 
+/* Locks the object of `ref` if the capability still stands; else ST_BAD_CAP. */
+MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_ref_lock(const struct cap_ref *ref)
+{
+	spin_lock(&ref->object->lock);
+	if (LIKELY(cap_still(ref)))
+		return ST_OK;
+	spin_unlock(&ref->object->lock);
+	return ST_BAD_CAP;
+}
+
 /* `why`, which may be ST_OK, or ST_BAD_CAP if the capability is dead by now. Locks the object for
  * that. */
 status_t cap_refuse(const struct cap_ref *ref, status_t why);

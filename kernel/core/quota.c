@@ -103,7 +103,7 @@ void quota_refund(struct quota *q, uint64_t bytes)
 	}
 }
 
-bool quota_frame_alloc(struct quota *q, paddr_t *out)
+bool quota_frame_take(struct quota *q, paddr_t *out)
 {
 	if (!quota_charge(q, FRAME_SIZE))
 		return false;
@@ -111,8 +111,15 @@ bool quota_frame_alloc(struct quota *q, paddr_t *out)
 		quota_refund(q, FRAME_SIZE);
 		return false;
 	}
-	frame_zero(*out, 0);
 	frame_of(*out)->payer = object_id(&q->obj);
+	return true;
+}
+
+bool quota_frame_alloc(struct quota *q, paddr_t *out)
+{
+	if (!quota_frame_take(q, out))
+		return false;
+	frame_zero(*out, 0);
 	return true;
 }
 

@@ -467,7 +467,7 @@ static uint64_t direct_switches(void)
 {
 	const struct cpu_counters *n = &cpu_boot.counters;
 
-	return n->direct + n->fast_calls + n->fast_replies;
+	return n->direct + n->fast[FAST_CALL] + n->fast[FAST_REPLY];
 }
 
 TEST(server_runs_on_its_callers_sched)
