@@ -19,3 +19,4 @@ guest-test-src += transfer.c
 # What calls cost.
 guest-bench-src := main.c console.c world.c registers.S registers.c
 guest-bench-src += bench.c
+guest-bench-src += bench_caps.c storm.c job.c
