@@ -8,6 +8,7 @@ guest-test-src += job.c
 guest-test-src += memory.c
 guest-test-src += message.c
 guest-test-src += process.c
+guest-test-src += shared_page.c
 guest-test-src += signal.c
 guest-test-src += quota.c
 guest-test-src += refuse.c
