@@ -78,7 +78,8 @@ static status_t registers_access(const struct cap_ref *ref, struct arch_register
 		st = registers_lock(t, &where);
 	if (st == ST_OK) {
 		/* Who waits in a call will be given results: nothing of his is written. */
-		bool waits = thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
+		bool waits =
+			thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
 		if (!write)
 			arch_thread_get(&t->arch, r);
 		else
@@ -170,10 +171,9 @@ status_t sys_sched_configure(struct syscall *c)
 status_t sys_sched_read(struct syscall *c)
 {
 	const struct sched *s = sched_at(&c->cap[0]);
-	int64_t pool = atomic_load_explicit(&s->pool, memory_order_relaxed);
 
-	c->out[0] = atomic_load_explicit(&s->spent, memory_order_relaxed);
+	c->out[0] = sched_spent(s);
 	c->out[1] = s->priority | (uint64_t)s->weight << 32;
-	c->out[2] = (uint64_t)pool;
+	c->out[2] = (uint64_t)s->pool;
 	return ST_OK;
 }

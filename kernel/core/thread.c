@@ -369,9 +369,13 @@ void thread_exit_slow(void)
 		if (object_reap_waiting())
 			(void)object_reap_some();
 		t = thread_next();
-		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed) &&
-		    !object_reap_some())
+		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed)) {
+			/* Between two pieces it is outside as an idle CPU is: what is destroyed
+			 * may be waiting for that, and so may interrupts. */
+			if (object_reap_some())
+				arch_cpu_kick(c->id);
 			cpu_idle();
+		}
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
 	/* A piece at each exit. */
 	if (object_reap_waiting())
