@@ -58,24 +58,29 @@ static bool part_has_work(const struct sched_part *p)
 	return part_first(p) != NULL;
 }
 
+/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual time of
+ * another level says nothing here. */
+static void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	unsigned priority = sched_priority(p->sched);
+	uint64_t vtime = rq->level[priority].vtime;
+
+	if (p->level != priority)
+		p->vtime = vtime;
+	else if (p->vtime + LAG_MAX < vtime)
+		p->vtime = vtime - LAG_MAX;
+	p->level = (uint8_t)priority;
+}
+
 /* Into its level, unless it is there, or has nothing to do. */
 static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
-	unsigned priority = sched_priority(p->sched);
-	struct sched_level *level = &rq->level[priority];
-
 	/* The part that runs is outside: its virtual time moves. */
 	if (p->node.linked || p == rq->running || !part_has_work(p))
 		return;
-	/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual
-	 * time of another level says nothing here. */
-	if (p->level != priority)
-		p->vtime = level->vtime;
-	else if (p->vtime + LAG_MAX < level->vtime)
-		p->vtime = level->vtime - LAG_MAX;
-	p->level = (uint8_t)priority;
-	rq->levels[priority / 64] |= 1ull << priority % 64;
-	tree_insert(&level->parts, &p->node, p->vtime, p->vtime);
+	part_catch_up(rq, p);
+	rq->levels[p->level / 64] |= 1ull << p->level % 64;
+	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
 }
 
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
@@ -394,17 +399,24 @@ static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *
 	return true;
 }
 
+/* `p`, which is in no level, is charged from now on. */
+static void rq_begin(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	struct sched_level *level = &rq->level[p->level];
+
+	if (p->vtime > level->vtime)
+		level->vtime = p->vtime;
+	rq->running = p;
+}
+
 /* Runs the first thread of `p`, which is in no level. */
 static struct thread *rq_run(struct run_queue *rq, struct sched_part *p, const struct sched *payer)
 	REQUIRES(rq->lock)
 {
-	struct sched_level *level = &rq->level[p->level];
 	struct thread *t = part_pull(rq, p, part_first(p), THREAD_RUNNING);
 
-	if (p->vtime > level->vtime)
-		level->vtime = p->vtime;
+	rq_begin(rq, p);
 	p->guest_next = !t->in_guests;
-	rq->running = p;
 	rq->debtor = LIKELY(payer == NULL) ? atomic_load_explicit(&t->debtor, memory_order_relaxed)
 					   : sched_token(payer);
 	slice_arm(rq);
@@ -456,7 +468,7 @@ static struct thread *pick_once(struct cpu *c)
 	struct run_queue *rq = c->run_queue;
 	struct thread *t = c->current;
 
-	c->epoch += CPU_MAX;
+	c->epoch = c->call_number;
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
@@ -515,6 +527,80 @@ bool sched_is_charged(const struct thread *t)
 	return p != NULL && sched_of(t, NULL) == p->sched;
 }
 
+/* ---- short ways ---- */
+
+/* The running thread, which is ready again, may be better off elsewhere. */
+static void offer(struct cpu *c, struct thread *self, cpumask_t cpus)
+{
+	c->epoch = c->call_number;
+	if (UNLIKELY(cpus != c->bit) && move_away(self, c->id))
+		thread_settle(self);
+}
+
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
+{
+	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
+	struct run_queue *rq = c->run_queue;
+
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(sched_is_dry(s)))
+		return false;
+	struct sched_part *p = s->part[c->id];
+	int priority = (int)sched_priority(s);
+	spin_lock(&rq->lock);
+	struct sched_part *was = rq->running;
+	/* Then `p` has nobody else that is ready, and is in no level. */
+	bool ok = priority > rq->priority && part_is_allowed(p);
+	if (LIKELY(ok)) {
+		rq_charge(rq, time_now());
+		ok = part_draw(p, rq->since);
+	}
+	if (LIKELY(ok)) {
+		part_catch_up(rq, p);
+		rq_begin(rq, p);
+		part_push(rq, was, self, true);
+		part_enter(rq, was);
+		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
+		if (UNLIKELY(p->allowance != 0))
+			slice_arm(rq);
+		thread_put(t, THREAD_RUNNING, NULL);
+	}
+	spin_unlock(&rq->lock);
+	if (LIKELY(ok))
+		offer(c, self, was->sched->cpus);
+	return ok;
+}
+
+struct thread *sched_turn(struct cpu *c, struct thread *self)
+{
+	struct run_queue *rq = c->run_queue;
+	struct thread *next = NULL;
+
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->running;
+	if (p->ready[true].head == NULL && !sched_serves(self) && part_is_allowed(p) &&
+	    level_top(rq) < rq->priority)
+		next = p->ready[false].head;
+	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
+	    UNLIKELY(next->loaded_on != c->id)) {
+		spin_unlock(&rq->lock);
+		return NULL;
+	}
+	rq_charge(rq, time_now());
+	p->turn = 0;
+	if (UNLIKELY(!part_draw(p, rq->since))) {
+		next = NULL;
+	} else {
+		(void)part_pull(rq, p, next, THREAD_RUNNING);
+		part_push(rq, p, self, false);
+		slice_arm(rq);
+	}
+	spin_unlock(&rq->lock);
+	if (LIKELY(next != NULL))
+		offer(c, self, p->sched->cpus);
+	return next;
+}
+
 /* ---- parts change ---- */
 
 bool sched_part_update(struct sched_part *p, bool refilled)
@@ -552,10 +638,8 @@ void run_queue_init(void)
 	c->run_queue->cpu = c->id;
 	c->run_queue->slice_end = TIMER_NEVER;
 	c->run_queue->priority = -1;
-	c->call_number = c->id;
-	c->epoch = c->id + CPU_MAX;
+	c->call_number = c->epoch = c->id;
 	c->bit = 1ull << c->id;
-	c->hot = (uint64_t)c->id << 32;
 	ipc_fast_allow(c, !boot_option("test.slow", NULL, 0));
 	spin_init(&c->run_queue->lock, LOCK_RUN_QUEUE);
 }

@@ -212,6 +212,14 @@ void sched_yield_turn(void);
  * look at the queues. */
 bool sched_is_charged(const struct thread *t);
 
+/* The short ways to another thread, for ipc_fast.c: it runs next (THREAD_RUNNING), and the running
+ * thread `self` is ready. sched_preempt: `t`, which is about to be taken out of its wait, is more
+ * urgent than all that is ready here. sched_turn: the one given, which is the next on the sched
+ * of `self`. False or NULL: it takes more, or something else would come first; nothing has changed.
+ */
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
+struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;
+
 /* Fills the pool of `s` for a period, but what it owes stays owed. */
 void sched_fill(struct sched *s);
 

@@ -33,9 +33,6 @@ status_t sys_publish(struct syscall *c, struct object *o)
 
 /* ---- capabilities ---- */
 
-syscall_fn sys_cap_copy, sys_cap_move, sys_cap_drop, sys_cap_revoke, sys_cap_inspect,
-	sys_object_destroy, sys_quota_create, sys_quota_resize, sys_quota_read, sys_cspace_create;
-
 /* What argument `handle` names in the space of capability `space`. */
 static status_t find(const struct syscall *c, unsigned space, unsigned handle, struct cap_ref *out)
 {
@@ -52,6 +49,8 @@ static status_t transfer(struct syscall *c, struct cap_send send)
 
 status_t sys_cap_copy(struct syscall *c)
 {
+	if (c->arg[3] > UINT16_MAX)
+		return ST_BAD_ARG;
 	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
 }
 
@@ -118,7 +117,7 @@ status_t sys_object_destroy(struct syscall *c)
 
 	spin_lock(&o->tree);
 	if (cap_still(&c->cap[0]))
-		ticket = object_kill_locked(o);
+		ticket = object_kill(o);
 	spin_unlock(&o->tree);
 	return ticket == 0 ? ST_BAD_CAP : destroy_some(c->self, ticket);
 }
