@@ -46,11 +46,11 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 	paddr_t top;
 
 	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half };
-	status_t st = root_alloc(q, &t->root[ROOT_OWN].pa);
+	status_t st = root_alloc(q, &t->root[ROOT_MAIN].pa);
 	if (st != ST_OK)
 		return st;
-	t->root[ROOT_OWN].tag = tag;
-	t->top = t->root[ROOT_OWN].pa;
+	t->root[ROOT_MAIN].tag = tag;
+	t->top = t->root[ROOT_MAIN].pa;
 	if (!is_half)
 		return ST_OK;
 
@@ -67,21 +67,23 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half)
 {
-	struct pagetable_root *joint = &t->root[ROOT_JOINT];
+	struct pagetable_root *joint = &t->root[ROOT_MAIN];
+	paddr_t root;
 
 	ASSERT(half->is_half && !t->is_half);
-	status_t st = root_alloc(q, &joint->pa);
+	status_t st = root_alloc(q, &root);
 	if (st != ST_OK)
 		return st;
-	joint->tag = t->root[ROOT_OWN].tag + 1;
-	table_at(joint->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
+	t->root[ROOT_GUEST] = *joint;
+	*joint = (struct pagetable_root){ root, joint->tag + 1 };
+	table_at(root)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
 	atomic_store(&t->half, half);
 	return ST_OK;
 }
 
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c)
 {
-	atomic_store(&table_at(t->root[ROOT_JOINT].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
+	atomic_store(&table_at(t->root[ROOT_MAIN].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
 	atomic_store(&t->half, NULL);
 	c->flush.count = TLB_RANGES + 1;
 }
@@ -120,8 +122,8 @@ static pte_t *entry_find(const struct pagetable *t, vaddr_t va, unsigned *level)
 static void set_table(struct pagetable *t, pte_t *e, vaddr_t va, unsigned level, uint64_t value)
 {
 	atomic_store_explicit(e, value, memory_order_release);
-	if (level == TOP_LEVEL && t->root[ROOT_JOINT].pa != 0)
-		atomic_store_explicit(&table_at(t->root[ROOT_JOINT].pa)[index_at(va, level)],
+	if (level == TOP_LEVEL && t->root[ROOT_GUEST].pa != 0)
+		atomic_store_explicit(&table_at(t->root[ROOT_MAIN].pa)[index_at(va, level)],
 				      value == 0 ? 0 : pte_forbid_exec(value),
 				      memory_order_release);
 }
@@ -156,7 +158,7 @@ status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct page
 
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget)
 {
-	tlb_batch_init(&c->flush, t->root[ROOT_OWN].tag);
+	tlb_batch_init(&c->flush, t->root[ROOT_MAIN].tag);
 	c->flush.table = t;
 	c->budget = budget;
 }
@@ -327,19 +329,20 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 {
 	struct cpu *cpu = arch_this_cpu();
 	struct pagetable_cpu *c = &cpu->tables;
-	struct pagetable *half = which == ROOT_JOINT ? atomic_load(&t->half) : NULL;
+	struct pagetable *half = atomic_load(&t->half);
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
+	enlist(t, 1ull << cpu->id);
+	if (half != NULL) {
+		enlist(half, 1ull << cpu->id);
+		/* While `c` still says which tag is active. */
+		if (arch_root_is_tagged())
+			check_generation(c, half, t->root[ROOT_MAIN].tag);
+	}
 	c->root = t->root[which].pa;
 	c->tag = t->root[which].tag;
 	c->table = t;
 	c->half = half;
-	enlist(t, 1ull << cpu->id);
-	if (half != NULL) {
-		enlist(half, 1ull << cpu->id);
-		if (arch_root_is_tagged())
-			check_generation(c, half, c->tag);
-	}
 	arch_root_load(c->root, c->tag);
 }
 
@@ -367,7 +370,7 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		in_use = false;
 	}
 	if (in_use && c->half == t)
-		flush_tag(b, c->tag);
+		flush_tag(b, c->table->root[ROOT_MAIN].tag);
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
 			flush_tag(in_use ? b : &all, t->root[i].tag);

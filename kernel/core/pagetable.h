@@ -15,9 +15,10 @@
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
  * in the port's pte.h. Levels count from 0, the tables whose entries are pages of 4 KiB.
  *
- * A guest half has two roots over the same lower tables: ROOT_OWN, and ROOT_JOINT, in
- * which its entries forbid execution and the personality's only entry stands beside
- * them. That entry never changes, so all joint roots share what is below it.
+ * ROOT_MAIN is what the space's threads run on. A guest half has two roots over the same lower
+ * tables: ROOT_GUEST, which is the guest's own, and ROOT_MAIN, the joint one, in which its entries
+ * forbid execution and the personality's only entry stands beside them. That entry never
+ * changes, so all joint roots share what is below it.
  *
  * When a translation is gone on every CPU
  *
@@ -43,7 +44,7 @@
 
 struct quota;
 
-enum pagetable_which { ROOT_OWN, ROOT_JOINT, ROOTS };
+enum pagetable_which { ROOT_MAIN, ROOT_GUEST, ROOTS };
 
 struct pagetable_root {
 	paddr_t pa; /* 0: there is none */
@@ -53,9 +54,9 @@ struct pagetable_root {
 struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
-	paddr_t top;   /* where walks begin: the root, or the half's only table below it */
+	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
 	uint8_t level; /* of `top` */
-	bool is_half;  /* a personality's: others' joint roots have its entry */
+	bool is_half;  /* a personality's: guests' joint roots have its entry */
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
@@ -72,7 +73,7 @@ struct pagetable_cpu {
 	paddr_t root;
 	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
-	struct pagetable *half;  /* whose half it shows besides */
+	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
 	/* Joint roots loaded before, by tag, and the half's generation then. */
 	struct {
@@ -160,24 +161,35 @@ bool pagetable_is_flushed(struct pagetable *t);
 /* tlb.c: this CPU's answer to a batch that names a table. */
 void pagetable_flush_here(const struct tlb_batch *b);
 
-/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch: the
- * own root; the short way to one that this CPU has loaded before. */
+/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
+ * the main root; the short way to one that this CPU has loaded before. */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
+	paddr_t root = t->root[ROOT_MAIN].pa;
 
 	if (c->root == root)
 		return;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit))) {
-		pagetable_load(t, ROOT_OWN);
+	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(atomic_load_explicit(&t->half, memory_order_relaxed) != NULL)) {
+		pagetable_load(t, ROOT_MAIN);
 		return;
 	}
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
-	c->tag = t->root[ROOT_OWN].tag;
+	c->tag = t->root[ROOT_MAIN].tag;
 	c->table = t;
 	c->half = NULL;
 	arch_root_load(root, c->tag);
+}
+
+/* The other root of the guest half that is active. Both were made ready when one was loaded. */
+static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetable *t,
+				  enum pagetable_which which)
+{
+	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
+	c->root = t->root[which].pa;
+	c->tag = t->root[which].tag;
+	arch_root_load(c->root, c->tag);
 }

@@ -9,6 +9,9 @@
  * loads thirteen. A thread that was interrupted, has faulted, or has a call to repeat, is
  * marked ARCH_LEAVE_FULL: all of its registers count and it leaves by IRETQ.
  *
+ * For a thread in guest mode (ARCH_LEAVE_GUEST) these are the guest's: at a system call they go
+ * straight into the state page, else into struct arch_thread beside the thread's own.
+ *
  * What both exits rely on: RIP is below ARCH_USER_END or, where a trap left it, canonical; SYSRET
  * to another address would fault in the kernel, on the user's stack. SYSCALL can't leave such
  * a RIP, as the last page of the lower half is never mapped. RFLAGS has interrupts on and I/O
@@ -25,6 +28,8 @@ user_syscall_entry:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_USER, %rsp
+	testb $LEAVE_GUEST, USER_LEAVE(%rsp)
+	jnz user_guest_call
 	movq %rcx, USER_RIP(%rsp)
 	movq %r11, USER_RFLAGS(%rsp)
 	movq %rbx, USER_RBX(%rsp)
@@ -43,6 +48,8 @@ user_syscall_entry:
 	je 1f
 	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
 	je 2f
+	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	je 3f
 	/* The arguments become an array. */
 	pushq %r9
 	pushq %r8
@@ -59,7 +66,63 @@ user_syscall_entry:
 	jmp user_exit
 2:	call ipc_reply_receive
 	jmp user_exit
+3:	call guest_enter
+	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
+
+	.type user_guest_call, @function
+user_guest_call:
+	movq USER_GUEST(%rsp), %rsp
+	movq %rcx, USER_RIP(%rsp)
+	movq %rcx, USER_RCX(%rsp)
+	movq %r11, USER_RFLAGS(%rsp)
+	movq %r11, USER_R11(%rsp)
+	movq %rax, USER_RAX(%rsp)
+	movq %rbx, USER_RBX(%rsp)
+	movq %rdx, USER_RDX(%rsp)
+	movq %rsi, USER_RSI(%rsp)
+	movq %rdi, USER_RDI(%rsp)
+	movq %rbp, USER_RBP(%rsp)
+	movq %r8, USER_R8(%rsp)
+	movq %r9, USER_R9(%rsp)
+	movq %r10, USER_R10(%rsp)
+	movq %r12, USER_R12(%rsp)
+	movq %r13, USER_R13(%rsp)
+	movq %r14, USER_R14(%rsp)
+	movq %r15, USER_R15(%rsp)
+	movq %gs:CPU_USER_RSP, %rcx
+	movq %rcx, USER_RSP(%rsp)
+	movq %gs:CPU_USER, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call guest_called
+	jmp user_exit
+	.size user_guest_call, . - user_guest_call
+
+	/* RBX: the state page; RCX and R11: as SYSRET takes them, and nothing is the page's word
+	 * for that. */
+	.globl user_guest_run
+	.type user_guest_run, @function
+	.balign 64
+user_guest_run:
+	incq %gs:CPU_KERNEL_EXITS
+	movq USER_RAX(%rbx), %rax
+	movq USER_RDX(%rbx), %rdx
+	movq USER_RSI(%rbx), %rsi
+	movq USER_RDI(%rbx), %rdi
+	movq USER_RBP(%rbx), %rbp
+	movq USER_R8(%rbx), %r8
+	movq USER_R9(%rbx), %r9
+	movq USER_R10(%rbx), %r10
+	movq USER_R12(%rbx), %r12
+	movq USER_R13(%rbx), %r13
+	movq USER_R14(%rbx), %r14
+	movq USER_R15(%rbx), %r15
+	movq USER_RSP(%rbx), %rsp
+	movq USER_RBX(%rbx), %rbx
+	swapgs
+	sysretq
+	.size user_guest_run, . - user_guest_run
 
 	/* NORETURN void arch_run_threads(void). Nothing runs yet, so somebody has to be chosen. */
 	.globl arch_run_threads
@@ -119,8 +182,10 @@ user_exit_results:
 	sysretq
 
 user_exit_full:
-	movb $0, USER_LEAVE(%rcx)
-	pushq $USER_SS
+	andb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	jz 1f
+	addq $USER_INSIDE, %rcx
+1:	pushq $USER_SS
 	pushq USER_RSP(%rcx)
 	pushq USER_RFLAGS(%rcx)
 	pushq $USER_CS
@@ -157,7 +222,11 @@ user_trap_entry:
 	clac
 1:	pushq %rcx
 	movq %gs:CPU_USER, %rcx
-	movq %rax, USER_RAX(%rcx)
+	orb $LEAVE_FULL, USER_LEAVE(%rcx)
+	testb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	jz 2f
+	addq $USER_INSIDE, %rcx
+2:	movq %rax, USER_RAX(%rcx)
 	movq %rbx, USER_RBX(%rcx)
 	movq %rdx, USER_RDX(%rcx)
 	movq %rsi, USER_RSI(%rcx)
@@ -178,10 +247,9 @@ user_trap_entry:
 	popq %rax /* code segment: user mode has one */
 	popq USER_RFLAGS(%rcx)
 	popq USER_RSP(%rcx)
-	orb $1, USER_LEAVE(%rcx) /* ARCH_LEAVE_FULL */
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	movq %rcx, %rdi
+	movq %gs:CPU_USER, %rdi
 	call user_trap
 	jmp user_exit
 	.size user_trap_entry, . - user_trap_entry

@@ -30,11 +30,16 @@
 #define USER_RCX    136
 #define USER_GUEST  160
 #define USER_LEAVE  196
+#define USER_INSIDE 200
+
+#define LEAVE_FULL  1
+#define LEAVE_GUEST 2
 
 /* Selectors, see cpu.h */
 #define USER_SS 0x1b
 #define USER_CS 0x23
 
 /* System calls, see abi/syscall.def */
+#define SYS_GUEST_ENTER            34
 #define SYS_ENDPOINT_CALL          36
 #define SYS_ENDPOINT_REPLY_RECEIVE 39
