@@ -8,6 +8,10 @@
  * (struct arch_registers), and at GUEST_EXIT the reason. The thread's own registers are
  * kept as by any system call; vector registers are those of the program, before and after.
  *
+ * While the reason is GUEST_SYSCALL the program goes on as it does behind a system call, and what
+ * the instruction takes for itself is neither written to the page nor read (machine's header).
+ * Who wants these registers loaded changes the reason to GUEST_RESTORE.
+ *
  * In its own code such a thread sees guest memory where the guest does, but can't execute it. An
  * access that fails, and whose instruction lies between the two addresses that thread_set_guest
  * was given, goes on at the second of them, with the address that could not be accessed in
@@ -19,9 +23,10 @@
 #define GUEST_EXIT 1024 /* offset of struct guest_exit in the page; registers are before it */
 
 enum guest_reason {
-	GUEST_SYSCALL = 1, /* it made a system call, by the instruction of native programs */
-	GUEST_FAULT,       /* what the kernel does not resolve: `fault` says what */
-	GUEST_KICK,        /* thread_kick; the program is where it was */
+	GUEST_RESTORE, /* of no exit */
+	GUEST_SYSCALL, /* it made a system call, by the instruction of native programs */
+	GUEST_FAULT,   /* what the kernel does not resolve: `fault` says what */
+	GUEST_KICK,    /* thread_kick; the program is where it was */
 };
 
 struct guest_exit {

@@ -25,6 +25,7 @@ struct quota;
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
+ *   void arch_root_switch(paddr_t, uint32_t) arch_root_load, where it must be quick; not for 0
  *   struct arch_thread                      user registers of a thread; all zero before init
  *   struct arch_registers                   of these, what programs may read and write (abi/)
  *   ARCH_SYSCALL_ARGS                       6
@@ -41,7 +42,8 @@ struct quota;
  *                                           its guest runs, or is interrupted; any CPU may ask
  *   void arch_thread_jump(struct arch_thread *, vaddr_t, uint64_t)
  *                                           it goes on there, with this first result
- *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop
+ *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop,
+ *   arch_guest_stops_quickly
  *                                           the short way in and out, see guest_fast.c
  *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
  *                                           goes to user mode from where ipc_fast.h begins, with
@@ -169,9 +171,9 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 			 const uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* The running thread's guest: takes its registers out of the state page, as a copy that is then
- * checked and made fit for user mode, so that the next exit goes to it. ST_BAD_ARG: no program
- * can go on there; nothing is changed. */
-status_t arch_guest_enter(struct arch_thread *t) MUST_CHECK;
+ * checked and made fit for user mode, so that the next exit goes to it; `called`: behind a system
+ * call. ST_BAD_ARG: no program can go on there; nothing is changed. */
+status_t arch_guest_enter(struct arch_thread *t, bool called) MUST_CHECK;
 
 /* The other way round, after an interrupt or exception: the next exit goes to the thread's own
  * code, and the guest's registers go into the page, or are lost. */

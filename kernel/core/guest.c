@@ -140,9 +140,14 @@ status_t sys_guest_enter(struct syscall *c)
 		exit_of(self)->reason = GUEST_KICK;
 		return ST_OK;
 	}
-	status_t st = arch_guest_enter(&self->arch);
+	status_t st = arch_guest_enter(&self->arch, exit_of(self)->reason == GUEST_SYSCALL);
 	if (st != ST_OK)
 		return st;
+	if ((uint32_t)c->arg[0] < CSPACE_CHUNK) {
+		self->entered.handle = c->arg[0];
+		self->entered.slot = c->cap[0].slot;
+		self->entered.token = c->cap[0].token;
+	}
 	pagetable_flip(tables, tables->table, ROOT_GUEST);
 	return SYSCALL_DONE;
 }

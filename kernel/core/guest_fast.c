@@ -6,21 +6,37 @@
 #include <core/cspace.h>
 #include <core/syscall.h>
 
-/* True if `handle` is a capability of the running thread to itself, with RIGHT_CONTROL. No lock is
- * held: only the thread itself could care if it is being revoked. */
+static volatile struct guest_exit *exit_of(const struct arch_thread *user)
+{
+	return (volatile struct guest_exit *)((uintptr_t)user->guest + GUEST_EXIT);
+}
+
+/* True if `handle` names the capability that the running thread had to itself when it went the
+ * ordinary way, and its slot still has that. No lock is held: only the thread itself could care if
+ * it is being revoked, or itself is dying. */
 ALWAYS_INLINE bool is_self(const struct thread *self, cap_t handle)
 {
-	const struct cspace *cs = atomic_load_explicit(&self->cspace, memory_order_relaxed);
-	uint32_t index = (uint32_t)handle;
+	const struct cap_slot *slot = self->entered.slot;
 
-	if (UNLIKELY(index >= CSPACE_CHUNK))
-		return false;
-	const struct cap_slot *slot = cspace_slot_near(cs, index);
-	if (UNLIKELY(atomic_load_explicit(&slot->gen, memory_order_acquire) != handle >> 32))
-		return false;
-	uint64_t token = atomic_load_explicit(&slot->token, memory_order_acquire);
-	return LIKELY(object_at(token_object(token)) == &self->obj) &&
-	       LIKELY(token_gen(token) == self->obj.gen) && LIKELY(token & RIGHT_CONTROL);
+	return LIKELY(handle == self->entered.handle) &&
+	       LIKELY(atomic_load_explicit(&slot->gen, memory_order_relaxed) ==
+		      (uint32_t)(self->entered.handle >> 32)) &&
+	       LIKELY(atomic_load_explicit(&slot->token, memory_order_relaxed) ==
+		      self->entered.token);
+}
+
+/* True if the short ways may be gone, and nothing waits for this CPU to look at its queue: both at
+ * once. */
+_Static_assert(offsetof(struct cpu, resched) == offsetof(struct cpu, fast_limit) + 4 &&
+		       offsetof(struct cpu, fast_limit) % 8 == 0 &&
+		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "one word");
+
+ALWAYS_INLINE bool cpu_at_ease(const struct cpu *c)
+{
+	uintptr_t at = (uintptr_t)c + offsetof(struct cpu, fast_limit);
+
+	return *(const volatile uint64_t *)at == MSG_FAST + 1;
 }
 
 __attribute__((noinline)) static void slow(struct thread *self, cap_t handle)
@@ -38,9 +54,9 @@ void guest_enter(cap_t handle, uint64_t a1, uint64_t a2, struct arch_thread *use
 	struct arch_guest_start start;
 
 	(void)a1, (void)a2;
-	if (UNLIKELY(thread_flags(self) & ~THREAD_UNPARKED) || UNLIKELY(c->fast_limit == 0) ||
-	    UNLIKELY(atomic_load_explicit(&c->resched, memory_order_relaxed)) ||
+	if (UNLIKELY(thread_flags(self) & ~THREAD_UNPARKED) || UNLIKELY(!cpu_at_ease(c)) ||
 	    UNLIKELY(table->root[ROOT_GUEST].pa == 0) || UNLIKELY(!is_self(self, handle)) ||
+	    UNLIKELY(exit_of(user)->reason != GUEST_SYSCALL) ||
 	    UNLIKELY(!arch_guest_start(user, &start))) {
 		slow(self, handle);
 		return;
@@ -50,12 +66,12 @@ void guest_enter(cap_t handle, uint64_t a1, uint64_t a2, struct arch_thread *use
 	arch_guest_run(user, &start);
 }
 
-void guest_called(struct arch_thread *user)
+ALWAYS_INLINE void come_back(struct arch_thread *user)
 {
 	struct cpu *c = arch_this_cpu();
 
 	arch_guest_stop(user);
-	((struct guest_exit *)((uintptr_t)user->guest + GUEST_EXIT))->reason = GUEST_SYSCALL;
+	exit_of(user)->reason = GUEST_SYSCALL;
 	/* Should the guest be cut off, its tables are there until this CPU has seen it. */
 	pagetable_flip(&c->tables, c->tables.table, ROOT_MAIN);
 	if (UNLIKELY(atomic_load_explicit(&c->resched, memory_order_relaxed))) {
@@ -64,4 +80,17 @@ void guest_called(struct arch_thread *user)
 		return;
 	}
 	arch_thread_leave(user, 0, 0, 0);
+}
+
+__attribute__((noinline)) static void come_back_slowly(struct arch_thread *user)
+{
+	come_back(user);
+}
+
+void guest_called(struct arch_thread *user)
+{
+	if (LIKELY(arch_guest_stops_quickly()))
+		come_back(user);
+	else
+		come_back_slowly(user);
 }

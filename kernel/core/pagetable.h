@@ -181,7 +181,7 @@ static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t
 	c->tag = t->root[ROOT_MAIN].tag;
 	c->table = t;
 	c->half = NULL;
-	arch_root_load(root, c->tag);
+	arch_root_switch(root, c->tag);
 }
 
 /* The other root of the guest half that is active. Both were made ready when one was loaded. */
@@ -191,5 +191,5 @@ static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetabl
 	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
 	c->root = t->root[which].pa;
 	c->tag = t->root[which].tag;
-	arch_root_load(c->root, c->tag);
+	arch_root_switch(c->root, c->tag);
 }

@@ -149,6 +149,11 @@ struct thread {
 	struct aspace *own_aspace;      /* constant */
 	vaddr_t fix_up_from, fix_up_to; /* its own */
 	uint64_t guest_ticket;          /* grace period of a cut */
+	struct {                        /* the capability that guest_enter was called with, */
+		cap_t handle;
+		const struct cap_slot *slot; /* if in the first chunk, which lasts */
+		uint64_t token;
+	} entered;
 };
 
 extern const struct object_ops thread_ops;

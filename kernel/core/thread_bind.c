@@ -35,6 +35,8 @@ static void unclaim(struct thread *t)
 static void thread_init(struct thread *t, uint64_t badge)
 {
 	t->fault_badge = badge;
+	t->entered.slot = &t->bound_cspace; /* any that is there */
+	t->entered.token = UINT64_MAX;      /* and this is none's */
 	t->flags = THREAD_SUSPENDED;
 	t->deadline = TIMER_NEVER;
 	t->cpu = t->loaded_on = arch_this_cpu()->id;

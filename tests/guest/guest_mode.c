@@ -330,15 +330,20 @@ TEST(guest_mode_kick_and_unpark_are_two)
 
 /* ---- hostile states ---- */
 
-/* Is refused, and neither the page nor the program has changed. */
+/* Is refused whichever way is gone, and neither the page nor the program has changed. */
 static bool is_refused(struct sandbox *s)
 {
 	const struct arch_registers before = *s->regs;
+	static const uint64_t reasons[] = { GUEST_SYSCALL, GUEST_RESTORE, 99 };
 
-	s->exit->reason = 99;
-	sandbox_run(s, task_enter);
-	return s->shared->status == ST_BAD_ARG && s->exit->reason == 99 &&
-	       memcmp(&before, s->regs, sizeof(before)) == 0;
+	for (unsigned i = 0; i < ARRAY_LEN(reasons); i++) {
+		s->exit->reason = reasons[i];
+		sandbox_run(s, task_enter);
+		if (s->shared->status != ST_BAD_ARG || s->exit->reason != reasons[i] ||
+		    memcmp(&before, s->regs, sizeof(before)) != 0)
+			return false;
+	}
+	return true;
 }
 
 TEST(guest_mode_refuses_addresses_that_are_none)
@@ -349,72 +354,93 @@ TEST(guest_mode_refuses_addresses_that_are_none)
 	struct sandbox s;
 
 	sandbox_new(&s);
-	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
-		for (unsigned short_way = 0; short_way < 2; short_way++) {
-			sandbox_begin(&s, foreign_hello, 0, 0);
-			sandbox_run(&s, task_enter); /* RCX and R11 are as after a call */
-			CHECK(s.shared->status == ST_OK);
-			s.regs->rip = s.regs->rcx = bad[i];
-			s.regs->rbx = short_way ? 0 : s.regs->rcx++;
-			CHECK(is_refused(&s));
-			s.regs->rip = s.regs->rcx = kernels[i];
-			CHECK(is_refused(&s));
-			s.regs->rip = s.regs->rcx = USER_ADDRESS_END;
-			CHECK(is_refused(&s));
-			s.regs->rip = s.regs->rcx = (uint64_t)foreign_hello;
-			s.regs->fs_base = bad[i];
-			CHECK(is_refused(&s));
-			s.regs->fs_base = 0;
-			s.regs->gs_base = bad[i];
-			CHECK(is_refused(&s));
-		}
-	}
-	/* What the program could have done by itself does no harm. */
-	s.regs->gs_base = s.regs->fs_base = kernels[0];
-	s.regs->rsp = bad[0];
-	s.regs->rip = s.regs->rcx = (uint64_t)foreign_null;
+	sandbox_begin(&s, foreign_null, 0, 0);
 	sandbox_run(&s, task_enter);
-	CHECK(s.shared->status == ST_OK && s.shared->result == GUEST_SYSCALL);
-	CHECK(s.regs->rsp == bad[0] && s.regs->fs_base == kernels[0]);
+	CHECK(s.shared->status == ST_OK && s.exit->reason == GUEST_SYSCALL);
+	const struct arch_registers good = *s.regs;
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		*s.regs = good;
+		s.regs->rip = bad[i];
+		CHECK(is_refused(&s));
+		s.regs->rip = kernels[i];
+		CHECK(is_refused(&s));
+		s.regs->rip = USER_ADDRESS_END + i;
+		CHECK(is_refused(&s));
+		*s.regs = good;
+		s.regs->fs_base = bad[i];
+		CHECK(is_refused(&s));
+		*s.regs = good;
+		s.regs->gs_base = bad[i];
+		CHECK(is_refused(&s));
+		/* What the program could have done by itself does no harm. */
+		*s.regs = good;
+		s.regs->fs_base = s.regs->gs_base = kernels[i];
+		s.regs->rsp = bad[i];
+		s.exit->reason = i % 2 ? GUEST_SYSCALL : GUEST_RESTORE;
+		sandbox_run(&s, task_enter);
+		CHECK(s.shared->status == ST_OK && s.shared->result == GUEST_SYSCALL);
+		CHECK(s.regs->rsp == bad[i] && s.regs->fs_base == kernels[i]);
+	}
 }
 
-/* The program finds the flags that it may choose as the page has them, and no others; its
- * personality's are not changed by that. */
+/* Begins a program as if behind a system call, or not. */
+static void begin_with_flags(struct sandbox *s, const char *code, uint64_t flags, bool behind)
+{
+	sandbox_begin(s, code, FOREIGN, 0);
+	s->regs->rflags = flags;
+	s->exit->reason = behind ? GUEST_SYSCALL : GUEST_RESTORE;
+}
+
+/* The program finds the flags that it may choose as the page has them, and no others. */
 TEST(guest_mode_flags_of_the_kernel_stay)
 {
-	const uint64_t trap = 0x100, resume = 0x10000, fixed = 0x202;
+	const uint64_t steps = 0x100 | 0x10000, fixed = 0x202; /* the first: trap and resume */
 	struct sandbox s;
 
 	sandbox_new(&s);
-	for (unsigned bit = 0; bit < 64; bit++) {
-		uint64_t flag = 1ull << bit;
+	for (unsigned n = 0; n < 4 * 64; n++) {
+		uint64_t flags = 1ull << n / 4 | (n & 2 ? fixed : 0);
 
-		if (flag == trap || flag == resume)
+		if (flags & steps)
 			continue;
-		for (unsigned short_way = 0; short_way < 2; short_way++) {
-			sandbox_begin(&s, foreign_flags, 0, 0);
-			s.regs->rflags = flag | fixed;
-			s.regs->rcx = short_way ? s.regs->rip : 0;
-			s.regs->r11 = s.regs->rflags;
-			sandbox_run(&s, task_serve);
-			CHECK(s.shared->status == ST_OK && s.shared->result == GUEST_SYSCALL);
-			CHECK(s.shared->exit == ((flag & USER_FLAGS) | fixed));
-			CHECK(s.regs->rflags == s.shared->exit);
-		}
+		begin_with_flags(&s, foreign_flags, flags, n & 1);
+		sandbox_run(&s, task_serve);
+		CHECK(s.shared->status == ST_OK && s.shared->result == GUEST_SYSCALL);
+		CHECK(s.shared->exit == ((flags & USER_FLAGS) | fixed));
+		CHECK(s.regs->rflags == s.shared->exit);
 	}
-	sandbox_begin(&s, foreign_flags, 0, 0);
-	s.regs->rflags = ~(trap | resume);
-	sandbox_run(&s, task_serve);
-	CHECK(s.shared->exit == ((USER_FLAGS & ~(trap | resume)) | fixed));
-	/* Without interrupts no kick would come. */
-	sandbox_begin(&s, foreign_spin, FOREIGN, 0);
-	s.regs->rflags = 0;
-	sandbox_start(&s, task_enter);
-	while (count_of(&s) < SPINS)
-		yield();
-	CHECK(STATUS(thread_kick, s.thread) == ST_OK);
-	sandbox_await(&s);
-	CHECK(s.shared->result == GUEST_KICK);
+	for (unsigned behind = 0; behind < 2; behind++) {
+		begin_with_flags(&s, foreign_flags, ~steps, behind);
+		sandbox_run(&s, task_serve);
+		CHECK(s.shared->exit == ((USER_FLAGS & ~steps) | fixed));
+		/* Without interrupts no kick would come. */
+		memset(s.pages, 0, 8);
+		begin_with_flags(&s, foreign_spin, 0, behind);
+		sandbox_start(&s, task_enter);
+		while (count_of(&s) < SPINS)
+			yield();
+		CHECK(STATUS(thread_kick, s.thread) == ST_OK);
+		sandbox_await(&s);
+		CHECK(s.shared->result == GUEST_KICK);
+	}
+}
+
+/* Behind a system call RCX and R11 are what the instruction makes of them. */
+TEST(guest_mode_loads_all_registers_when_asked_to)
+{
+	struct sandbox s;
+
+	sandbox_new(&s);
+	for (unsigned i = 0; i < 2; i++) {
+		sandbox_begin(&s, foreign_jump, 0, 0);
+		s.regs->rcx = 0x1111;
+		s.regs->r11 = 0x2222;
+		s.exit->reason = i ? GUEST_SYSCALL : GUEST_RESTORE;
+		sandbox_run(&s, task_enter);
+		CHECK(s.shared->result == GUEST_FAULT && s.regs->rip == 0);
+		CHECK(s.regs->rcx == (i ? (uint64_t)foreign_jump : 0x1111));
+		CHECK(i ? (s.regs->r11 & 0x202) == 0x202 : s.regs->r11 == 0x2222);
+	}
 }
 
 /* A debugger's way: one instruction at a time. */

@@ -161,9 +161,13 @@ void sandbox_new(struct sandbox *s)
 	s->pages = map(s->memory, FOREIGN_PAGES, MAP_READ | MAP_WRITE);
 	s->guest = sandbox_guest(s);
 
-	struct sys_result r = SYS(thread_create, quota, s->half, start->cspace, 0);
+	cap_t space = new_space();
+	struct sys_result r = SYS(thread_create, quota, s->half, space, 0);
 	must(r.status, "a thread");
-	s->thread = s->shared->self = r.out[0];
+	s->thread = r.out[0];
+	r = SYS(cap_copy, space, start->cspace, s->thread, RIGHT_CONTROL, 0);
+	must(r.status, "a capability to itself");
+	s->shared->self = r.out[0];
 	must(STATUS(thread_configure, s->thread, start->sched), "a sched");
 	must(sandbox_bind(s, s->guest), "a guest");
 }

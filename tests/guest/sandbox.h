@@ -20,7 +20,7 @@
 
 /* What the personality has been told, and tells. */
 struct shared {
-	cap_t self;
+	cap_t self;                         /* the only handle that its thread has */
 	uint64_t (*task)(struct shared *s); /* in the personality's text */
 	uint64_t arg[4];
 	uint64_t result;
@@ -33,8 +33,8 @@ struct shared {
 };
 
 struct sandbox {
-	cap_t half, guest, thread; /* the thread has all rights to itself under this handle */
-	cap_t state, memory;       /* state page; the foreign program's pages */
+	cap_t half, guest, thread;
+	cap_t state, memory; /* state page; the foreign program's pages */
 	struct shared *shared;
 	struct arch_registers *regs; /* the state page as the test sees it */
 	struct guest_exit *exit;

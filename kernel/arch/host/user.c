@@ -32,10 +32,11 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 	t->restarts++;
 }
 
-status_t arch_guest_enter(struct arch_thread *t)
+status_t arch_guest_enter(struct arch_thread *t, bool called)
 {
 	struct arch_guest_start start;
 
+	(void)called;
 	if (!arch_guest_start(t, &start))
 		return ST_BAD_ARG;
 	arch_guest_run(t, &start);

@@ -153,9 +153,33 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
 #define ARCH_SLOT_GEN_MAX    UINT32_MAX
 
-/* ---- threads ---- */
+extern uint8_t cpu_has_fsgsbase, cpu_has_pcid; /* cpu.c */
 
-extern uint8_t cpu_has_fsgsbase; /* cpu.c */
+/* ---- address spaces ---- */
+
+#define ARCH_PCID_NO_FLUSH (1ull << 63) /* of CR3 */
+
+static inline unsigned arch_pcid_slot(uint32_t tag)
+{
+	return tag * 0x9e3779b1u >> 16 & (ARCH_PCIDS - 1);
+}
+
+/* See user_mmu.c about tags and PCIDs. */
+static inline void arch_root_switch(paddr_t root, uint32_t tag)
+{
+	if (cpu_has_pcid) {
+		unsigned slot = arch_pcid_slot(tag);
+		uint32_t *has = &arch_cpu_own()->pcid_tag[slot];
+
+		root |= slot + 1;
+		if (*has == tag)
+			root |= ARCH_PCID_NO_FLUSH;
+		*has = tag;
+	}
+	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+}
+
+/* ---- threads ---- */
 
 /* The rare halves of the two below, see vector.c and user.c. */
 void vector_save(struct arch_thread *t);
@@ -294,9 +318,9 @@ struct arch_guest_start {
 #define ARCH_GUEST_FLAGS  0x202u
 #define ARCH_GUEST_CHOICE 0x240cd5u /* carry to overflow but for trap; alignment, CPUID */
 
-/* The running thread, whose guest has made a system call, goes on with it: each word of the page
- * that must not be just any is read once and checked. False, and nothing is changed: the
- * long way has to be gone (arch_guest_enter). */
+/* The running thread goes on with its guest behind a system call: each word of the page that must
+ * not be just any is read once and checked. False, and nothing is changed: the long way has to be
+ * gone (arch_guest_enter). */
 __attribute__((always_inline)) static inline bool arch_guest_start(struct arch_thread *t,
 								   struct arch_guest_start *s)
 {
@@ -305,10 +329,10 @@ __attribute__((always_inline)) static inline bool arch_guest_start(struct arch_t
 
 	s->rip = page->rip;
 	s->rflags = page->rflags;
-	if (UNLIKELY(s->rip >= ARCH_USER_END) || UNLIKELY(page->rcx != s->rip) ||
+	if (UNLIKELY(s->rip >= ARCH_USER_END) ||
 	    UNLIKELY((s->rflags & ~(uint64_t)ARCH_GUEST_CHOICE) != ARCH_GUEST_FLAGS) ||
-	    UNLIKELY(page->r11 != s->rflags) || UNLIKELY(!arch_is_canonical(fs)) ||
-	    UNLIKELY(!arch_is_canonical(gs)) || UNLIKELY(!cpu_has_fsgsbase))
+	    UNLIKELY(!arch_is_canonical(fs)) || UNLIKELY(!arch_is_canonical(gs)) ||
+	    UNLIKELY(!cpu_has_fsgsbase))
 		return false;
 	arch_bases_swap(&t->regs, fs, gs);
 	__atomic_store_n(&t->leave, ARCH_LEAVE_GUEST, __ATOMIC_RELAXED);
@@ -326,6 +350,11 @@ __attribute__((always_inline)) static inline void arch_guest_run(struct arch_thr
 			 : "b"(t->guest), "c"(s->rip), "r"(flags)
 			 : "memory");
 	__builtin_unreachable();
+}
+
+static inline bool arch_guest_stops_quickly(void)
+{
+	return cpu_has_fsgsbase;
 }
 
 /* The guest has made a system call: its general registers are in the page already. */

@@ -74,9 +74,7 @@ user_syscall_entry:
 user_guest_call:
 	movq USER_GUEST(%rsp), %rsp
 	movq %rcx, USER_RIP(%rsp)
-	movq %rcx, USER_RCX(%rsp)
 	movq %r11, USER_RFLAGS(%rsp)
-	movq %r11, USER_R11(%rsp)
 	movq %rax, USER_RAX(%rsp)
 	movq %rbx, USER_RBX(%rsp)
 	movq %rdx, USER_RDX(%rsp)

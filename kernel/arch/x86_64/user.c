@@ -145,7 +145,7 @@ static void bases_change(struct arch_thread *t, uint64_t fs, uint64_t gs)
 	arch_bases_load(t);
 }
 
-status_t arch_guest_enter(struct arch_thread *t)
+status_t arch_guest_enter(struct arch_thread *t, bool called)
 {
 	struct arch_registers *r = &t->inside;
 
@@ -156,6 +156,10 @@ status_t arch_guest_enter(struct arch_thread *t)
 	    !arch_is_canonical(r->gs_base))
 		return ST_BAD_ARG;
 	r->rflags = (r->rflags & USER_FLAGS) | RFLAGS_FIXED | RFLAGS_IF;
+	if (called) {
+		r->rcx = r->rip;
+		r->r11 = r->rflags;
+	}
 	arch_bases_save(t);
 	t->regs.fs_base = t->fs_base;
 	t->regs.gs_base = t->gs_base;
