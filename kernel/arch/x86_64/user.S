@@ -19,6 +19,38 @@
  */
 #include "user_offsets.h"
 
+#define PLACE(r) .set USER_##r, place; .set place, place + 8;
+	.set place, 0
+	USER_REGISTERS(PLACE)
+
+#define KEPT      rbx, rbp, r12, r13, r14, r15
+#define ARGUMENTS rax, rdx, rsi, rdi, r8, r9, r10
+
+	/* Registers to their places from `base` on, and back. */
+	.macro SAVE base, list:vararg
+	.irp r, \list
+	movq %\r, USER_\r(%\base)
+	.endr
+	.endm
+
+	.macro LOAD base, list:vararg
+	.irp r, \list
+	movq USER_\r(%\base), %\r
+	.endr
+	.endm
+
+	/* RCX is the thread; RAX, RSI, RDI and RDX are loaded. */
+	.macro LEAVE_BY_SYSRET
+	movq USER_rflags(%rcx), %r11
+	movq USER_rsp(%rcx), %rsp
+	movq USER_rip(%rcx), %rcx
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	swapgs
+	sysretq
+	.endm
+
 	.text
 
 	.globl user_syscall_entry
@@ -30,16 +62,11 @@ user_syscall_entry:
 	movq %gs:CPU_USER, %rsp
 	testb $LEAVE_GUEST, USER_LEAVE(%rsp)
 	jnz user_guest_call
-	movq %rcx, USER_RIP(%rsp)
-	movq %r11, USER_RFLAGS(%rsp)
-	movq %rbx, USER_RBX(%rsp)
-	movq %rbp, USER_RBP(%rsp)
-	movq %r12, USER_R12(%rsp)
-	movq %r13, USER_R13(%rsp)
-	movq %r14, USER_R14(%rsp)
-	movq %r15, USER_R15(%rsp)
+	movq %rcx, USER_rip(%rsp)
+	movq %r11, USER_rflags(%rsp)
+	SAVE rsp, KEPT
 	movq %gs:CPU_USER_RSP, %rcx
-	movq %rcx, USER_RSP(%rsp)
+	movq %rcx, USER_rsp(%rsp)
 	movq %rsp, %rcx
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
@@ -51,12 +78,9 @@ user_syscall_entry:
 	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
 	je 3f
 	/* The arguments become an array. */
-	pushq %r9
-	pushq %r8
-	pushq %r10
-	pushq %rdx
-	pushq %rsi
-	pushq %rdi
+	.irp r, r9, r8, r10, rdx, rsi, rdi
+	pushq %\r
+	.endr
 	movq %rcx, %rdi
 	movq %rax, %rsi
 	movq %rsp, %rdx
@@ -73,23 +97,11 @@ user_syscall_entry:
 	.type user_guest_call, @function
 user_guest_call:
 	movq USER_GUEST(%rsp), %rsp
-	movq %rcx, USER_RIP(%rsp)
-	movq %r11, USER_RFLAGS(%rsp)
-	movq %rax, USER_RAX(%rsp)
-	movq %rbx, USER_RBX(%rsp)
-	movq %rdx, USER_RDX(%rsp)
-	movq %rsi, USER_RSI(%rsp)
-	movq %rdi, USER_RDI(%rsp)
-	movq %rbp, USER_RBP(%rsp)
-	movq %r8, USER_R8(%rsp)
-	movq %r9, USER_R9(%rsp)
-	movq %r10, USER_R10(%rsp)
-	movq %r12, USER_R12(%rsp)
-	movq %r13, USER_R13(%rsp)
-	movq %r14, USER_R14(%rsp)
-	movq %r15, USER_R15(%rsp)
+	movq %rcx, USER_rip(%rsp)
+	movq %r11, USER_rflags(%rsp)
+	SAVE rsp, ARGUMENTS, KEPT
 	movq %gs:CPU_USER_RSP, %rcx
-	movq %rcx, USER_RSP(%rsp)
+	movq %rcx, USER_rsp(%rsp)
 	movq %gs:CPU_USER, %rdi
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
@@ -104,20 +116,7 @@ user_guest_call:
 	.balign 64
 user_guest_run:
 	incq %gs:CPU_KERNEL_EXITS
-	movq USER_RAX(%rbx), %rax
-	movq USER_RDX(%rbx), %rdx
-	movq USER_RSI(%rbx), %rsi
-	movq USER_RDI(%rbx), %rdi
-	movq USER_RBP(%rbx), %rbp
-	movq USER_R8(%rbx), %r8
-	movq USER_R9(%rbx), %r9
-	movq USER_R10(%rbx), %r10
-	movq USER_R12(%rbx), %r12
-	movq USER_R13(%rbx), %r13
-	movq USER_R14(%rbx), %r14
-	movq USER_R15(%rbx), %r15
-	movq USER_RSP(%rbx), %rsp
-	movq USER_RBX(%rbx), %rbx
+	LOAD rbx, ARGUMENTS, rbp, r12, r13, r14, r15, rsp, rbx
 	swapgs
 	sysretq
 	.size user_guest_run, . - user_guest_run
@@ -139,70 +138,28 @@ user_exit:
 	incq %gs:CPU_KERNEL_EXITS
 	cmpb $0, USER_LEAVE(%rcx)
 	jne user_exit_full
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
-	movq USER_RAX(%rcx), %rax
-	movq USER_RSI(%rcx), %rsi
-	movq USER_RDI(%rcx), %rdi
-	movq USER_RDX(%rcx), %rdx
-	movq USER_RFLAGS(%rcx), %r11
-	movq USER_RSP(%rcx), %rsp
-	movq USER_RIP(%rcx), %rcx
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	swapgs
-	sysretq
+	LOAD rcx, KEPT, rax, rsi, rdi, rdx
+	LEAVE_BY_SYSRET
 
 	/* RCX: the thread, which made a system call that keeps what its entry saved; RSI, RDI and
 	 * RDX: the results. */
 	.globl user_exit_results
 user_exit_results:
 	incq %gs:CPU_KERNEL_EXITS
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
+	LOAD rcx, KEPT
 	xorl %eax, %eax
-	movq USER_RFLAGS(%rcx), %r11
-	movq USER_RSP(%rcx), %rsp
-	movq USER_RIP(%rcx), %rcx
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	swapgs
-	sysretq
+	LEAVE_BY_SYSRET
 
 user_exit_full:
 	andb $LEAVE_GUEST, USER_LEAVE(%rcx)
 	jz 1f
 	addq $USER_INSIDE, %rcx
 1:	pushq $USER_SS
-	pushq USER_RSP(%rcx)
-	pushq USER_RFLAGS(%rcx)
+	pushq USER_rsp(%rcx)
+	pushq USER_rflags(%rcx)
 	pushq $USER_CS
-	pushq USER_RIP(%rcx)
-	movq USER_RAX(%rcx), %rax
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RDX(%rcx), %rdx
-	movq USER_RSI(%rcx), %rsi
-	movq USER_RDI(%rcx), %rdi
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R8(%rcx), %r8
-	movq USER_R9(%rcx), %r9
-	movq USER_R10(%rcx), %r10
-	movq USER_R11(%rcx), %r11
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
-	movq USER_RCX(%rcx), %rcx
+	pushq USER_rip(%rcx)
+	LOAD rcx, ARGUMENTS, r11, KEPT, rcx
 	swapgs
 	iretq
 	.size user_exit, . - user_exit
@@ -224,27 +181,14 @@ user_trap_entry:
 	testb $LEAVE_GUEST, USER_LEAVE(%rcx)
 	jz 2f
 	addq $USER_INSIDE, %rcx
-2:	movq %rax, USER_RAX(%rcx)
-	movq %rbx, USER_RBX(%rcx)
-	movq %rdx, USER_RDX(%rcx)
-	movq %rsi, USER_RSI(%rcx)
-	movq %rdi, USER_RDI(%rcx)
-	movq %rbp, USER_RBP(%rcx)
-	movq %r8, USER_R8(%rcx)
-	movq %r9, USER_R9(%rcx)
-	movq %r10, USER_R10(%rcx)
-	movq %r11, USER_R11(%rcx)
-	movq %r12, USER_R12(%rcx)
-	movq %r13, USER_R13(%rcx)
-	movq %r14, USER_R14(%rcx)
-	movq %r15, USER_R15(%rcx)
-	popq USER_RCX(%rcx)
+2:	SAVE rcx, ARGUMENTS, r11, KEPT
+	popq USER_rcx(%rcx)
 	popq %rsi /* vector */
 	popq %rdx /* error code */
-	popq USER_RIP(%rcx)
+	popq USER_rip(%rcx)
 	popq %rax /* code segment: user mode has one */
-	popq USER_RFLAGS(%rcx)
-	popq USER_RSP(%rcx)
+	popq USER_rflags(%rcx)
+	popq USER_rsp(%rcx)
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
 	movq %gs:CPU_USER, %rdi

@@ -13,30 +13,16 @@
 #include <core/user.h>
 
 #define CHECK_CPU(name, field)  _Static_assert(offsetof(struct cpu, field) == (name), #name)
-#define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #name)
+#define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #field)
 
 CHECK_CPU(CPU_KERNEL_EXITS, kernel_exits);
 CHECK_CPU(CPU_USER, arch.user);
 CHECK_CPU(CPU_USER_RSP, arch.user_rsp);
 CHECK_CPU(CPU_STACK_TOP, arch.stack_top);
-CHECK_USER(USER_RAX, regs.rax);
-CHECK_USER(USER_RSI, regs.rsi);
-CHECK_USER(USER_RDI, regs.rdi);
-CHECK_USER(USER_RDX, regs.rdx);
-CHECK_USER(USER_RIP, regs.rip);
-CHECK_USER(USER_RFLAGS, regs.rflags);
-CHECK_USER(USER_RSP, regs.rsp);
-CHECK_USER(USER_RBX, regs.rbx);
-CHECK_USER(USER_RBP, regs.rbp);
-CHECK_USER(USER_R12, regs.r12);
-CHECK_USER(USER_R13, regs.r13);
-CHECK_USER(USER_R14, regs.r14);
-CHECK_USER(USER_R15, regs.r15);
-CHECK_USER(USER_R8, regs.r8);
-CHECK_USER(USER_R9, regs.r9);
-CHECK_USER(USER_R10, regs.r10);
-CHECK_USER(USER_R11, regs.r11);
-CHECK_USER(USER_RCX, regs.rcx);
+#define REGISTER(r)       PLACE_##r,
+#define CHECK_REGISTER(r) CHECK_USER(8 * PLACE_##r, regs.r);
+enum { USER_REGISTERS(REGISTER) };
+USER_REGISTERS(CHECK_REGISTER)
 CHECK_USER(USER_GUEST, guest);
 CHECK_USER(USER_LEAVE, leave);
 CHECK_USER(USER_INSIDE, inside);
