@@ -37,6 +37,10 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
+ *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
+ *                                           the same, unless it takes more than a few instructions
+ *   bool arch_root_switch(paddr_t, uint32_t)
+ *                                           arch_root_load, likewise; not of the kernel's
  *   arch_thread.guest                       kernel address of its state page, NULL: it has none
  *   bool arch_thread_in_guest(const struct arch_thread *)
  *                                           its guest runs, or is interrupted; any CPU may ask
@@ -60,12 +64,12 @@ struct quota;
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
  */
 
-/* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
- * once is refused. */
-#define ARCH_WRITE  1u
-#define ARCH_EXEC   2u
-#define ARCH_DEVICE 4u /* uncached */
-#define ARCH_READ   8u
+/* Access of a mapping, MAP_READ and its like of the ABI. Of the kernel's, which can all be
+ * read, writable and executable at once is refused. */
+#define ARCH_READ   1u
+#define ARCH_WRITE  2u
+#define ARCH_EXEC   4u
+#define ARCH_DEVICE 8u /* uncached */
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
 void arch_mmu_init(void); /* builds the final tables, switches to them */

@@ -33,14 +33,16 @@ typedef _Atomic uint64_t cpu_counter_t;
 
 #define CPU_SYSCALLS 64 /* at most; numbers of abi/syscall.def */
 
+/* Entries that are counted on the fast path, see ipc_fast.h. */
+enum cpu_fast { FAST_CALL, FAST_REPLY, FAST_SIGNAL, FAST_YIELD, FAST_FAULT, CPU_FAST };
+
 /* What a CPU did, for the node object. */
 struct cpu_counters {
 	cpu_counter_t calls[CPU_SYSCALLS]; /* by number */
 	cpu_counter_t refused;             /* calls that failed */
 	cpu_counter_t switches;            /* from thread to thread */
 	cpu_counter_t direct;              /* of these, without a look at the run queue */
-	cpu_counter_t fast_calls;          /* on the fast path: besides those in `calls`, */
-	cpu_counter_t fast_replies;        /* endpoint_call and endpoint_reply_receive */
+	cpu_counter_t fast[CPU_FAST];      /* on the fast path, besides those above */
 	cpu_counter_t kicks;  /* interrupts sent to have another CPU look at its queue */
 	cpu_counter_t faults; /* of user programs, sent to a handler or not */
 };
@@ -56,10 +58,9 @@ struct cpu {
 	_Atomic(struct thread *) current; /* whose registers are loaded; NULL: nobody's */
 	struct run_queue *run_queue;
 	uint64_t call_number; /* of the last call taken here: cpu id + n * CPU_MAX */
-	uint64_t epoch;       /* counts what this CPU chose from its queue: cpu id + n * CPU_MAX */
+	uint64_t epoch;       /* call_number when it last chose what is charged */
 	cpumask_t bit;        /* of it in a mask of CPUs */
 	uint64_t hot;         /* what thread_hot gives for a thread that can run here at once */
-	uint32_t fast_limit;  /* messages below this length may take the fast path */
 	_Atomic bool resched; /* look at the run queue before going to user mode */
 	bool yielding;        /* the running thread's turn is over */
 

@@ -17,7 +17,7 @@
  * if that is more urgent (helping): then holder->helper names him.
  */
 #pragma once
-#include <core/thread.h>
+#include <core/reply.h>
 
 struct endpoint {
 	struct object obj; /* first */
@@ -59,12 +59,27 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 /* The running thread answers the call in hand. As from reply_answer. */
 status_t endpoint_reply(struct thread *self, uint64_t info) MUST_CHECK;
 
+/* `server` did not get the call for which it was made the holder. Gives what it is told: to make
+ * room, or just that its wait is over. What a client did wrong must not look like an error
+ * of the server's own. Holds no lock. */
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server,
+			      status_t why) MUST_CHECK;
+
 /* The running thread has no call in hand any more, but was not back at its endpoint. */
 void endpoint_lent_back(struct thread *self);
 
 /* What `server` runs on may have changed: another helper is chosen, if it needs one. Holds
  * no lock. */
 void endpoint_help(struct thread *server);
+
+static inline void endpoint_push_server(struct endpoint *ep, struct thread *t)
+	REQUIRES(ep->obj.lock)
+{
+	t->next = ep->servers; /* `prev` of the first means nothing */
+	if (UNLIKELY(t->next != NULL))
+		t->next->prev = t;
+	ep->servers = t;
+}
 
 /* Takes a caller or server out of the queue (THREAD_MOVING): deadline, death, bits. Gives the
  * server that it helped, or NULL: sched_refresh him afterwards. */

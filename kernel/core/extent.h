@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/extent.h - sorted lists of number ranges, for the memory map.
+/* kernel/core/extent.h - lists of number ranges, for the memory map.
  *
  * Used while the frame allocator is being built, when there is nothing else to
  * allocate from; so a list has a fixed size, which is enough for every range of
@@ -16,13 +16,13 @@ struct extent {
 	uint64_t base, end;
 };
 
-/* In order, none touching the next. */
+/* None overlaps another; in order, and none touching the next, until the first cut. */
 struct extent_list {
 	uint32_t count;
 	struct extent at[EXTENTS_MAX];
 };
 
-/* Adds a range above all that are there; one that touches the last is joined to
+/* Adds a range above all that are there, to a list of which nothing was cut; one that touches the last is joined to
  * it. An empty one changes nothing. Panics when the list is full. */
 void extent_append(struct extent_list *l, uint64_t base, uint64_t end);
 

@@ -91,10 +91,7 @@ static void list_remove(struct frame_buddies *z, unsigned order, uint32_t n) REQ
 {
 	struct frame *f = entry(n);
 
-	if (f->free.prev != 0)
-		entry(f->free.prev)->free.next = f->free.next;
-	else
-		z->head[order] = f->free.next;
+	*(f->free.prev != 0 ? &entry(f->free.prev)->free.next : &z->head[order]) = f->free.next;
 	if (f->free.next != 0)
 		entry(f->free.next)->free.prev = f->free.prev;
 	if (z->head[order] == 0)
@@ -356,10 +353,7 @@ void frame_stats(struct frame_stats *out)
 
 		spin_lock(&z->lock);
 		out->free += atomic_load_explicit(&z->free, memory_order_relaxed);
-		uint32_t orders = z->orders;
 		spin_unlock(&z->lock);
-		if (orders != 0 && 31 - (unsigned)__builtin_clz(orders) > out->largest)
-			out->largest = 31 - (unsigned)__builtin_clz(orders);
 		for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1)
 			out->free += cache_count(&cpu_by_id[__builtin_ctzll(left)]->frames[zone]);
 	}

@@ -113,9 +113,8 @@ void frame_zero(paddr_t pa, unsigned order);
 void frame_cache_drain(void);
 
 struct frame_stats {
-	uint64_t total;   /* frames of RAM */
-	uint64_t free;    /* free or cached */
-	uint64_t loader;  /* what frame_free_loader will add to these */
-	uint64_t largest; /* order of the largest free block, 0 also when none is free */
+	uint64_t total;  /* frames of RAM */
+	uint64_t free;   /* free or cached */
+	uint64_t loader; /* what frame_free_loader will add to these */
 };
 void frame_stats(struct frame_stats *out);

@@ -25,18 +25,14 @@ ALWAYS_INLINE bool is_self(const struct thread *self, cap_t handle)
 		      self->entered.token);
 }
 
-/* True if the short ways may be gone, and nothing waits for this CPU to look at its queue: both at
- * once. */
-_Static_assert(offsetof(struct cpu, resched) == offsetof(struct cpu, fast_limit) + 4 &&
-		       offsetof(struct cpu, fast_limit) % 8 == 0 &&
-		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "one word");
-
-ALWAYS_INLINE bool cpu_at_ease(const struct cpu *c)
+/* True if the short ways may be gone, and nobody wants anything of the running thread. */
+ALWAYS_INLINE bool at_ease(const struct cpu *c, const struct thread *self)
 {
-	uintptr_t at = (uintptr_t)c + offsetof(struct cpu, fast_limit);
+	uintptr_t at = (uintptr_t)self + offsetof(struct thread, flags);
 
-	return *(const volatile uint64_t *)at == MSG_FAST + 1;
+	return LIKELY((__atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE) &
+		       ~(uint64_t)THREAD_UNPARKED) == c->hot) &&
+	       LIKELY(!atomic_load_explicit(&c->resched, memory_order_relaxed));
 }
 
 __attribute__((noinline)) static void slow(struct thread *self, cap_t handle)
@@ -54,7 +50,7 @@ void guest_enter(cap_t handle, uint64_t a1, uint64_t a2, struct arch_thread *use
 	struct arch_guest_start start;
 
 	(void)a1, (void)a2;
-	if (UNLIKELY(thread_flags(self) & ~THREAD_UNPARKED) || UNLIKELY(!cpu_at_ease(c)) ||
+	if (UNLIKELY(!at_ease(c, self)) ||
 	    UNLIKELY(table->root[ROOT_GUEST].pa == 0) || UNLIKELY(!is_self(self, handle)) ||
 	    UNLIKELY(exit_of(user)->reason != GUEST_SYSCALL) ||
 	    UNLIKELY(!arch_guest_start(user, &start))) {

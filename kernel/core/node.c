@@ -78,9 +78,12 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 	out->lock_waits = count_of(&cpu->lock_waits);
 	out->switches = count_of(&n->switches);
 	out->direct = count_of(&n->direct);
-	out->fast = count_of(&n->fast_calls) + count_of(&n->fast_replies);
-	out->calls[SYS_endpoint_call] += count_of(&n->fast_calls);
-	out->calls[SYS_endpoint_reply_receive] += count_of(&n->fast_replies);
+	for (unsigned i = 0; i < CPU_FAST; i++)
+		out->fast += count_of(&n->fast[i]);
+	out->calls[SYS_endpoint_call] += count_of(&n->fast[FAST_CALL]);
+	out->calls[SYS_endpoint_reply_receive] += count_of(&n->fast[FAST_REPLY]);
+	out->calls[SYS_notification_signal] += count_of(&n->fast[FAST_SIGNAL]);
+	out->calls[SYS_thread_yield] += count_of(&n->fast[FAST_YIELD]);
 	out->switches += out->fast;
 	out->direct += out->fast;
 	out->kicks = count_of(&n->kicks);

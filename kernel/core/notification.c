@@ -71,6 +71,15 @@ status_t notification_wait(struct notification *n, struct thread *self, uint64_t
 	return st;
 }
 
+bool notification_is_pending(const struct thread *self)
+{
+	const struct notification *n =
+		atomic_load_explicit(&self->notification, memory_order_relaxed);
+
+	atomic_thread_fence(memory_order_seq_cst);
+	return n != NULL && atomic_load_explicit(&n->bits, memory_order_relaxed) != 0;
+}
+
 uint64_t notification_take_bound(struct thread *self)
 {
 	struct notification *n = atomic_load_explicit(&self->notification, memory_order_relaxed);

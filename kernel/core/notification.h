@@ -36,6 +36,11 @@ void notification_signal(struct notification *n, uint64_t bits) RELEASES(n->obj.
 status_t notification_wait(struct notification *n, struct thread *self, uint64_t deadline)
 	RELEASES(n->obj.lock) MUST_CHECK;
 
+/* True if bits are set in the notification that `self`, which has begun to wait in a receive, is
+ * bound to. Signals set bits before they look who waits; we wait before we look at the bits: one
+ * of the two sees the other. */
+bool notification_is_pending(const struct thread *self);
+
 /* Takes the bits of the notification that `self` is bound to; 0 without one. */
 uint64_t notification_take_bound(struct thread *self);
 

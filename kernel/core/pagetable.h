@@ -4,12 +4,12 @@
  * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
- * Locks   the aspace's lock guards the shape: which tables are there. Entries that
- *         translate are changed under the lock of the mapped memory object, with the
- *         aspace's lock or without it: a table that covers part of a mapping is never
- *         taken away, so whoever holds the memory object's lock can walk to the
- *         translations of its mappings. Entries are atomic: processors read them
- *         and set bits in them at any time.
+ * Locks   entries for the pages of a mapping are changed under the lock of its memory
+ *         object, with the aspace's lock or without it. Tables are taken out under the
+ *         aspace's lock, none that covers a part of a mapping; so whoever holds the lock of
+ *         a mapped memory object can walk to its translations. Tables are put in by whoever
+ *         needs one, by compare-and-exchange. Entries are atomic: processors read
+ *         them and set bits in them at any time.
  * Blocks  never.
  *
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
@@ -35,6 +35,7 @@
  * tag when it loads one again with another generation.
  */
 #pragma once
+#include <abi/memory.h>
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/frame.h>
@@ -103,7 +104,7 @@ struct pagetable_page {
 };
 
 /* Enters a translation, or gives more access to the one that is there. ST_EXISTS: there is
- * a table where a large page should go; ST_NO_MEMORY. Holds both locks. */
+ * a table where a large page should go; ST_NO_MEMORY. Holds the lock of the memory object. */
 status_t pagetable_enter(struct pagetable *t, struct quota *q,
 			 const struct pagetable_page *page) MUST_CHECK;
 
@@ -131,11 +132,8 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 /* Takes the half out of the joint root. */
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
-/* Reads and clears what the processor noted about one page: PAGETABLE_ACCESSED, ...; 0 if
- * it is not there. */
-#define PAGETABLE_ACCESSED 1u
-#define PAGETABLE_DIRTY    2u
-#define PAGETABLE_PRESENT  4u
+/* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
+ * there. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -162,26 +160,35 @@ bool pagetable_is_flushed(struct pagetable *t);
 void pagetable_flush_here(const struct tlb_batch *b);
 
 /* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
- * the main root; the short way to one that this CPU has loaded before. */
+ * the main root; pagetable_switch_short: if this CPU has loaded it before, and it is no joint
+ * one, which need not be.
+ */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
+
+MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
+						     uint64_t bit)
+{
+	paddr_t root = t->root[ROOT_MAIN].pa;
+	uint32_t tag = t->root[ROOT_MAIN].tag;
+
+	if (c->root == root)
+		return true;
+	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(atomic_load_explicit(&t->half, memory_order_relaxed) != NULL) ||
+	    UNLIKELY(!arch_root_switch(root, tag)))
+		return false;
+	DEBUG_ASSERT(!atomic_load(&t->dead));
+	c->root = root;
+	c->tag = tag;
+	c->table = t;
+	c->half = NULL;
+	return true;
+}
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_MAIN].pa;
-
-	if (c->root == root)
-		return;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(atomic_load_explicit(&t->half, memory_order_relaxed) != NULL)) {
+	if (!pagetable_switch_short(c, t, bit))
 		pagetable_load(t, ROOT_MAIN);
-		return;
-	}
-	DEBUG_ASSERT(!atomic_load(&t->dead));
-	c->root = root;
-	c->tag = t->root[ROOT_MAIN].tag;
-	c->table = t;
-	c->half = NULL;
-	arch_root_switch(root, c->tag);
 }
 
 /* The other root of the guest half that is active. Both were made ready when one was loaded. */
@@ -191,5 +198,6 @@ static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetabl
 	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
 	c->root = t->root[which].pa;
 	c->tag = t->root[which].tag;
-	arch_root_switch(c->root, c->tag);
+	if (UNLIKELY(!arch_root_switch(c->root, c->tag)))
+		arch_root_load(c->root, c->tag);
 }

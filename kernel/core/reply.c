@@ -27,17 +27,6 @@ static void set_caller(struct reply_slot *slot, struct thread *caller)
 	atomic_store_explicit(&slot->caller, caller, memory_order_release);
 }
 
-void reply_hold(struct thread *server, struct thread *caller)
-{
-	struct cpu *c = arch_this_cpu();
-
-	c->call_number += CPU_MAX;
-	server->reply.number = c->call_number;
-	server->reply.epoch = 0;
-	set_caller(&server->reply, caller);
-	thread_put(caller, THREAD_REPLY, &server->obj);
-}
-
 /* Takes the caller out (THREAD_MOVING); NULL if there is none with that number. */
 static struct thread *take(struct object *holder, uint64_t number) REQUIRES(holder->lock)
 {
@@ -51,8 +40,7 @@ static struct thread *take(struct object *holder, uint64_t number) REQUIRES(hold
 	return caller;
 }
 
-/* The answer could not be delivered: the caller waits on, unless its time is over. */
-static void put_again(struct object *holder, struct thread *caller)
+void reply_put_again(struct object *holder, struct thread *caller)
 {
 	struct reply_slot *slot = reply_slot_of(holder);
 
@@ -85,12 +73,13 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 	spin_unlock(&holder->lock);
 	if (st != ST_OK)
 		return st;
-	st = message_caps(self, t, a->info);
+	uint64_t info = a->info;
+	st = message_carry(self, t, &info);
 	if (st != ST_OK) {
-		put_again(holder, t);
+		reply_put_again(holder, t);
 		return st;
 	}
-	thread_answer(t, message_copy(self, t, a->info));
+	thread_answer(t, info);
 	*caller = t;
 	return ST_OK;
 }

@@ -81,7 +81,7 @@ static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, s
 			n = size;
 		const struct memory_bytes b = { offset, (void *)from, n };
 		spin_lock(&m->obj.lock);
-		status_t st = memory_copy_in(ref, &b);
+		status_t st = memory_copy(m, &b, false);
 		spin_unlock(&m->obj.lock);
 		must(st, "its memory");
 		offset += n;

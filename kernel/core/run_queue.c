@@ -20,16 +20,6 @@ static struct run_queue *queue_of(uint32_t cpu)
 	return cpu_by_id[cpu]->run_queue;
 }
 
-static int priority_of(const struct run_queue *rq)
-{
-	return atomic_load_explicit(&rq->priority, memory_order_relaxed);
-}
-
-static void set_priority(struct run_queue *rq, int priority) REQUIRES(rq->lock)
-{
-	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-}
-
 /* ---- parts in levels, threads in parts; the queue's lock is held ---- */
 
 /* The most urgent level with a part in it, or -1. */
@@ -68,24 +58,29 @@ static bool part_has_work(const struct sched_part *p)
 	return part_first(p) != NULL;
 }
 
+/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual time of
+ * another level says nothing here. */
+static void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	unsigned priority = sched_priority(p->sched);
+	uint64_t vtime = rq->level[priority].vtime;
+
+	if (p->level != priority)
+		p->vtime = vtime;
+	else if (p->vtime + LAG_MAX < vtime)
+		p->vtime = vtime - LAG_MAX;
+	p->level = (uint8_t)priority;
+}
+
 /* Into its level, unless it is there, or has nothing to do. */
 static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
-	unsigned priority = sched_priority(p->sched);
-	struct sched_level *level = &rq->level[priority];
-
 	/* The part that runs is outside: its virtual time moves. */
 	if (p->node.linked || p == rq->running || !part_has_work(p))
 		return;
-	/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual
-	 * time of another level says nothing here. */
-	if (p->level != priority)
-		p->vtime = level->vtime;
-	else if (p->vtime + LAG_MAX < level->vtime)
-		p->vtime = level->vtime - LAG_MAX;
-	p->level = (uint8_t)priority;
-	rq->levels[priority / 64] |= 1ull << priority % 64;
-	tree_insert(&level->parts, &p->node, p->vtime, p->vtime);
+	part_catch_up(rq, p);
+	rq->levels[p->level / 64] |= 1ull << p->level % 64;
+	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
 }
 
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
@@ -97,13 +92,6 @@ static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_remove(parts, &p->node);
 	if (tree_first(parts) == NULL)
 		rq->levels[p->level / 64] &= ~(1ull << p->level % 64);
-}
-
-static void count_ready(struct run_queue *rq, uint32_t change) REQUIRES(rq->lock)
-{
-	uint32_t n = atomic_load_explicit(&rq->ready, memory_order_relaxed);
-
-	atomic_store_explicit(&rq->ready, n + change, memory_order_relaxed);
 }
 
 /* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
@@ -118,7 +106,7 @@ static void part_push(struct run_queue *rq, struct sched_part *p, struct thread 
 	} else {
 		thread_queue_push(&p->ready[t->in_guests], t);
 	}
-	count_ready(rq, 1);
+	atomic_store_explicit(&rq->ready, rq->ready + 1, memory_order_relaxed);
 	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
 	thread_put(t, THREAD_READY, &p->obj);
 }
@@ -128,18 +116,10 @@ static struct thread *part_pull(struct run_queue *rq, struct sched_part *p, stru
 				enum thread_state state) REQUIRES(rq->lock)
 {
 	thread_queue_remove(&p->ready[t->in_guests], t);
-	count_ready(rq, UINT32_MAX);
-	thread_put(t, state, NULL);
-	return t;
-}
-
-/* The same for a part that may be in its level. */
-static struct thread *part_take(struct run_queue *rq, struct sched_part *p, struct thread *t)
-	REQUIRES(rq->lock)
-{
-	(void)part_pull(rq, p, t, THREAD_MOVING);
-	if (!part_has_work(p))
+	atomic_store_explicit(&rq->ready, rq->ready - 1, memory_order_relaxed);
+	if (UNLIKELY(p->node.linked) && !part_has_work(p))
 		part_leave(rq, p);
+	thread_put(t, state, NULL);
 	return t;
 }
 
@@ -149,12 +129,7 @@ static void pool_refill(struct ktimer *timer)
 {
 	struct sched *s = container_of(timer, struct sched, refill);
 
-	/* One period follows the other for who has used up the last; else the next one begins
-	 * with the next use. */
-	if (s->pool <= 0)
-		timer_set(timer, timer->deadline + s->period, pool_refill);
-	else
-		s->in_period = false;
+	s->in_period = false;
 	sched_fill(s);
 	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
 		(void)sched_part_update(s->part[cpu], true);
@@ -169,8 +144,12 @@ static bool part_draw(struct sched_part *p, uint64_t now)
 
 	if (s->budget == 0)
 		return true;
-	if (!s->in_period && !atomic_exchange(&s->in_period, true))
-		timer_set(&s->refill, now + s->period, pool_refill);
+	if (!s->in_period && !atomic_exchange(&s->in_period, true)) {
+		/* Who goes on where the last one ended has no gap between them. */
+		uint64_t begin = now < s->period_end + s->period ? s->period_end : now;
+		s->period_end = begin + s->period;
+		timer_set(&s->refill, s->period_end, pool_refill);
+	}
 	if (piece < DRAW_MIN)
 		piece = DRAW_MIN;
 	/* A refill fills the pool, then takes the queue's lock to look who is throttled. */
@@ -221,10 +200,8 @@ static void slice_over(struct ktimer *timer)
 {
 	struct run_queue *rq = container_of(timer, struct run_queue, slice);
 
-	spin_lock(&rq->lock);
 	rq->slice_end = TIMER_NEVER;
-	spin_unlock(&rq->lock);
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	cpu_resched(rq->cpu);
 }
 
 /* Arms the end of the running thread's turn, if anything could then take over: nobody else
@@ -258,8 +235,7 @@ static int64_t load_of(uint32_t cpu)
 {
 	const struct run_queue *rq = queue_of(cpu);
 
-	return priority_of(rq) * LOAD_PRIORITY +
-	       atomic_load_explicit(&rq->ready, memory_order_relaxed);
+	return rq->priority * LOAD_PRIORITY + rq->ready;
 }
 
 /* The CPU for `t`: where it was, if it is more urgent than what runs there or would be no better
@@ -296,36 +272,35 @@ static bool move_away(struct thread *t, uint32_t here)
 	return s != NULL && choose_cpu(t, s) != here && sched_take(t);
 }
 
-/* Queues `t` on the CPU of `rq`; false if that can't be any more. `*waits`: behind others. */
-static bool rq_accept(struct run_queue *rq, struct sched *s, struct thread *t, bool *waits)
+/* Queues `t` on the CPU of `rq`: 1 if it goes first there, 0 if it waits behind others, -1 if
+ * that can't be any more. */
+static int rq_accept(struct run_queue *rq, struct sched *s, struct thread *t)
 {
 	struct sched_part *p = s->part[rq->cpu];
 	int priority = (int)sched_priority(s);
 
 	spin_lock(&rq->lock);
-	int runs = priority_of(rq);
+	int runs = rq->priority;
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
 	bool ok = part_is_allowed(p) && (!p->throttled || sched_of(t, NULL) == s);
 	/* An equal waits for the end of the turn; see to it that the turn ends. */
-	bool look = ok && (runs < priority || (runs == priority && rq->slice_end == TIMER_NEVER));
+	bool look = runs < priority || (runs == priority && rq->slice_end == TIMER_NEVER);
 	if (ok) {
 		part_push(rq, p, t, false);
 		part_enter(rq, p);
-		set_priority(rq, runs < priority ? priority : runs);
+		if (runs < priority)
+			atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	}
 	spin_unlock(&rq->lock);
-	if (look)
+	if (ok && look)
 		cpu_resched(rq->cpu);
-	*waits = runs >= priority;
-	return ok;
+	return ok ? runs < priority : -1;
 }
 
 void sched_wake(struct thread *t)
 {
 	for (;;) {
-		bool waits;
-
 		atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 		struct sched *s = sched_of(t, NULL);
 		if (s == NULL) {
@@ -333,31 +308,31 @@ void sched_wake(struct thread *t)
 			return;
 		}
 		uint32_t cpu = choose_cpu(t, s);
-		if (!rq_accept(queue_of(cpu), s, t, &waits))
+		int first = rq_accept(queue_of(cpu), s, t);
+		if (first < 0)
 			arch_cpu_relax(); /* it was changed, or died, meanwhile */
-		else if (LIKELY(!waits) || !move_away(t, cpu))
+		else if (LIKELY(first) || !move_away(t, cpu))
 			return;
 	}
 }
 
 bool sched_take(struct thread *t)
 {
-	uintptr_t place;
-
-	while (thread_state_of(place = atomic_load_explicit(&t->place, memory_order_acquire)) ==
-	       THREAD_READY) {
+	for (;;) {
+		uintptr_t place = t->place;
+		if (thread_state_of(place) != THREAD_READY)
+			return false;
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
 		spin_lock(&rq->lock);
-		bool here = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+		bool here = t->place == place;
 		if (here)
-			(void)part_take(rq, p, t);
+			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
 		if (here)
 			return true;
 	}
-	return false;
 }
 
 static bool may_steal(const struct sched_part *p, uint32_t to)
@@ -381,7 +356,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 			p = may_steal(part_at(n), to) ? part_at(n) : NULL;
 	}
 	if (p != NULL)
-		t = part_take(rq, p, part_first(p));
+		t = part_pull(rq, p, part_first(p), THREAD_MOVING);
 	spin_unlock(&rq->lock);
 	return t;
 }
@@ -424,17 +399,24 @@ static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *
 	return true;
 }
 
+/* `p`, which is in no level, is charged from now on. */
+static void rq_begin(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	struct sched_level *level = &rq->level[p->level];
+
+	if (p->vtime > level->vtime)
+		level->vtime = p->vtime;
+	rq->running = p;
+}
+
 /* Runs the first thread of `p`, which is in no level. */
 static struct thread *rq_run(struct run_queue *rq, struct sched_part *p, const struct sched *payer)
 	REQUIRES(rq->lock)
 {
-	struct sched_level *level = &rq->level[p->level];
 	struct thread *t = part_pull(rq, p, part_first(p), THREAD_RUNNING);
 
-	if (p->vtime > level->vtime)
-		level->vtime = p->vtime;
+	rq_begin(rq, p);
 	p->guest_next = !t->in_guests;
-	rq->running = p;
 	rq->debtor = LIKELY(payer == NULL) ? atomic_load_explicit(&t->debtor, memory_order_relaxed)
 					   : sched_token(payer);
 	slice_arm(rq);
@@ -447,76 +429,67 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 {
 	struct thread *t = part_first(p);
 	struct sched *payer;
+	bool allowed = part_is_allowed(p);
 
-	if (LIKELY(part_is_allowed(p))) {
-		bool fits = sched_of(t, &payer) == p->sched;
-		if (fits && !p->throttled && part_draw(p, rq->since))
-			return rq_run(rq, p, payer);
-		if (p->throttled) /* its own threads wait */
-			t = p->ready[true].head;
-	}
+	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched &&
+		   part_draw(p, rq->since)))
+		return rq_run(rq, p, payer);
+	if (allowed && p->throttled) /* its own threads wait */
+		t = p->ready[true].head;
 	if (t != NULL)
 		(void)part_pull(rq, p, t, THREAD_MOVING);
 	part_enter(rq, p);
 	return t;
 }
 
-/* True if `was`, which ran, goes before all others: the turn of its first thread goes on, unless
- * it is more than a turn ahead of an equal. */
-static bool stays_first(struct run_queue *rq, const struct sched_part *was, bool goes_on)
+/* The part that goes first, taken out of its level, or NULL. `was`, unless NULL, is the one that
+ * ran; it stays before its equals if it isn't `lead` ahead of them. */
+static struct sched_part *rq_first(struct run_queue *rq, struct sched_part *was, uint64_t lead)
 	REQUIRES(rq->lock)
 {
-	int priority = (int)sched_priority(was->sched);
+	int priority = was == NULL ? -1 : (int)sched_priority(was->sched);
 	int top = level_top(rq);
+	struct sched_part *first = top < 0 ? NULL : part_at(tree_first(&rq->level[top].parts));
 
-	if (!part_has_work(was) || priority != top)
-		return part_has_work(was) && priority > top;
-	return goes_on && was->vtime < part_at(tree_first(&rq->level[top].parts))->vtime + LAG_MAX;
-}
-
-/* The thread that runs next (THREAD_RUNNING), one that has to look for another sched or CPU
- * (THREAD_MOVING), or NULL. */
-static struct thread *rq_choose(struct run_queue *rq, struct sched_part *was, bool goes_on)
-	REQUIRES(rq->lock)
-{
-	struct thread *next = NULL;
-	int top;
-
-	if (was != NULL && stays_first(rq, was, goes_on))
-		next = part_try(rq, was);
-	else if (was != NULL)
+	if (was != NULL && part_has_work(was) &&
+	    (priority > top || (priority == top && was->vtime < first->vtime + lead)))
+		return was;
+	if (first != NULL)
+		part_leave(rq, first);
+	if (was != NULL)
 		part_enter(rq, was);
-	while (next == NULL && (top = level_top(rq)) >= 0) {
-		struct sched_part *p = part_at(tree_first(&rq->level[top].parts));
-		part_leave(rq, p);
-		next = part_try(rq, p);
-	}
-	return next;
+	return first;
 }
 
-/* One try, as rq_choose. */
+/* One try: the thread that runs next (THREAD_RUNNING), one that has to look for another sched or
+ * CPU (THREAD_MOVING), or NULL. */
 static struct thread *pick_once(struct cpu *c)
 {
 	struct run_queue *rq = c->run_queue;
 	struct thread *t = c->current;
 
-	c->epoch += CPU_MAX;
+	c->epoch = c->call_number;
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool over = c->yielding || was == NULL || was->turn >= SCHED_SLICE_NS;
+	bool yields = c->yielding;
+	bool over = yields || (was != NULL && was->turn >= SCHED_SLICE_NS);
 	c->yielding = false;
 	/* What left for another CPU may run there while its registers are still here. */
-	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING &&
-		    atomic_load_explicit(&t->cpu, memory_order_relaxed) == c->id;
+	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
-	if (was != NULL && (over || !back))
+	bool goes_on = back && !over;
+	if (was != NULL && !goes_on)
 		was->turn = 0;
-	struct thread *next = rq_choose(rq, was, back && !over);
-	set_priority(rq, rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched));
+	struct thread *next = NULL;
+	struct sched_part *p = rq_first(rq, was, goes_on ? LAG_MAX : 0);
+	while (p != NULL && (next = part_try(rq, p)) == NULL)
+		p = rq_first(rq, NULL, 0);
+	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -554,6 +527,80 @@ bool sched_is_charged(const struct thread *t)
 	return p != NULL && sched_of(t, NULL) == p->sched;
 }
 
+/* ---- short ways ---- */
+
+/* The running thread, which is ready again, may be better off elsewhere. */
+static void offer(struct cpu *c, struct thread *self, cpumask_t cpus)
+{
+	c->epoch = c->call_number;
+	if (UNLIKELY(cpus != c->bit) && move_away(self, c->id))
+		thread_settle(self);
+}
+
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
+{
+	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
+	struct run_queue *rq = c->run_queue;
+
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(sched_is_dry(s)))
+		return false;
+	struct sched_part *p = s->part[c->id];
+	int priority = (int)sched_priority(s);
+	spin_lock(&rq->lock);
+	struct sched_part *was = rq->running;
+	/* Then `p` has nobody else that is ready, and is in no level. */
+	bool ok = priority > priority_of(rq) && part_is_allowed(p);
+	if (LIKELY(ok)) {
+		rq_charge(rq, time_now());
+		ok = part_draw(p, rq->since);
+	}
+	if (LIKELY(ok)) {
+		part_catch_up(rq, p);
+		rq_begin(rq, p);
+		part_push(rq, was, self, true);
+		part_enter(rq, was);
+		set_priority(rq, priority);
+		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
+		if (UNLIKELY(p->allowance != 0))
+			slice_arm(rq);
+		thread_put(t, THREAD_RUNNING, NULL);
+	}
+	spin_unlock(&rq->lock);
+	if (LIKELY(ok))
+		offer(c, self, was->sched->cpus);
+	return ok;
+}
+
+struct thread *sched_turn(struct cpu *c, struct thread *self)
+{
+	struct run_queue *rq = c->run_queue;
+	struct thread *next = NULL;
+
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->running;
+	if (p->ready[true].head == NULL && !sched_serves(self) && part_is_allowed(p) &&
+	    level_top(rq) < priority_of(rq))
+		next = p->ready[false].head;
+	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
+	    UNLIKELY(next->loaded_on != c->id)) {
+		spin_unlock(&rq->lock);
+		return NULL;
+	}
+	rq_charge(rq, time_now());
+	p->turn = 0;
+	if (UNLIKELY(!part_draw(p, rq->since))) {
+		next = NULL;
+	} else {
+		(void)part_pull(rq, p, next, THREAD_RUNNING);
+		part_push(rq, p, self, false);
+		slice_arm(rq);
+	}
+	spin_unlock(&rq->lock);
+	if (LIKELY(next != NULL))
+		offer(c, self, p->sched->cpus);
+	return next;
+}
+
 /* ---- parts change ---- */
 
 bool sched_part_update(struct sched_part *p, bool refilled)
@@ -576,25 +623,23 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 
 /* ---- beginning ---- */
 
+#define QUEUE_ORDER 1
+_Static_assert(sizeof(struct run_queue) <= FRAME_SIZE << QUEUE_ORDER, "it fits");
+
 void run_queue_init(void)
 {
 	struct cpu *c = arch_this_cpu();
-	unsigned order = 0;
 	paddr_t pa;
 
-	while ((FRAME_SIZE << order) < sizeof(struct run_queue))
-		order++;
-	if (!frame_alloc(order, FRAME_ANY, &pa))
+	if (!frame_alloc(QUEUE_ORDER, FRAME_ANY, &pa))
 		panic("no memory for the run queue of CPU %u", c->id);
-	frame_zero(pa, order);
+	frame_zero(pa, QUEUE_ORDER);
 	c->run_queue = arch_phys_to_virt(pa);
 	c->run_queue->cpu = c->id;
 	c->run_queue->slice_end = TIMER_NEVER;
 	c->run_queue->priority = -1;
-	c->call_number = c->id;
-	c->epoch = c->id + CPU_MAX;
+	c->call_number = c->epoch = c->id;
 	c->bit = 1ull << c->id;
-	c->hot = (uint64_t)c->id << 32;
 	ipc_fast_allow(c, !boot_option("test.slow", NULL, 0));
 	spin_init(&c->run_queue->lock, LOCK_RUN_QUEUE);
 }

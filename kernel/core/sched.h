@@ -75,6 +75,7 @@ struct sched {
 	_Atomic int64_t pool;   /* ns left in this period; negative: a debt */
 	_Atomic bool in_period; /* the refill timer is set, or about to */
 	struct ktimer refill;
+	uint64_t period_end; /* of the present or last period; who sets the timer writes it */
 
 	struct sched_part *part[CPU_MAX]; /* of CPUs that are up; constant */
 
@@ -182,7 +183,7 @@ struct run_queue {
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
-	uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
+	_Atomic uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
 
 	/* Written under the lock, read by all who choose a CPU. */
 	_Atomic int priority;   /* of what runs, or was sent since to preempt that; -1: idle */
@@ -210,6 +211,14 @@ void sched_yield_turn(void);
 /* True if `t` runs on what this CPU charges now, so that it can be switched to without a
  * look at the queues. */
 bool sched_is_charged(const struct thread *t);
+
+/* The short ways to another thread, for ipc_fast.c: it runs next (THREAD_RUNNING), and the running
+ * thread `self` is ready. sched_preempt: `t`, which is about to be taken out of its wait, is more
+ * urgent than all that is ready here. sched_turn: the one given, which is the next on the sched
+ * of `self`. False or NULL: it takes more, or something else would come first; nothing has changed.
+ */
+bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
+struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;
 
 /* Fills the pool of `s` for a period, but what it owes stays owed. */
 void sched_fill(struct sched *s);

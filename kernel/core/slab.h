@@ -53,7 +53,6 @@ struct slab_cache {
 	/* Guarded by lock. */
 	bool closed;            /* nothing new is handed out */
 	uint32_t pages;         /* all there are */
-	uint32_t empties;       /* those in `empty` */
 	struct slab_list used;  /* some slots are taken; pages that are full come last */
 	struct slab_list empty; /* the one that was emptied first comes first */
 	struct slab_list limbo; /* given back when the ticket is over */
@@ -84,9 +83,9 @@ void slab_close(struct slab_cache *cache);
 struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
 
 /* Gives back the pages in limbo if their grace period is over. If none is left there, up to
- * SLAB_BATCH empty ones follow, the oldest first, but for the last `keep`. grace_poll, before and
- * after, is the caller's. Returns how many pages there are. */
-unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
+ * SLAB_BATCH empty ones follow, the oldest first, maybe but for one. grace_poll, before and after,
+ * is the caller's. Returns how many pages there are. */
+unsigned slab_reclaim(struct slab_cache *cache, bool keep_one);
 
 /* The published object of `id`, dead or alive, if that is a slot for objects of `type`; else NULL.
  * Safe for any number. It remains one until this CPU leaves the kernel. */

@@ -52,6 +52,8 @@ static status_t transfer(struct syscall *c, struct cap_send send)
 
 status_t sys_cap_copy(struct syscall *c)
 {
+	if (c->arg[3] > UINT16_MAX)
+		return ST_BAD_ARG;
 	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
 }
 
@@ -118,7 +120,7 @@ status_t sys_object_destroy(struct syscall *c)
 
 	spin_lock(&o->tree);
 	if (cap_still(&c->cap[0]))
-		ticket = object_kill_locked(o);
+		ticket = object_kill(o);
 	spin_unlock(&o->tree);
 	return ticket == 0 ? ST_BAD_CAP : destroy_some(c->self, ticket);
 }

@@ -78,7 +78,8 @@ static status_t registers_access(const struct cap_ref *ref, struct arch_register
 		st = registers_lock(t, &where);
 	if (st == ST_OK) {
 		/* Who waits in a call will be given results: nothing of his is written. */
-		bool waits = thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
+		bool waits =
+			thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
 		if (!write)
 			arch_thread_get(&t->arch, r);
 		else

@@ -36,7 +36,6 @@
 #include <arch/arch.h>
 #include <core/cap.h>
 #include <core/cpu.h>
-#include <core/reply.h>
 #include <core/timer.h>
 #include <core/tree.h>
 
@@ -68,6 +67,13 @@ enum thread_state {
 #define THREAD_FAULTED   0x40u /* waits for the answer to a fault */
 #define THREAD_CUT_OFF   0x80u /* its guest was taken away: it may still be in guest mode */
 #define THREAD_STOP      (THREAD_SUSPENDED | THREAD_DYING)
+
+/* The call that a thread has in hand, or that a reply object keeps, see reply.h. */
+struct reply_slot {
+	_Atomic(struct thread *) caller; /* who waits; NULL: none */
+	uint64_t number;                 /* as the server was told; never repeated */
+	bool closed;                     /* the holder dies: takes no more callers */
+};
 
 struct aspace;
 struct cspace;

@@ -153,33 +153,10 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
 #define ARCH_SLOT_GEN_MAX    UINT32_MAX
 
-extern uint8_t cpu_has_fsgsbase, cpu_has_pcid; /* cpu.c */
-
-/* ---- address spaces ---- */
-
-#define ARCH_PCID_NO_FLUSH (1ull << 63) /* of CR3 */
-
-static inline unsigned arch_pcid_slot(uint32_t tag)
-{
-	return tag * 0x9e3779b1u >> 16 & (ARCH_PCIDS - 1);
-}
-
-/* See user_mmu.c about tags and PCIDs. */
-static inline void arch_root_switch(paddr_t root, uint32_t tag)
-{
-	if (cpu_has_pcid) {
-		unsigned slot = arch_pcid_slot(tag);
-		uint32_t *has = &arch_cpu_own()->pcid_tag[slot];
-
-		root |= slot + 1;
-		if (*has == tag)
-			root |= ARCH_PCID_NO_FLUSH;
-		*has = tag;
-	}
-	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
-}
-
 /* ---- threads ---- */
+
+extern uint64_t cpu_lacks_fsgsbase; /* cpu.c */
+extern uint8_t cpu_has_pcid;
 
 /* The rare halves of the two below, see vector.c and user.c. */
 void vector_save(struct arch_thread *t);
@@ -190,7 +167,7 @@ void user_load_bases(const struct arch_thread *t);
 /* The bases of user mode, out of the registers and into them. */
 static inline void arch_bases_save(struct arch_thread *t)
 {
-	if (LIKELY(cpu_has_fsgsbase))
+	if (LIKELY(!cpu_lacks_fsgsbase))
 		__asm__ volatile("rdfsbase %0\n\t"
 				 "swapgs\n\t"
 				 "rdgsbase %1\n\t"
@@ -200,7 +177,7 @@ static inline void arch_bases_save(struct arch_thread *t)
 
 static inline void arch_bases_load(const struct arch_thread *t)
 {
-	if (LIKELY(cpu_has_fsgsbase))
+	if (LIKELY(!cpu_lacks_fsgsbase))
 		__asm__ volatile("wrfsbase %0\n\t"
 				 "swapgs\n\t"
 				 "wrgsbase %1\n\t"
@@ -235,14 +212,12 @@ static inline void arch_thread_load(struct arch_thread *t)
 
 /* Both at once, for a switch on the CPU where both were last. If neither has vector registers,
  * they are off already. */
-static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
+					    struct arch_thread *to)
 {
-	if (UNLIKELY(!cpu_has_fsgsbase || from->vector != NULL || to->vector != NULL)) {
-		arch_thread_save(from);
-		arch_thread_load(to);
-		return;
-	}
-	arch_cpu_own()->user = to;
+	if (UNLIKELY(((uintptr_t)from->vector | (uintptr_t)to->vector | cpu_lacks_fsgsbase) != 0))
+		return false;
+	c->user = to;
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "wrfsbase %2\n\t"
 			 "swapgs\n\t"
@@ -251,6 +226,36 @@ static inline void arch_thread_switch(struct arch_thread *from, struct arch_thre
 			 "swapgs"
 			 : "=&r"(from->fs_base), "=&r"(from->gs_base)
 			 : "r"(to->fs_base), "r"(to->gs_base));
+	return true;
+}
+
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	if (LIKELY(arch_thread_switch_short(arch_cpu_own(), from, to)))
+		return;
+	arch_thread_save(from);
+	arch_thread_load(to);
+}
+
+/* Which of a CPU's PCIDs a tag may have, see user_mmu.c. */
+static inline unsigned arch_pcid_slot(uint32_t tag)
+{
+	return tag * 0x9e3779b1u >> 16 & (ARCH_PCIDS - 1);
+}
+
+#define ARCH_CR3_NO_FLUSH (1ull << 63)
+
+static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+{
+	if (UNLIKELY(cpu_has_pcid)) {
+		unsigned slot = arch_pcid_slot(tag);
+
+		if (arch_cpu_own()->pcid_tag[slot] != tag)
+			return false;
+		root |= (slot + 1) | ARCH_CR3_NO_FLUSH;
+	}
+	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+	return true;
 }
 
 /* The end of an entry that came by SYSCALL: `t`, which came by SYSCALL too, goes to user mode with
@@ -332,7 +337,7 @@ __attribute__((always_inline)) static inline bool arch_guest_start(struct arch_t
 	if (UNLIKELY(s->rip >= ARCH_USER_END) ||
 	    UNLIKELY((s->rflags & ~(uint64_t)ARCH_GUEST_CHOICE) != ARCH_GUEST_FLAGS) ||
 	    UNLIKELY(!arch_is_canonical(fs)) || UNLIKELY(!arch_is_canonical(gs)) ||
-	    UNLIKELY(!cpu_has_fsgsbase))
+	    UNLIKELY(cpu_lacks_fsgsbase))
 		return false;
 	arch_bases_swap(&t->regs, fs, gs);
 	__atomic_store_n(&t->leave, ARCH_LEAVE_GUEST, __ATOMIC_RELAXED);
@@ -354,13 +359,13 @@ __attribute__((always_inline)) static inline void arch_guest_run(struct arch_thr
 
 static inline bool arch_guest_stops_quickly(void)
 {
-	return cpu_has_fsgsbase;
+	return !cpu_lacks_fsgsbase;
 }
 
 /* The guest has made a system call: its general registers are in the page already. */
 __attribute__((always_inline)) static inline void arch_guest_stop(struct arch_thread *t)
 {
-	if (LIKELY(cpu_has_fsgsbase)) {
+	if (LIKELY(!cpu_lacks_fsgsbase)) {
 		arch_bases_swap(t->guest, t->regs.fs_base, t->regs.gs_base);
 	} else {
 		t->guest->fs_base = t->fs_base;

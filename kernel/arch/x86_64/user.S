@@ -69,14 +69,18 @@ user_syscall_entry:
 	movq %rcx, USER_rsp(%rsp)
 	movq %rsp, %rcx
 	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
 	/* ipc_fast.h */
 	cmpl $SYS_ENDPOINT_CALL, %eax
 	je 1f
 	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
 	je 2f
-	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	cmpl $SYS_NOTIFICATION_SIGNAL, %eax
 	je 3f
+	cmpl $SYS_THREAD_YIELD, %eax
+	je 4f
+	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	je 5f
+	xorl %ebp, %ebp
 	/* The arguments become an array. */
 	.irp r, r9, r8, r10, rdx, rsi, rdi
 	pushq %\r
@@ -90,7 +94,11 @@ user_syscall_entry:
 	jmp user_exit
 2:	call ipc_reply_receive
 	jmp user_exit
-3:	call guest_enter
+3:	call ipc_signal
+	jmp user_exit
+4:	call ipc_yield
+	jmp user_exit
+5:	call guest_enter
 	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
 

@@ -28,7 +28,9 @@ CHECK_USER(USER_LEAVE, leave);
 CHECK_USER(USER_INSIDE, inside);
 _Static_assert(LEAVE_FULL == ARCH_LEAVE_FULL && LEAVE_GUEST == ARCH_LEAVE_GUEST, "how to leave");
 _Static_assert(SYS_GUEST_ENTER == SYS_guest_enter && SYS_ENDPOINT_CALL == SYS_endpoint_call &&
-		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive,
+		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive &&
+		       SYS_NOTIFICATION_SIGNAL == SYS_notification_signal &&
+		       SYS_THREAD_YIELD == SYS_thread_yield,
 	       "numbers");
 _Static_assert(USER_CS == CPU_USER_CODE && USER_SS == CPU_USER_DATA, "selectors");
 _Static_assert(ARCH_USER_END == USER_ADDRESS_END, "the ABI tells it");

@@ -36,10 +36,14 @@ bool arch_root_is_tagged(void)
 
 void arch_root_load(paddr_t root, uint32_t tag)
 {
-	if (root == 0)
+	unsigned slot = arch_pcid_slot(tag);
+
+	if (root == 0) {
 		write_cr3(mmu_kernel_root());
-	else
-		arch_root_switch(root, tag);
+	} else if (!arch_root_switch(root, tag)) {
+		arch_this_cpu()->arch.pcid_tag[slot] = tag;
+		write_cr3(root | (slot + 1));
+	}
 }
 
 /* True if the tag is that of the root that is active, which the instructions that

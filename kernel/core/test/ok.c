@@ -69,8 +69,7 @@ bool slab_ok(struct slab_cache *cache)
 
 	spin_lock(&cache->lock);
 	bool ok = list_ok(cache, &cache->used, &used) && list_ok(cache, &cache->empty, &empty) &&
-		  list_ok(cache, &cache->limbo, &limbo) && used + empty + limbo == cache->pages &&
-		  empty == cache->empties;
+		  list_ok(cache, &cache->limbo, &limbo) && used + empty + limbo == cache->pages;
 	spin_unlock(&cache->lock);
 	return ok;
 }

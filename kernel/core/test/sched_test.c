@@ -335,7 +335,7 @@ TEST(sched_dies_under_running_threads)
 	CHECK(sched_spent(s) == 28 * MS);
 	for (unsigned cpu = 0; cpu < 4; cpu++)
 		cpu_by_id[cpu]->idle = 1; /* they need not answer at the end of the grace period */
-	uint64_t ticket = object_kill(&s->obj);
+	uint64_t ticket = do_kill(&s->obj);
 	unsigned rounds = 0;
 	while (!object_destroy_some(ticket) && rounds++ < 100)
 		play_time(1);
@@ -467,7 +467,7 @@ static uint64_t direct_switches(void)
 {
 	const struct cpu_counters *n = &cpu_boot.counters;
 
-	return n->direct + n->fast_calls + n->fast_replies;
+	return n->direct + n->fast[FAST_CALL] + n->fast[FAST_REPLY];
 }
 
 TEST(server_runs_on_its_callers_sched)
@@ -595,7 +595,7 @@ TEST(donor_sched_destroyed_in_a_call)
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 	CHECK(play_user() == server && sched_of(server->t, NULL) == client->t->home);
 	struct sched *s = sched_of_cap(client->sched);
-	uint64_t ticket = object_kill(&s->obj);
+	uint64_t ticket = do_kill(&s->obj);
 	for (unsigned i = 0; !object_destroy_some(ticket) && i < 100; i++)
 		CHECK(play_user() == server);
 	CHECK(s->obj.flags == 0 && sched_of(server->t, NULL) == own && play_user() == server);
