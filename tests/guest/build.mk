@@ -1,5 +1,6 @@
 # The program that tests the kernel from user mode; one list for each file that adds cases.
 guest-test-src := main.c console.c world.c registers.S registers.c
+guest-test-src += aspace.c
 guest-test-src += cap.c
 guest-test-src += entry.c
 guest-test-src += fault.c zoo.S
@@ -8,6 +9,7 @@ guest-test-src += memory.c
 guest-test-src += message.c
 guest-test-src += process.c
 guest-test-src += sched.c
+guest-test-src += shared_page.c
 guest-test-src += signal.c
 guest-test-src += quota.c
 guest-test-src += refuse.c
