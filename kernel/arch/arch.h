@@ -58,6 +58,7 @@ struct quota;
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
+ *   ARCH_GRACE_GAP                          ns between two grace periods at least; likewise
  *   struct arch_irq, arch_irq_fn            an interrupt, and what it calls
  *   ARCH_ELF_MACHINE                        as ELF numbers machines
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none

@@ -121,8 +121,10 @@ static inline bool arch_fail_step(void)
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
 extern uint32_t host_slot_gen_max;
+extern uint64_t host_grace_gap;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
 #define ARCH_SLOT_GEN_MAX    host_slot_gen_max
+#define ARCH_GRACE_GAP       host_grace_gap
 
 static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t r0,
 				      uint64_t r1, uint64_t r2)
