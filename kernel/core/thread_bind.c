@@ -290,7 +290,10 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 static bool cut_space(struct thread *t)
 {
 	atomic_fetch_or(&t->flags, THREAD_DYING);
-	return thread_kill(t);
+	if (!thread_kill(t))
+		return false;
+	sys_work_abandon(t);
+	return true;
 }
 
 /* Somebody may be writing to it. */
