@@ -87,11 +87,11 @@ void arch_root_init(paddr_t root);               /* fills in the kernel's half *
 void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
 bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
 
-/* Memory that boot may need before the frame allocator runs: zeroed frames taken from
- * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
-paddr_t frame_alloc_boot(unsigned count);
+/* Memory that boot may need before the frame allocator runs: a zeroed frame of RAM below 4 GiB,
+ * never given back. Panics when there is none. Provided by frame.c. */
+paddr_t frame_alloc_boot(void);
 
-/* The same for one frame that ends at or below `below`; false if there is none. */
+/* The same for a frame that ends at or below `below`; false if there is none. */
 bool frame_take_boot(paddr_t below, paddr_t *out) MUST_CHECK;
 
 /* cpu.c */
@@ -100,6 +100,7 @@ void arch_stack_guard_init(void);       /* new stack canary; its caller never re
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
+void arch_cpu_interrupts(void);         /* serves interrupts that wait, if there are any */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */

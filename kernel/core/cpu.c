@@ -50,18 +50,21 @@ void cpu_resched(uint32_t id)
 	arch_cpu_kick(id);
 }
 
-void cpu_idle(void)
+void cpu_idle(bool halt)
 {
 	struct cpu *c = arch_this_cpu();
 
 	cpu_leave_kernel(c);
 	atomic_exchange(&c->idle, 1);
-	arch_cpu_idle();
+	if (halt)
+		arch_cpu_idle();
+	else
+		arch_cpu_interrupts();
 	cpu_leave_idle(c);
 }
 
 void cpu_idle_loop(void)
 {
 	for (;;)
-		cpu_idle();
+		cpu_idle(true);
 }

@@ -99,8 +99,9 @@ void cpu_kick(uint32_t id);
 /* Makes CPU `id`, maybe this one, look at its run queue before it goes (back) to user mode. */
 void cpu_resched(uint32_t id);
 
-/* Halts until an interrupt has been served. */
-void cpu_idle(void);
+/* Is outside the kernel for a moment: until an interrupt has been served, or only as long as those
+ * take that wait. */
+void cpu_idle(bool halt);
 
 /* The idle loop: serves interrupts, halts between them, never returns. */
 NORETURN void cpu_idle_loop(void);

@@ -43,8 +43,6 @@ static status_t port_find(const struct syscall *c, uint16_t *port)
 	return ST_OK;
 }
 
-syscall_fn sys_ioport_read, sys_ioport_write;
-
 /* out 0: what was read. */
 status_t sys_ioport_read(struct syscall *c)
 {

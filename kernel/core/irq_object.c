@@ -137,8 +137,6 @@ status_t irq_object_create(struct quota *q, const struct arch_irq_source *source
 
 /* ---- system calls ---- */
 
-syscall_fn sys_irq_create, sys_irq_bind, sys_irq_ack;
-
 static status_t source_read(uint64_t word, uint64_t cpu, struct arch_irq_source *out)
 {
 	if ((word & ~IRQ_ALL_BITS) || cpu >= CPU_MAX)

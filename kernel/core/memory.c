@@ -41,9 +41,7 @@ static struct memory *memory_of(const struct cap_ref *by)
 
 static bool is_alone(uint64_t slot)
 {
-	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
-
-	return (uint32_t)atomic_load_explicit(&f->uses, memory_order_acquire) == 1;
+	return (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
 }
 
 /* A frame with whatever its last owner left, for one slot of `q`: 0 if there is none. */
@@ -62,7 +60,7 @@ static uint64_t frame_take(struct quota *q)
 static uint64_t frame_join(paddr_t pa, struct quota *q)
 {
 	struct frame *f = frame_of(pa);
-	uint64_t uses = atomic_load_explicit(&f->uses, memory_order_relaxed);
+	uint64_t uses = f->uses;
 	bool payer = f->payer == object_id(&q->obj);
 	bool charged = false;
 
@@ -100,11 +98,6 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t slot_load(const _Atomic uint64_t *slot)
-{
-	return atomic_load_explicit(slot, memory_order_acquire);
-}
-
 static void slot_store(_Atomic uint64_t *slot, uint64_t value)
 {
 	atomic_store_explicit(slot, value, memory_order_release);
@@ -128,7 +121,7 @@ static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, bool make)
 	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
 
 	for (unsigned level = m->levels; level > 0; level--) {
-		paddr_t node = slot_load(entry);
+		paddr_t node = *entry;
 
 		if (node == 0) {
 			if (!make || !quota_frame_alloc(m->obj.quota, &node))
@@ -145,12 +138,12 @@ static uint64_t slot_at(struct memory *m, uint64_t page)
 {
 	const _Atomic uint64_t *slot = slot_find(m, page, false);
 
-	return slot != NULL ? slot_load(slot) : 0;
+	return slot != NULL ? *slot : 0;
 }
 
 static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 {
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 
 	slot_store(slot, 0);
 	if (old & MEMORY_SLOT_HERE) {
@@ -361,7 +354,7 @@ static status_t make_private(struct memory *m, uint64_t page)
 	_Atomic uint64_t *slot = slot_find(m, page, true);
 	if (slot == NULL)
 		return ST_NO_MEMORY;
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 	if (old & MEMORY_SLOT_RO)
 		return ST_NO_RIGHT;
 	bool here = old & MEMORY_SLOT_HERE;
@@ -378,18 +371,12 @@ static status_t make_private(struct memory *m, uint64_t page)
 	return st == ST_OK ? ST_LATER : st;
 }
 
-/* Zeroes more of a BLOCK; true when the first `pages` are. */
-static bool block_zero(struct memory *m, uint64_t pages)
+/* Zeroes more of a BLOCK; true when nothing is left to do. */
+static bool block_zero(struct memory *m)
 {
-	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < pages; n++)
+	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < m->pages; n++)
 		frame_zero(m->base + m->zeroed++ * FRAME_SIZE, 0);
-	return m->zeroed >= pages;
-}
-
-/* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
-static uint64_t block_ahead(const struct memory *m, uint64_t page)
-{
-	return least(ALIGN_UP(page + 1, level_pages(1)), m->pages);
+	return m->zeroed == m->pages;
 }
 
 /* ---- faults ---- */
@@ -412,8 +399,6 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 
 		if (first < base || first + span > base + m->pages)
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
-			break;
 		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
 			if (!is_device((first + i) * FRAME_SIZE))
 				return level;
@@ -431,7 +416,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 		return ST_BAD_ADDRESS;
 	if (m->kind == MEMORY_BLOCK) {
 		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
-		if (!block_zero(m, block_ahead(m, page)))
+		if (!block_zero(m))
 			return ST_LATER;
 	}
 	out->level = largest_level(m, page);
@@ -492,8 +477,7 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 {
 	*done = 0;
 	if (m->kind == MEMORY_BLOCK) {
-		if (block_zero(m, page + count))
-			*done = count;
+		*done = block_zero(m) ? count : 0;
 		return progress(*done, count);
 	}
 	if (!has_slots(m) || m->sealed)
@@ -556,7 +540,7 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 		return ST_BAD_STATE;
 	if (m->kind == MEMORY_BLOCK) {
 		*pa = m->base + page * FRAME_SIZE;
-		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
+		return block_zero(m) ? ST_OK : ST_LATER;
 	}
 	status_t st = make_private(m, page);
 	if (st == ST_OK)
@@ -604,9 +588,9 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 	if (has_slots(m) && !m->sealed) {
 		_Atomic uint64_t *slot = slot_find(m, page, false);
 
-		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
+		if (slot_pins(*slot) == UINT64_MAX / MEMORY_SLOT_PIN)
 			return ST_NO_QUOTA;
-		slot_store(slot, slot_load(slot) + MEMORY_SLOT_PIN);
+		slot_store(slot, *slot + MEMORY_SLOT_PIN);
 	}
 	m->pins++;
 	m->writers += write;
@@ -618,8 +602,8 @@ void memory_unpin(struct memory *m, uint64_t page, bool write)
 	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page, false) : NULL;
 
 	ASSERT(m->pins > 0 && m->writers >= write);
-	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
-		slot_store(slot, slot_load(slot) - MEMORY_SLOT_PIN);
+	if (slot != NULL && slot_pins(*slot) > 0)
+		slot_store(slot, *slot - MEMORY_SLOT_PIN);
 	m->pins--;
 	m->writers -= write;
 }
@@ -769,7 +753,7 @@ status_t memory_seal(struct memory *m)
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;
-	if (m->kind == MEMORY_BLOCK && !block_zero(m, m->pages))
+	if (m->kind == MEMORY_BLOCK && !block_zero(m))
 		return ST_LATER;
 	m->sealed = true;
 	return ST_OK;
@@ -882,7 +866,7 @@ bool memory_cut(struct cap_slot *binding)
 static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned level, uint64_t base,
 			unsigned *budget)
 {
-	paddr_t node = slot_load(entry);
+	paddr_t node = *entry;
 
 	if (*budget <= MEMORY_HEAVY)
 		return false;

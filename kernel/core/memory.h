@@ -53,7 +53,8 @@
 
 enum memory_kind {
 	MEMORY_ANON,   /* frames come on demand, zeroed */
-	MEMORY_BLOCK,  /* contiguous, taken at creation, zeroed before use, never decommitted */
+	MEMORY_BLOCK,  /* contiguous, taken at creation, zeroed before it is first used, never
+			  decommitted */
 	MEMORY_DEVICE, /* the machine's physical space outside RAM; slices of one object */
 	MEMORY_VIEW,   /* of a sealed object; what is written through it is its own */
 };

@@ -34,8 +34,6 @@ status_t node_create(struct quota *q, struct node **out)
 	return ST_OK;
 }
 
-syscall_fn sys_node_log, sys_node_counters, sys_node_entropy, sys_node_power;
-
 /* Bytes of the log from a position on: out 0, how many; out 1, the position behind them. What has
  * fallen out of the log is skipped, so the first may be a later one than was asked for. */
 status_t sys_node_log(struct syscall *c)

@@ -16,11 +16,6 @@ static pte_t *table_at(paddr_t pa)
 	return arch_phys_to_virt(pa);
 }
 
-static uint64_t load(const pte_t *e)
-{
-	return atomic_load_explicit(e, memory_order_acquire);
-}
-
 static unsigned index_at(vaddr_t va, unsigned level)
 {
 	return (unsigned)(va / pagetable_span(level)) % ENTRIES;
@@ -109,7 +104,7 @@ static struct walk walk(const struct pagetable *t, vaddr_t va)
 
 	for (unsigned level = t->level;; level--) {
 		pte_t *e = &table[index_at(va, level)];
-		uint64_t value = load(e);
+		uint64_t value = *e;
 
 		if (!is_table(value, level))
 			return (struct walk){ e, value, level };
@@ -166,7 +161,7 @@ void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned b
 static void restrict_entry(pte_t *e, unsigned keep, vaddr_t va, unsigned level,
 			   struct pagetable_cut *c)
 {
-	uint64_t old = load(e);
+	uint64_t old = *e;
 	uint64_t new;
 
 	do {
@@ -242,7 +237,7 @@ static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t bas
 
 	for (; va < gap->to && va < base + ENTRIES * span; va += span) {
 		pte_t *e = &table_at(table)[index_at(va, level)];
-		struct walk w = { e, load(e), level };
+		struct walk w = { e, *e, level };
 
 		if (!is_table(w.value, level))
 			continue;
@@ -270,7 +265,7 @@ void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct paget
 void pagetable_free_list(struct quota *q, paddr_t list)
 {
 	while (list != 0) {
-		paddr_t next = load(table_at(list));
+		paddr_t next = *table_at(list);
 
 		quota_frame_free(q, list);
 		list = next;

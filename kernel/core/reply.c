@@ -2,7 +2,6 @@
 #include <core/reply.h>
 #include <core/assert.h>
 #include <core/message.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
 struct reply_slot *reply_slot_of(struct object *holder)
@@ -138,16 +137,6 @@ void reply_forget(struct object *holder, struct thread *t)
 }
 
 /* ---- the object ---- */
-
-status_t reply_create(struct quota *q, struct reply **out)
-{
-	struct object *o = object_create(q, OBJ_REPLY);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct reply, obj);
-	return ST_OK;
-}
 
 static bool reply_object_close(struct object *o)
 {

@@ -19,8 +19,6 @@ struct reply {
 
 extern const struct object_ops reply_ops;
 
-status_t reply_create(struct quota *q, struct reply **out) MUST_CHECK;
-
 /* The slot in a thread or a reply object. */
 struct reply_slot *reply_slot_of(struct object *holder);
 

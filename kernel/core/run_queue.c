@@ -549,7 +549,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	/* Then `p` has nobody else that is ready, and is in no level. */
-	bool ok = priority > priority_of(rq) && part_is_allowed(p);
+	bool ok = priority > rq->priority && part_is_allowed(p);
 	if (LIKELY(ok)) {
 		rq_charge(rq, time_now());
 		ok = part_draw(p, rq->since);
@@ -559,7 +559,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
 		part_enter(rq, was);
-		set_priority(rq, priority);
+		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
 		if (UNLIKELY(p->allowance != 0))
 			slice_arm(rq);
@@ -579,7 +579,7 @@ struct thread *sched_turn(struct cpu *c, struct thread *self)
 	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
 	if (p->ready[true].head == NULL && !sched_serves(self) && part_is_allowed(p) &&
-	    level_top(rq) < priority_of(rq))
+	    level_top(rq) < rq->priority)
 		next = p->ready[false].head;
 	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
 	    UNLIKELY(next->loaded_on != c->id)) {

@@ -33,9 +33,6 @@ status_t sys_publish(struct syscall *c, struct object *o)
 
 /* ---- capabilities ---- */
 
-syscall_fn sys_cap_copy, sys_cap_move, sys_cap_drop, sys_cap_revoke, sys_cap_inspect,
-	sys_object_destroy, sys_quota_create, sys_quota_resize, sys_quota_read, sys_cspace_create;
-
 /* What argument `handle` names in the space of capability `space`. */
 static status_t find(const struct syscall *c, unsigned space, unsigned handle, struct cap_ref *out)
 {

@@ -12,10 +12,6 @@
 
 _Static_assert(MEMORY_PAGE == FRAME_SIZE, "the ABI tells it");
 
-syscall_fn sys_memory_create, sys_memory_view, sys_memory_commit, sys_memory_decommit,
-	sys_memory_read, sys_memory_write, sys_memory_share, sys_memory_seal, sys_aspace_create,
-	sys_aspace_map, sys_aspace_unmap, sys_aspace_protect, sys_aspace_scan;
-
 static struct quota *payer_of(const struct syscall *c)
 {
 	return container_of(c->cap[0].object, struct quota, obj);

@@ -162,31 +162,28 @@ void actor_resume(struct actor *a)
 	thread_resume(a->t);
 }
 
+static struct object *make(struct actor *a, enum object_type type, cap_t *out)
+{
+	struct object *o = object_create(quota_root, type);
+
+	ASSERT(o != NULL);
+	*out = insert(a->cspace, o);
+	return o;
+}
+
 struct endpoint *endpoint_make(struct actor *a, cap_t *out)
 {
-	struct endpoint *ep;
-
-	ASSERT(endpoint_create(quota_root, &ep) == ST_OK);
-	*out = insert(a->cspace, &ep->obj);
-	return ep;
+	return container_of(make(a, OBJ_ENDPOINT, out), struct endpoint, obj);
 }
 
 struct notification *notification_make(struct actor *a, cap_t *out)
 {
-	struct notification *n;
-
-	ASSERT(notification_create(quota_root, &n) == ST_OK);
-	*out = insert(a->cspace, &n->obj);
-	return n;
+	return container_of(make(a, OBJ_NOTIFICATION, out), struct notification, obj);
 }
 
 struct reply *reply_make(struct actor *a, cap_t *out)
 {
-	struct reply *r;
-
-	ASSERT(reply_create(quota_root, &r) == ST_OK);
-	*out = insert(a->cspace, &r->obj);
-	return r;
+	return container_of(make(a, OBJ_REPLY, out), struct reply, obj);
 }
 
 cap_t give(struct actor *from, cap_t handle, struct actor *to, rights_t rights, uint64_t badge)
