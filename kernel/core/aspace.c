@@ -25,23 +25,28 @@ static vaddr_t map_end(const struct mapping *map)
 _Static_assert(MAP_READ == ARCH_READ && MAP_WRITE == ARCH_WRITE && MAP_EXEC == ARCH_EXEC,
 	       "what a mapping allows is what its translations may");
 
-/* True if the range consists of whole pages of addresses of this kind of space. */
-static bool range_ok(const struct aspace *as, vaddr_t va, uint64_t pages)
+/* True if the range consists of whole pages of user addresses. */
+static bool range_ok(vaddr_t va, uint64_t pages)
+{
+	return pages > 0 && va % FRAME_SIZE == 0 && va < ARCH_USER_END &&
+	       pages <= (ARCH_USER_END - va) / FRAME_SIZE;
+}
+
+/* True if they are addresses of this kind of space. */
+static bool range_fits(const struct aspace *as, vaddr_t va, uint64_t pages)
 {
 	vaddr_t low = as->kind == ASPACE_PERSONALITY ? ARCH_PERSONALITY : ASPACE_FIRST;
 	vaddr_t high = as->kind == ASPACE_GUEST ? ARCH_PERSONALITY : ARCH_USER_END;
 
-	return pages > 0 && va % FRAME_SIZE == 0 && va >= low && va < high &&
-	       pages <= (high - va) / FRAME_SIZE;
+	return va >= low && va + pages * FRAME_SIZE <= high;
 }
 
-static status_t access_ok(const struct aspace *as, unsigned access)
+/* True if mappings of this kind of space may have the access. */
+static bool access_fits(const struct aspace *as, unsigned access)
 {
 	if ((access & ~MAP_ALL) || (access != 0 && !(access & MAP_READ)))
-		return ST_BAD_ARG;
-	if ((access & MAP_WRITE) && (access & MAP_EXEC) && as->kind != ASPACE_GUEST)
-		return ST_BAD_ARG;
-	return ST_OK;
+		return false;
+	return !(access & MAP_WRITE) || !(access & MAP_EXEC) || as->kind == ASPACE_GUEST;
 }
 
 /* The first mapping in the range. */
@@ -316,8 +321,12 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 		bool still = by == NULL || cap_still(by);
 		struct mapping *map = still ? region_in(as, va, pages) : NULL;
 		struct memory *m = map != NULL ? map->memory : NULL;
+		if (m != NULL && spin_trylock(&m->obj.tree)) {
+			spin_lock(&m->obj.lock);
+			return map;
+		}
 		spin_unlock(&as->obj.lock);
-		if (map == NULL)
+		if (m == NULL)
 			return NULL;
 
 		/* Neither the mapping nor its memory need exist any more; but the locks do. */
@@ -371,9 +380,12 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 {
 	const struct memory *m = container_of(ref->object, struct memory, obj);
 
+	const struct aspace *as = aspace_of(by);
+
 	if (!cap_still(by))
 		return ST_BAD_CAP;
-	if (!memory_range(m, ref->badge, page, r->count))
+	if (!range_fits(as, r->va, r->count) || !access_fits(as, r->access) ||
+	    !memory_range(m, ref->badge, page, r->count))
 		return ST_BAD_ARG;
 	if (r->access & ~access_allowed(ref))
 		return ST_NO_RIGHT;
@@ -381,7 +393,7 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 		return ST_BAD_ARG;
 	if (m->sealed && (r->access & MAP_WRITE))
 		return ST_BAD_STATE;
-	return region_in(aspace_of(by), r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
+	return region_in(as, r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
 }
 
 /* With the tree of the memory held. */
@@ -415,17 +427,12 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
 				    const struct map_request *r)
 {
-	struct aspace *as = aspace_of(by);
-
-	if (!range_ok(as, r->va, r->count))
+	if (!range_ok(r->va, r->count))
 		return ST_BAD_ARG;
-	status_t st = access_ok(as, r->access);
-	if (st != ST_OK)
-		return st;
-	struct mapping *map = mapping_alloc(as->obj.quota);
+	struct mapping *map = mapping_alloc(by->object->quota);
 	if (map == NULL)
 		return ST_NO_MEMORY;
-	st = cap_hold(memory);
+	status_t st = cap_hold(memory);
 	if (st == ST_OK) {
 		st = map_enter(by, memory, r, map);
 		spin_unlock(&memory->object->tree);
@@ -441,16 +448,16 @@ status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 	struct means means = { .budget = MEMORY_WALK };
 	status_t st = ST_LATER;
 
-	if (!range_ok(aspace_of(by), va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
 	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++) {
 		struct mapping *map;
 
 		st = lock_part(by, &all, &means, &map);
-		if (map != NULL) {
-			mapping_take(map, &means.budget);
-			st = ST_LATER;
-		}
+		if (map == NULL)
+			continue;
+		bool is_all = map->base <= va && map_end(map) >= va + pages * FRAME_SIZE;
+		st = mapping_take(map, &means.budget) && is_all ? ST_OK : ST_LATER;
 	}
 	means_drop(&means);
 	return st;
@@ -479,6 +486,8 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 
 	spin_lock(&as->obj.lock);
 	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
+	if (st == ST_OK && !access_fits(as, r->access))
+		st = ST_BAD_ARG;
 	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
 		struct mapping *map = region_in(as, at, 1);
 
@@ -539,11 +548,9 @@ status_t aspace_protect(const struct cap_ref *by, struct protect_request *r)
 	struct means means = { .budget = MEMORY_WALK };
 	uint64_t pages = 0;
 
-	if (!range_ok(aspace_of(by), r->va, r->pages))
+	if (!range_ok(r->va, r->pages))
 		return ST_BAD_ARG;
-	status_t st = access_ok(aspace_of(by), r->access);
-	if (st == ST_OK)
-		st = protect_check(by, r, &pages);
+	status_t st = protect_check(by, r, &pages);
 	const uint64_t rest = r->pages - pages;
 	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->pages > rest &&
 			     (st == ST_OK || st == ST_LATER);
@@ -558,20 +565,21 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 	struct aspace *as = aspace_of(by);
 	struct pagetable_cut c;
 
-	if (!range_ok(as, va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
 	if (pages > SCAN_MAX)
 		return ST_TOO_BIG;
 	status_t st = cap_ref_lock(by);
 	if (st != ST_OK)
 		return st;
+	bool fits = range_fits(as, va, pages);
 	pagetable_cut_init(&c, &as->table, 0);
-	for (uint64_t i = 0; i < pages; i++)
+	for (uint64_t i = 0; fits && i < pages; i++)
 		out[i] = pagetable_scan(&as->table, va + i * FRAME_SIZE, &c);
 	uint64_t where = pagetable_flush_begin(&as->table);
 	spin_unlock(&as->obj.lock);
 	pagetable_flush(&c, where);
-	return ST_OK;
+	return fits ? ST_OK : ST_BAD_ARG;
 }
 
 /* ---- faults ---- */

@@ -87,6 +87,8 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 	out->kicks = count_of(&n->kicks);
 	out->faults = count_of(&n->faults);
 	out->interrupts = arch_interrupt_count(cpu->id);
+	out->longest_run = count_of(&cpu->run.longest);
+	out->longest_what = count_of(&cpu->run.longest_what);
 }
 
 _Static_assert(NODE_CALLS == CPU_SYSCALLS, "every call is counted");

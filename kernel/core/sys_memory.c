@@ -109,7 +109,7 @@ UNCHECKED_LOCKS static status_t bytes_copy(const struct syscall *c, char *piece,
 	    !memory_range(m, c->cap[0].badge, &page,
 			  (in_page + c->arg[3] + FRAME_SIZE - 1) / FRAME_SIZE)) {
 		st = ST_BAD_ARG;
-	} else {
+	} else if (size > 0) {
 		struct memory_bytes b = { page * FRAME_SIZE + in_page, piece, size };
 		st = memory_copy(m, &b, out);
 	}

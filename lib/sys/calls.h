@@ -12,7 +12,7 @@
  * for none.
  *
  * Whatever answers with an error has changed nothing, unless it says otherwise, and is counted
- * (node_counters). Results are written only with ST_OK.
+ * (node_counters). Results are zero then.
  *
  * What is made is paid for by the quota that the call names (ST_NO_MEMORY: that has not got
  * enough), and its first capability, with every right that there is for its type, goes to the
@@ -113,8 +113,8 @@ static inline status_t sys_object_destroy(cap_t object)
 
 /* ---- quotas ---- */
 
-/* Makes a quota below `parent`: at most `limit` bytes, of which `reservation` are taken from the
- * parent at once. Both are whole pages.
+/* Makes a quota below `parent`: at most `limit` bytes, of which `reservation` are taken at once,
+ * out of what was reserved for the parent. Both are whole pages.
  *
  * ST_BAD_ARG: they are not, or the reservation is the larger one.
  * ST_TOO_BIG: 16 levels below the root.
@@ -134,7 +134,7 @@ static inline status_t sys_quota_create(cap_t parent, uint64_t limit, uint64_t r
  * ST_BAD_ARG: as for quota_create.
  * ST_BAD_STATE: more is in use than the limit, or promised to quotas below than the reservation; or
  *   it is the root.
- * ST_NO_MEMORY: the parent has not got that much. */
+ * ST_NO_MEMORY: the parent has not got that much, or has promised it. */
 static inline status_t sys_quota_resize(cap_t q, uint64_t limit, uint64_t reservation)
 {
 	return SYS(quota_resize, q, limit, reservation).status;

@@ -254,6 +254,7 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
 {
+	cpu_run_begin(arch_this_cpu(), CPU_RUN_TRAP);
 	if (vector < TRAP_FIRST_INTERRUPT) {
 		exception(thread_of(t), vector, error);
 	} else {

@@ -144,10 +144,11 @@ static void look_for(struct quota *q, unsigned kind)
 
 static uint64_t space_frames(const struct cspace *cs)
 {
-	uint64_t chunks = cs->slots / CSPACE_CHUNK;
-	uint64_t directories = (chunks + CSPACE_DIRECTORY - 1) / CSPACE_DIRECTORY;
+	uint64_t frames = cs->slots / CSPACE_CHUNK;
 
-	return chunks + (cs->root == NULL ? 0 : 1 + directories);
+	for (unsigned i = 0; i < CSPACE_DIRECTORIES; i++)
+		frames += cs->directory[i] != NULL;
+	return frames;
 }
 
 UNCHECKED_LOCKS static bool object_ok(struct object *o, uint64_t *frames)
