@@ -361,9 +361,9 @@ void thread_exit_slow(void)
 		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed))
 			cpu_idle(!object_reap_some());
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
-	cpu_run_end(c);
 	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
 		guest_resume(t);
+	cpu_run_end(c);
 	/* A piece at each exit. */
 	if (object_reap_waiting() || c->run.measured)
 		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
