@@ -25,7 +25,6 @@ struct quota;
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
- *   void arch_root_switch(paddr_t, uint32_t) arch_root_load, where it must be quick; not for 0
  *   struct arch_thread                      user registers of a thread; all zero before init
  *   struct arch_registers                   of these, what programs may read and write (abi/)
  *   ARCH_SYSCALL_ARGS                       6
@@ -59,6 +58,7 @@ struct quota;
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
+ *   ARCH_GRACE_GAP                          ns between two grace periods at least; likewise
  *   struct arch_irq, arch_irq_fn            an interrupt, and what it calls
  *   ARCH_ELF_MACHINE                        as ELF numbers machines
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none

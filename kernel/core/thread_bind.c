@@ -163,6 +163,12 @@ static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread
 	return st;
 }
 
+static void swap(struct thread_binding *b, const struct cap_ref *to)
+{
+	if (to->object != NULL)
+		b->at = !b->at;
+}
+
 /* The successors come into force; `t` is stopped, or the running thread. Gives the notification
  * that it is to be unbound from, or NULL. */
 static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
@@ -258,7 +264,10 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 static bool cut_space(struct thread *t)
 {
 	atomic_fetch_or(&t->flags, THREAD_DYING);
-	return thread_kill(t);
+	if (!thread_kill(t))
+		return false;
+	sys_work_abandon(t);
+	return true;
 }
 
 /* Somebody may be writing to it. */

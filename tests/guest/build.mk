@@ -2,12 +2,14 @@
 guest-test-src := main.c console.c world.c registers.S registers.c
 guest-test-src += aspace.c
 guest-test-src += cap.c
+guest-test-src += device.c
 guest-test-src += entry.c
 guest-test-src += fault.c zoo.S
 guest-test-src += guest_mode.c sandbox.c sandbox.S
 guest-test-src += job.c
 guest-test-src += memory.c
 guest-test-src += message.c
+guest-test-src += node.c
 guest-test-src += process.c
 guest-test-src += sched.c
 guest-test-src += shared_page.c
@@ -22,5 +24,5 @@ guest-test-src += transfer.c
 # What calls cost.
 guest-bench-src := main.c console.c world.c registers.S registers.c
 guest-bench-src += bench.c
-guest-bench-src += guest_bench.c sandbox.c sandbox.S
 guest-bench-src += bench_caps.c storm.c job.c
+guest-bench-src += guest_bench.c sandbox.c sandbox.S

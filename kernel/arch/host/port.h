@@ -113,8 +113,10 @@ static inline bool arch_fail_step(void)
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
 extern uint32_t host_slot_gen_max;
+extern uint64_t host_grace_gap;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
 #define ARCH_SLOT_GEN_MAX    host_slot_gen_max
+#define ARCH_GRACE_GAP       host_grace_gap
 
 static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t r0,
 				      uint64_t r1, uint64_t r2)
@@ -167,14 +169,6 @@ static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thre
 	if (!is_long)
 		arch_thread_switch(from, to);
 	return !is_long;
-}
-
-void arch_root_load(paddr_t root, uint32_t tag);
-
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
-{
-	arch_root_load(root, tag);
-	return true;
 }
 
 /* ---- guest mode; a test plays the guest ---- */

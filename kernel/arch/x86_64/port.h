@@ -152,6 +152,7 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
 #define ARCH_SLOT_GEN_MAX    UINT32_MAX
+#define ARCH_GRACE_GAP       250000
 
 /* ---- threads ---- */
 
