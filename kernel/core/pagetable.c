@@ -322,7 +322,9 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	enlist(t, 1ull << cpu->id);
-	if (half != NULL) {
+	if (half == NULL) {
+		atomic_fetch_or(&t->ready, 1ull << cpu->id);
+	} else {
 		enlist(half, 1ull << cpu->id);
 		/* While `c` still says which tag is active. */
 		if (arch_root_is_tagged())
@@ -354,8 +356,10 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		if (t->root[i].pa != 0)
 			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);
 	}
-	if (!in_use)
+	if (!in_use) {
+		atomic_fetch_and(&t->ready, ~(1ull << cpu->id));
 		atomic_fetch_and(&t->cpus, ~(1ull << cpu->id));
+	}
 }
 
 void pagetable_retire(struct pagetable *t)

@@ -164,6 +164,7 @@ struct thread {
 	uint64_t guest_ticket;          /* grace period of a cut */
 	struct {                        /* the capability that guest_enter was called with, */
 		cap_t handle;
+		uint32_t gen;                /* of the slot, as the handle has it; */
 		const struct cap_slot *slot; /* if in the first chunk, which lasts */
 		uint64_t token;
 	} entered;
