@@ -3,6 +3,7 @@
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/endpoint.h>
+#include <core/guest.h>
 #include <core/notification.h>
 #include <core/sched.h>
 
@@ -332,7 +333,8 @@ void thread_switch(struct cpu *c, struct thread *to)
 	}
 	struct aspace *as =
 		to == NULL ? NULL : atomic_load_explicit(&to->aspace, memory_order_relaxed);
-	if (LIKELY(as != NULL))
+	/* For one in guest mode see guest_resume. */
+	if (LIKELY(as != NULL) && LIKELY(!arch_thread_in_guest(&to->arch)))
 		pagetable_switch(&c->tables, &as->table, c->bit);
 }
 
@@ -360,6 +362,8 @@ void thread_exit_slow(void)
 			cpu_idle(!object_reap_some());
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
 	cpu_run_end(c);
+	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
+		guest_resume(t);
 	/* A piece at each exit. */
 	if (object_reap_waiting() || c->run.measured)
 		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
@@ -372,6 +376,8 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	struct thread_binding *b = &self->bound_fault;
 
 	cpu_count_up(&arch_this_cpu()->counters.faults);
+	if (guest_fault(self, f))
+		return;
 	spin_lock(&self->obj.lock);
 	const struct cap_slot *slot = &b->slot[b->at];
 	spin_unlock(&self->obj.lock);

@@ -68,6 +68,7 @@ enum thread_state {
 #define THREAD_NO_SCHED  0x10u /* stopped for want of a sched: goes on when it gets one */
 #define THREAD_TIMED     0x20u /* its wait has a deadline */
 #define THREAD_FAULTED   0x40u /* waits for the answer to a fault */
+#define THREAD_CUT_OFF   0x80u /* its guest was taken away: it may still be in guest mode */
 #define THREAD_STOP      (THREAD_SUSPENDED | THREAD_DYING)
 
 /* The call that a thread has in hand, or that a reply object keeps, see reply.h. */
@@ -96,12 +97,14 @@ struct thread_binding {
 	_Atomic uint8_t at;
 };
 
-#define THREAD_BINDINGS 4 /* in the order of enum cap_binding, from BIND_THREAD_SCHED on */
-
-/* The pin of a message block. */
-struct thread_pin {
-	struct memory *memory; /* NULL: none */
-	uint64_t page;
+/* The same for memory that the kernel writes to at any time: a pinned page each. */
+struct thread_page {
+	struct thread_binding bound;
+	struct thread_pin {
+		struct memory *memory; /* NULL: none */
+		uint64_t page;
+	} pin[2];
+	uint64_t ticket[2]; /* grace periods */
 };
 
 struct thread {
@@ -115,7 +118,7 @@ struct thread {
 	struct reply_slot reply;           /* the call in hand, as a server */
 	_Atomic(struct msg_block *) block; /* kernel address of the pinned block; NULL: none */
 	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
-	_Atomic(struct aspace *) aspace;
+	_Atomic(struct aspace *) aspace;   /* its own, or the guest's that it serves */
 	_Atomic(struct notification *) notification; /* the bound one */
 	uint64_t call_info;         /* info word of the call that is out or queued */
 	uint64_t call_badge;        /* badge of the capability that it was made with */
@@ -144,18 +147,22 @@ struct thread {
 	cap_t revoking; /* or a revoke: token of the space and handle */
 
 	/* See thread_bind.c. */
-	bool claimed;             /* guarded by obj.lock; who has claimed it changes the rest */
-	struct thread_pin pin[2]; /* of bound_block */
-	uint64_t block_ticket[2]; /* grace periods */
-	uint64_t ticket;          /* of its end */
+	bool claimed; /* guarded by obj.lock; who has claimed it changes the rest */
+	object_gen_t claimed_gen;
+	uint64_t ticket; /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
-	union {
-		struct {
-			struct thread_binding bound_sched, bound_fault, bound_notification,
-				bound_block;
-		};
-		struct thread_binding bound[THREAD_BINDINGS];
-	};
+	struct thread_binding bound_sched, bound_fault, bound_notification, bound_guest;
+	struct thread_page bound_block, bound_state;
+
+	/* See guest.h. */
+	struct aspace *own_aspace;      /* constant */
+	vaddr_t fix_up_from, fix_up_to; /* its own */
+	uint64_t guest_ticket;          /* grace period of a cut */
+	struct {                        /* the capability that guest_enter was called with, */
+		cap_t handle;
+		const struct cap_slot *slot; /* if in the first chunk, which lasts */
+		uint64_t token;
+	} entered;
 };
 
 extern const struct object_ops thread_ops;
@@ -210,13 +217,9 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
  * of MSG_BLOCK_ALIGN. ST_BAD_ARG; ST_EXISTS: the notification is another thread's; as from
  * cap_bind and memory_pin; ST_LATER: call again. */
 struct thread_config {
-	union {
-		struct {
-			struct cap_ref sched, fault, notification, block;
-		};
-		struct cap_ref to[THREAD_BINDINGS];
-	};
+	struct cap_ref sched, fault, notification, block;
 	uint64_t block_offset;
+	const struct guest_config *guest; /* NULL: as it is, see guest.h */
 };
 status_t thread_configure(const struct cap_ref *thread, const struct thread_config *c) MUST_CHECK;
 
