@@ -294,3 +294,70 @@ TEST(protect)
 	bench_report("protect_twice_instr", measure(protect_and_back), "instructions");
 	CHECK(STATUS(aspace_unmap, start->aspace, MAP_AT, 1) == ST_OK);
 }
+
+/* ---- pieces between two preemption points, at their longest ---- */
+
+static cap_t other;
+
+/* The mean of `once`, each after another `prepare`. */
+static uint64_t measure_after(void (*prepare)(void), void (*once)(void))
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
+		prepare();
+		uint64_t before = now();
+		once();
+		if (i >= WARM)
+			sum += now() - before - empty();
+	}
+	return sum / ROUNDS;
+}
+
+static void write_many(void)
+{
+	(void)SYS(memory_decommit, other, 0, MANY);
+	for (uint64_t i = 0; i < MANY; i++)
+		*(volatile char *)(MAP_AT + i * MEMORY_PAGE) = 1;
+}
+
+static void share_many(void)
+{
+	(void)SYS(memory_share, other, mapped, 0, 0, MANY, SHARE_COPY);
+}
+
+static void decommit_many(void)
+{
+	(void)SYS(memory_decommit, mapped, 0, MANY);
+}
+
+static void commit_many(void)
+{
+	(void)SYS(memory_commit, mapped, 0, MANY);
+}
+
+TEST(share_and_decommit)
+{
+	mapped = new_memory(MANY);
+	other = new_memory(MANY);
+	CHECK(STATUS(aspace_map, start->aspace, mapped, MAP_AT, 0, MANY, MAP_READ | MAP_WRITE) ==
+	      ST_OK);
+	bench_report("share_64_pages_instr", measure_after(write_many, share_many), "instructions");
+	bench_report("decommit_64_pages_instr", measure_after(write_many, decommit_many),
+		     "instructions");
+	bench_report("commit_64_pages_instr", measure_after(decommit_many, commit_many),
+		     "instructions");
+	CHECK(STATUS(aspace_unmap, start->aspace, MAP_AT, MANY) == ST_OK);
+}
+
+static void touch_device(void)
+{
+	(void)SYS(aspace_map, start->aspace, start->device, MAP_AT, 0xfe000, 1024, MAP_READ);
+	(void)*(volatile char *)MAP_AT;
+	(void)SYS(aspace_unmap, start->aspace, MAP_AT, 1024);
+}
+
+TEST(device)
+{
+	bench_report("map_device_instr", measure(touch_device), "instructions");
+}
