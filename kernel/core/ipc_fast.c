@@ -295,7 +295,7 @@ void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thre
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);
 	arch_thread_result(user, ST_OK, 0, 0, 0);
-	if (!ipc_switch(c, self, next))
+	if (next != self && !ipc_switch(c, self, next))
 		ipc_switch_long(self, next);
 	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
 		guest_resume(next);
