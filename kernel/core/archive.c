@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/archive.h>
+#include <core/format.h>
 
 /* The header is all text: a magic number of six digits, then 13 fields of
  * eight hexadecimal digits each. Numbers of the fields that we use: */
@@ -16,15 +17,6 @@
 #define TRAILER      "TRAILER!!!"
 #define MODE_TYPE    0170000u /* of stat(2) */
 #define MODE_REGULAR 0100000u
-
-static bool text_equal(const char *a, const char *b)
-{
-	while (*a != '\0' && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
 
 /* Both cases: cpio programs do not agree on one. */
 static bool parse_digit(uint8_t c, uint32_t *out)

@@ -109,15 +109,6 @@ void log_set_level(enum log_level level)
 	atomic_store(&threshold, level);
 }
 
-static bool same(const char *a, const char *b)
-{
-	for (; *a == *b; a++, b++) {
-		if (*a == '\0')
-			return true;
-	}
-	return false;
-}
-
 void log_configure(void)
 {
 	char value[16];
@@ -125,7 +116,7 @@ void log_configure(void)
 	if (!boot_option("log", value, sizeof(value)))
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(level_names); i++) {
-		if (same(value, level_names[i])) {
+		if (text_equal(value, level_names[i])) {
 			log_set_level((enum log_level)i);
 			return;
 		}

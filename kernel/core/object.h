@@ -91,6 +91,9 @@ struct object_ops {
 	bool (*close)(struct object *o);
 };
 
+/* close of what holds nothing. */
+bool object_close_nothing(struct object *o);
+
 /* By kind; NULL where there is none. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
 

@@ -2,7 +2,14 @@
 /* kernel/core/sys_cap.h - what the handlers of system calls share, and work that outlasts the
  * capability that it was begun with. */
 #pragma once
+#include <core/quota.h>
 #include <core/syscall.h>
+
+/* The quota that pays for what a call makes: its first capability. */
+static inline struct quota *sys_payer(const struct syscall *c)
+{
+	return container_of(c->cap[0].object, struct quota, obj);
+}
 
 /* Gives the caller the first capability, with every right, to the new object `o`; its handle
  * is the call's first result. On failure the object is discarded. */
