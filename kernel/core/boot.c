@@ -55,11 +55,9 @@ static status_t check_head(const struct boot_info *in, const struct reason *why)
 			      BOOT_RANGES);
 	if (in->acpi_rsdp >= LOW_END)
 		return refuse(why, "the ACPI pointer 0x%lx is not below 4 GiB", in->acpi_rsdp);
-	for (size_t i = 0; i < BOOT_CMDLINE; i++) {
-		if (in->cmdline[i] == '\0')
-			return ST_OK;
-	}
-	return refuse(why, "the command line has no end within %u bytes", BOOT_CMDLINE);
+	if (text_length(in->cmdline, BOOT_CMDLINE) == BOOT_CMDLINE)
+		return refuse(why, "the command line has no end within %u bytes", BOOT_CMDLINE);
+	return ST_OK;
 }
 
 /* Lengths are compared by subtraction from the limit: a sum might wrap. */

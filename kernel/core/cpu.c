@@ -33,12 +33,6 @@ void cpu_set_online(struct cpu *c)
 	arch_tlb_flush_tag(TLB_KERNEL);
 }
 
-void cpu_kick(uint32_t id)
-{
-	if (id != arch_this_cpu()->id)
-		arch_cpu_kick(id);
-}
-
 void cpu_resched(uint32_t id)
 {
 	struct cpu *self = arch_this_cpu();
@@ -58,10 +52,4 @@ void cpu_idle(void)
 	atomic_exchange(&c->idle, 1);
 	arch_cpu_idle();
 	cpu_leave_idle(c);
-}
-
-void cpu_idle_loop(void)
-{
-	for (;;)
-		cpu_idle();
 }

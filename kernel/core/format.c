@@ -11,7 +11,7 @@ bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
-static size_t text_length(const char *text, size_t max)
+size_t text_length(const char *text, size_t max)
 {
 	size_t len = 0;
 
