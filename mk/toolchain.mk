@@ -24,7 +24,7 @@ ARCHFLAGS-x86_64 := -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -mcmode
 
 # Functions to which the machine's entry jumps: the registers that C functions keep are
 # saved by then. No C function may call them.
-ENTRYFLAGS-x86_64 := -fomit-frame-pointer -fcall-used-rbx -fcall-used-r12 \
+ENTRYFLAGS-x86_64 := -fomit-frame-pointer -ffixed-rbp -fcall-used-rbx -fcall-used-r12 \
 	-fcall-used-r13 -fcall-used-r14 -fcall-used-r15
 
 # -ffile-prefix-map: the image does not tell where it was built.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import qemu_run
+import trace_calls
 
 BUILD = os.environ.get("BUILD", "build/x86_64")
 DIRECT = {"kernel": f"{BUILD}/release/kernel.elf", "archive": f"{BUILD}/boot.cpio"}
@@ -22,6 +23,9 @@ UEFI_RUNS = 3  # the firmware takes seconds
 IDLE = re.compile(r"boot: idle after (\d+) us, (\d+) KiB used")
 BENCH = re.compile(r"^bench (\S+) (\d+) (\S+)$")
 CASE = re.compile(r"^test (\S+): (\w+)")
+# Cases of the benchmark program whose operation is looked at one instruction at a time.
+TRACED = ("ipc_0b", "ipc_64b", "ipc_1cap", "ipc_512b", "signal_to_waiter", "null_call",
+          "yield_to_another")
 # The guest's own clock and ours may differ by this while it boots.
 CLOCK_SHARE, CLOCK_SLACK = 0.2, 0.05  # of the time; seconds
 
@@ -78,10 +82,9 @@ def memory():
         yield name, boot(mem=mem, **DIRECT)[2], "KiB"
 
 
-def instructions():
+def guest(**machine):
     """Benchmarks inside the guest, where the TSC counts instructions."""
-    command = qemu_run.machine(**{**DIRECT, "kernel": f"{BUILD}/release/kernel-bench.elf"},
-                               smp=1, extra=["-icount", "shift=0"])
+    command = qemu_run.machine(**machine, smp=1, extra=["-icount", "shift=0"])
     result = qemu_run.run(command)
     figures = []
     for line in result.lines:
@@ -95,6 +98,27 @@ def instructions():
             figures = []
     if result.verdict != qemu_run.PASSED:
         raise Unfit(f"the guest's benchmarks {result.verdict}: {result.why}")
+
+
+def kernel_instructions():
+    return guest(**{**DIRECT, "kernel": f"{BUILD}/release/kernel-bench.elf"})
+
+
+def call_instructions():
+    """What programs see, on the kernel that ships."""
+    return guest(**{**DIRECT, "archive": f"{BUILD}/user/bench.cpio"})
+
+
+def hardware_costs():
+    """What hardware pays for in the operations of these cases, beside instructions."""
+    for case in TRACED:
+        try:
+            counts = trace_calls.costs(case)
+        except trace_calls.Unfit as reason:
+            raise Unfit(str(reason)) from reason
+        for kind, count in counts.items():
+            if kind != "instr":
+                yield f"{case}_{kind}", count, "lines" if kind == "code_lines" else "accesses"
 
 
 def lines_of_code():
@@ -124,7 +148,8 @@ def show(name, value, unit, aims):
 def main():
     aims = read_aims()
     unfit = 0
-    for benchmark in (direct_boot, uefi_boot, image_size, memory, instructions, lines_of_code):
+    for benchmark in (direct_boot, uefi_boot, image_size, memory, kernel_instructions,
+                      call_instructions, hardware_costs, lines_of_code):
         try:
             for figure in benchmark():
                 show(*figure, aims)

@@ -36,8 +36,10 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
- *                                           goes to user mode from where ipc_fast.h begins, with
+ *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *from, struct arch_thread
+ * *to) the same, unless it takes more than a few instructions bool arch_root_switch(paddr_t,
+ * uint32_t tag) arch_root_load, likewise; not of the kernel's void arch_thread_leave(struct
+ * arch_thread *, uint64_t, uint64_t, uint64_t) goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
@@ -51,12 +53,12 @@ struct quota;
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
  */
 
-/* Access of a mapping. Of the kernel's, which can all be read, writable and executable at
- * once is refused. */
-#define ARCH_WRITE  1u
-#define ARCH_EXEC   2u
-#define ARCH_DEVICE 4u /* uncached */
-#define ARCH_READ   8u
+/* Access of a mapping, MAP_READ and its like of the ABI. Of the kernel's, which can all be
+ * read, writable and executable at once is refused. */
+#define ARCH_READ   1u
+#define ARCH_WRITE  2u
+#define ARCH_EXEC   4u
+#define ARCH_DEVICE 8u /* uncached */
 
 /* mmu.c: the kernel's half. Sizes and addresses are multiples of FRAME_SIZE. */
 void arch_mmu_init(void); /* builds the final tables, switches to them */
@@ -74,11 +76,11 @@ void arch_root_init(paddr_t root);               /* fills in the kernel's half *
 void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
 bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
 
-/* Memory that boot may need before the frame allocator runs: zeroed frames taken from
- * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
-paddr_t frame_alloc_boot(unsigned count);
+/* Memory that boot may need before the frame allocator runs: a zeroed frame of RAM below 4 GiB,
+ * never given back. Panics when there is none. Provided by frame.c. */
+paddr_t frame_alloc_boot(void);
 
-/* The same for one frame that ends at or below `below`; false if there is none. */
+/* The same for a frame that ends at or below `below`; false if there is none. */
 bool frame_take_boot(paddr_t below, paddr_t *out) MUST_CHECK;
 
 /* cpu.c */
@@ -87,6 +89,7 @@ void arch_stack_guard_init(void);       /* new stack canary; its caller never re
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
+void arch_cpu_interrupts(void);         /* serves interrupts that wait, if there are any */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */

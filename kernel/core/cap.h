@@ -23,8 +23,8 @@
 #include <core/object.h>
 
 #define CAP_DEPTH 64
-#define CAP_BATCH 64   /* nodes removed between two preemption points */
-#define CAP_HEIRS 1024 /* children that change their parent in one piece */
+#define CAP_BATCH 64  /* nodes removed between two preemption points */
+#define CAP_HEIRS 256 /* children that change their parent in one piece */
 
 /* What a binding is for, and so what is cut when it goes: by revoke, or because the
  * bound object died. */
@@ -131,23 +131,18 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	return ST_OK;
 }
 
-/* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
-MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *cs, cap_t handle,
-							   enum object_type type, rights_t need,
-							   struct cap_ref *out)
+/* Locks the object of `ref` if the capability still stands; else ST_BAD_CAP. */
+MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_ref_lock(const struct cap_ref *ref)
 {
-	status_t st = cap_find(cs, handle, type, need, out);
-
-	if (UNLIKELY(st != ST_OK))
-		return st;
-	spin_lock(&out->object->lock);
-	if (LIKELY(cap_still(out)))
+	spin_lock(&ref->object->lock);
+	if (LIKELY(cap_still(ref)))
 		return ST_OK;
-	spin_unlock(&out->object->lock);
+	spin_unlock(&ref->object->lock);
 	return ST_BAD_CAP;
 }
 
-/* `why`, or ST_BAD_CAP if the capability is dead by now. Locks the object for that. */
+/* `why`, which may be ST_OK, or ST_BAD_CAP if the capability is dead by now. Locks the object for
+ * that. */
 status_t cap_refuse(const struct cap_ref *ref, status_t why);
 
 /* ---- capabilities in spaces ----
@@ -161,18 +156,25 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why);
 status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64_t badge,
 		    cap_t *out) MUST_CHECK;
 
-/* Derives: the new capability is a child of `from`, which needs RIGHT_COPY. Rights are
- * those of `from` and `mask`. word 0 keeps the badge or range. Else an endpoint's or
- * notification's capability is given the badge, if it has none (ST_BAD_STATE); a memory's
- * or ioport's the narrower range (ST_BAD_ARG if it isn't, or for any other type).
- * ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG: deeper
- * than CAP_DEPTH; as from cspace_take. */
-status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
-		    cap_t *out) MUST_CHECK;
+/* One capability on its way into another space, or another place in its own. */
+struct cap_send {
+	struct cap_ref ref;
+	rights_t mask; /* rights that are left, of those that it has */
+	bool move;
+	uint64_t word; /* of a copy: 0 keeps the badge or range */
+};
 
-/* The capability changes its place and keeps its place in the tree. ST_TOO_BIG: it has
- * more than CAP_HEIRS children; as from cspace_take. */
-status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out) MUST_CHECK;
+/* Copies or moves `count` capabilities, at most MSG_CAPS, all or none.
+ * A copy is derived: a child of what it is made from, which needs RIGHT_COPY. With a word that is
+ * not 0 an endpoint's or notification's capability is given that as its badge, if it has none
+ * (ST_BAD_STATE); a memory's or ioport's the narrower range (ST_BAD_ARG if it isn't, or for any
+ * other type). ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG:
+ * deeper than CAP_DEPTH.
+ * What is moved keeps its place in the tree, and may be in the list only once (ST_BAD_ARG).
+ * ST_TOO_BIG: it has more than CAP_HEIRS children.
+ * All errors as from cspace_take besides. */
+status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
+		      cap_t out[]) MUST_CHECK;
 
 /* The capability goes; what was derived from it stays. The object of which it was the
  * last dies. */
@@ -187,29 +189,13 @@ status_t cap_revoke(const struct cap_ref *ref) MUST_CHECK;
 /* Lifts the mark of a revoke that nobody goes on with. */
 void cap_revoke_abandon(const struct cap_ref *ref);
 
-/* Type and rights. Never the badge. */
-status_t cap_inspect(const struct cap_ref *ref, enum object_type *type,
-		     rights_t *rights) MUST_CHECK;
-
-/* One capability on its way into another space. */
-struct cap_send {
-	struct cap_ref ref; /* with RIGHT_SEND; a copy needs RIGHT_COPY as well */
-	rights_t mask;
-	bool move;
-};
-
-/* Derives or moves `count` capabilities, at most MSG_CAPS, all or none. A capability that
- * is moved may be there only once (ST_BAD_ARG). Errors as of cap_derive and cap_move. */
-status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
-		      cap_t out[]) MUST_CHECK;
-
 /* ---- bindings and mappings ---- */
 
 /* Makes `binding`, a field of `owner`, a child of the capability, with its token and
  * badge. `gen` is the owner's, from when the caller knew it alive: ST_BAD_STATE if it is
  * dead by now. It is cut by cap_cut when the capability is revoked or its object dies, and
  * by cap_unbind; it survives the drop of the capability. ST_LATER: the binding is in use.
- * ST_REVOKED as for cap_derive. */
+ * ST_REVOKED as for a copy. */
 status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
 		  enum cap_binding which, struct cap_slot *binding) MUST_CHECK;
 
@@ -223,13 +209,9 @@ struct object *cap_binding_lock(const struct cap_slot *binding) UNCHECKED_LOCKS;
  * ST_BAD_CAP, ST_REVOKED. Then cap_hang does so, and the caller unlocks
  * ref->object->tree. */
 status_t cap_hold(const struct cap_ref *ref) MUST_CHECK UNCHECKED_LOCKS;
-void cap_hang(const struct cap_ref *ref, struct cap_node *node) UNCHECKED_LOCKS;
 
-/* Hangs the node of a mapping that was split off beside the other's, in the tree of `o`. */
-void cap_hang_beside(struct object *o, struct cap_node *beside, struct cap_node *node)
-	REQUIRES(o->tree);
-
-/* Takes the node of a mapping out of the tree of `o`. */
+/* Hangs the node of a mapping below another in the tree of `o`, or takes it out. */
+void cap_hang(struct object *o, struct cap_node *parent, struct cap_node *node) REQUIRES(o->tree);
 void cap_unhang(struct object *o, struct cap_node *node) REQUIRES(o->tree);
 
 /* ---- for the other parts of the kernel core ---- */
@@ -247,13 +229,7 @@ bool cap_evict(struct cap_slot *slot, unsigned *work);
  * destroy them. False: call again after
  * a preemption point. */
 typedef bool cap_cut_fn(struct cap_slot *binding);
-bool thread_cut(struct cap_slot *binding);
-bool timer_cut(struct cap_slot *binding);
-bool irq_cut(struct cap_slot *binding);
-bool aspace_cut(struct cap_slot *binding);
-bool dma_cut(struct cap_slot *binding);
-bool memory_cut(struct cap_slot *binding);
-bool test_cut(struct cap_slot *binding); /* of the unit tests */
+cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cut, test_cut;
 
 /* Supplied by aspace.c. The node is in a struct mapping. aspace_node_claim, with the tree lock
  * held, takes it for the caller, who calls aspace_node_unmap next, without locks: that unmaps

@@ -33,17 +33,32 @@ typedef _Atomic uint64_t cpu_counter_t;
 
 #define CPU_SYSCALLS 64 /* at most; numbers of abi/syscall.def */
 
+/* Entries that are counted on the fast path, see ipc_fast.h. */
+enum cpu_fast { FAST_CALL, FAST_REPLY, FAST_SIGNAL, FAST_YIELD, FAST_FAULT, CPU_FAST };
+
 /* What a CPU did, for the node object. */
 struct cpu_counters {
 	cpu_counter_t calls[CPU_SYSCALLS]; /* by number */
 	cpu_counter_t refused;             /* calls that failed */
 	cpu_counter_t switches;            /* from thread to thread */
 	cpu_counter_t direct;              /* of these, without a look at the run queue */
-	cpu_counter_t fast_calls;          /* on the fast path: besides those in `calls`, */
-	cpu_counter_t fast_replies;        /* endpoint_call and endpoint_reply_receive */
+	cpu_counter_t fast[CPU_FAST];      /* on the fast path, besides those above */
 	cpu_counter_t kicks;  /* interrupts sent to have another CPU look at its queue */
 	cpu_counter_t faults; /* of user programs, sent to a handler or not */
 };
+
+/* The longest that it ran in the kernel between two points where it takes interrupts, in cycles,
+ * and what that began with: the number of a system call, CPU_RUN_TRAP or CPU_RUN_IDLE. Measured if
+ * the boot option "runs" asks for it; every way out of the kernel is the long one then. */
+struct cpu_run {
+	bool measured;
+	uint8_t what;
+	uint64_t begun;
+	cpu_counter_t longest, longest_what;
+};
+
+#define CPU_RUN_TRAP CPU_SYSCALLS
+#define CPU_RUN_IDLE (CPU_SYSCALLS + 1)
 
 struct cpu {
 	struct cpu *self;           /* first member: how a port finds it */
@@ -56,10 +71,9 @@ struct cpu {
 	_Atomic(struct thread *) current; /* whose registers are loaded; NULL: nobody's */
 	struct run_queue *run_queue;
 	uint64_t call_number; /* of the last call taken here: cpu id + n * CPU_MAX */
-	uint64_t epoch;       /* counts what this CPU chose from its queue: cpu id + n * CPU_MAX */
+	uint64_t epoch;       /* call_number when it last chose what is charged */
 	cpumask_t bit;        /* of it in a mask of CPUs */
 	uint64_t hot;         /* what thread_hot gives for a thread that can run here at once */
-	uint32_t fast_limit;  /* messages below this length may take the fast path */
 	_Atomic bool resched; /* look at the run queue before going to user mode */
 	bool yielding;        /* the running thread's turn is over */
 
@@ -68,6 +82,7 @@ struct cpu {
 	struct frame_cache frames[FRAME_ZONES];
 
 	struct cpu_counters counters;
+	struct cpu_run run;
 
 	struct pagetable_cpu tables; /* the user's page tables that are active */
 
@@ -95,14 +110,24 @@ void cpu_set_online(struct cpu *c);
 /* Makes CPU `id`, maybe this one, look at its run queue before it goes (back) to user mode. */
 void cpu_resched(uint32_t id);
 
-/* Halts until an interrupt has been served. */
-void cpu_idle(void);
+/* Is outside the kernel for a moment: until an interrupt has been served, or only as long as those
+ * take that wait. */
+void cpu_idle(bool halt);
 
 /* One CPU at a time advances a counter, so that needs no locked instruction. */
 static inline void cpu_count_up(cpu_counter_t *n)
 {
 	arch_count_up(n);
 }
+
+static inline void cpu_run_begin(struct cpu *c, unsigned what)
+{
+	if (LIKELY(!c->run.measured))
+		return;
+	c->run.what = (uint8_t)what;
+	c->run.begun = arch_cycles();
+}
+void cpu_run_end(struct cpu *c);
 
 /* The last thing that the kernel does before user mode: whatever this CPU
  * looked up without a reference is let go of. See grace.h. */
@@ -118,6 +143,8 @@ static inline void cpu_leave_kernel(struct cpu *c)
  * a store, is what grace_begin relies on. */
 static inline void cpu_leave_idle(struct cpu *c)
 {
-	if (atomic_load_explicit(&c->idle, memory_order_relaxed))
+	if (atomic_load_explicit(&c->idle, memory_order_relaxed)) {
 		atomic_exchange(&c->idle, 0);
+		cpu_run_begin(c, CPU_RUN_IDLE);
+	}
 }

@@ -3,7 +3,6 @@
 #include <core/assert.h>
 #include <core/message.h>
 #include <core/notification.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
 #define CLOSE_BATCH 32
@@ -99,14 +98,6 @@ struct thread *endpoint_forget_caller(struct endpoint *ep, struct thread *t)
 	return server;
 }
 
-static void server_push(struct endpoint *ep, struct thread *t) REQUIRES(ep->obj.lock)
-{
-	t->next = ep->servers; /* `prev` of the first means nothing */
-	if (t->next != NULL)
-		t->next->prev = t;
-	ep->servers = t;
-}
-
 void endpoint_forget_server(struct endpoint *ep, struct thread *t)
 {
 	*(ep->servers == t ? &ep->servers : &t->prev->next) = t->next;
@@ -121,24 +112,24 @@ void endpoint_forget_server(struct endpoint *ep, struct thread *t)
  * holds the call. On failure nothing has changed. */
 static status_t deliver(struct thread *caller, struct thread *server)
 {
-	status_t st = message_caps(caller, server, caller->call_info);
+	uint64_t info = caller->call_info;
+	status_t st = message_carry(caller, server, &info);
 
 	if (st != ST_OK)
 		return st;
-	uint64_t info = message_copy(caller, server, caller->call_info);
 	uint64_t badge = caller->call_badge;
-	reply_hold(server, caller);
+	reply_hold(arch_this_cpu(), server, caller);
 	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
 	return ST_OK;
 }
 
-/* `server` did not get the call for which it was made the holder. */
-static void unhold(struct endpoint *ep, const struct thread *server)
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
 {
 	spin_lock(&ep->obj.lock);
 	if (ep->holder == server)
 		(void)set_holder(ep, NULL);
 	spin_unlock(&ep->obj.lock);
+	return why == ST_NO_MEMORY || why == ST_NO_SLOTS ? why : ST_CANCELLED;
 }
 
 /* A server waits: the message goes over now. */
@@ -154,10 +145,9 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
-		/* The server learns that a message did not fit into its space. */
 		thread_wait_not(self);
-		unhold(ep, server);
-		thread_complete(server, &(struct thread_result){ .status = st });
+		status_t told = endpoint_undelivered(ep, server, st);
+		thread_complete(server, &(struct thread_result){ .status = told });
 	} else {
 		thread_clear_deadline(server);
 		thread_run(server);
@@ -232,8 +222,9 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 
 	spin_unlock(&ep->obj.lock);
 	status_t st = deliver(caller, self);
+	status_t told = SYSCALL_DONE;
 	if (st != ST_OK) {
-		unhold(ep, self);
+		told = endpoint_undelivered(ep, self, st);
 		thread_complete(caller, &(struct thread_result){ .status = st });
 	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
 		(void)thread_cancel_wait(caller, ST_DEADLINE);
@@ -244,7 +235,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
 	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
-	return st;
+	return told;
 }
 
 /* Bits of the bound notification, unless there were some the last time and callers wait. */
@@ -257,6 +248,8 @@ static bool take_bits(struct endpoint *ep, struct thread *self)
 	self->took_bits = bits != 0;
 	if (bits != 0)
 		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	if (bits != 0) /* it may have run on the sched of a caller that it has answered since */
+		atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
 	return bits != 0;
 }
 
@@ -266,7 +259,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 
 	if (take_bits(ep, self)) {
 		spin_unlock(&ep->obj.lock);
-		return ST_OK;
+		return SYSCALL_DONE;
 	}
 	if (first_caller(ep) != NULL)
 		return take_caller(ep, self);
@@ -274,7 +267,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 		spin_unlock(&ep->obj.lock);
 		return ST_DEADLINE;
 	}
-	server_push(ep, self);
+	endpoint_push_server(ep, self);
 	thread_wait(self, THREAD_RECEIVING, &ep->obj, deadline);
 	/* Signals set bits before they look who waits; we wait before we look at the bits:
 	 * one of the two sees the other. */
@@ -282,7 +275,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 	if (UNLIKELY(take_bits(ep, self))) {
 		endpoint_forget_server(ep, self);
 		thread_wait_not(self);
-		st = ST_OK;
+		st = SYSCALL_DONE;
 	}
 	spin_unlock(&ep->obj.lock);
 	return st;
@@ -311,16 +304,6 @@ void endpoint_lent_back(struct thread *self)
 }
 
 /* ---- the object ---- */
-
-status_t endpoint_create(struct quota *q, struct endpoint **out)
-{
-	struct object *o = object_create(q, OBJ_ENDPOINT);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct endpoint, obj);
-	return ST_OK;
-}
 
 static bool endpoint_close(struct object *o)
 {

@@ -17,7 +17,7 @@
  * if that is more urgent (helping): then holder->helper names him.
  */
 #pragma once
-#include <core/thread.h>
+#include <core/reply.h>
 
 struct endpoint {
 	struct object obj; /* first */
@@ -30,8 +30,6 @@ struct endpoint {
 
 extern const struct object_ops endpoint_ops;
 
-status_t endpoint_create(struct quota *q, struct endpoint **out) MUST_CHECK;
-
 struct message {
 	uint64_t info;     /* flags of the sender cleared */
 	uint64_t badge;    /* of the capability that it is sent by */
@@ -39,8 +37,8 @@ struct message {
 };
 
 /* The running thread `self` calls. ST_BLOCKED once the call is out; else nothing has happened:
- * as from message_check and message_caps, ST_DEADLINE. A server that waited is told of what
- * message_caps failed with, too. */
+ * as from message_check and message_caps, ST_DEADLINE. If message_caps failed, the wait of a
+ * server that waited is over, see endpoint_receive. */
 status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock) MUST_CHECK;
 
@@ -49,14 +47,21 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 void endpoint_come_back(struct thread *self);
 
 /* The running thread takes the first call, or bits of its bound notification, in turn if there
- * are both. ST_OK: the results are in its registers. ST_BLOCKED: it waits. ST_DEADLINE: there
- * is nothing and it shall not wait. ST_NO_SLOTS and others: a call could not be taken, see
- * endpoint_call. */
+ * are both: SYSCALL_DONE. ST_BLOCKED: it waits. ST_DEADLINE: there
+ * is nothing and it shall not wait. A call came that could not be taken: ST_NO_SLOTS,
+ * ST_NO_MEMORY, as its capabilities do not fit into the space; or ST_CANCELLED, through no
+ * fault of the receiver's, or as it has no block to be told of them. */
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock) MUST_CHECK;
 
 /* The running thread answers the call in hand. As from reply_answer. */
 status_t endpoint_reply(struct thread *self, uint64_t info) MUST_CHECK;
+
+/* `server` did not get the call for which it was made the holder. Gives what it is told: to make
+ * room, or just that its wait is over. What a client did wrong must not look like an error
+ * of the server's own. Holds no lock. */
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server,
+			      status_t why) MUST_CHECK;
 
 /* The running thread has no call in hand any more, but was not back at its endpoint. */
 void endpoint_lent_back(struct thread *self);
@@ -64,6 +69,15 @@ void endpoint_lent_back(struct thread *self);
 /* What `server` runs on may have changed: another helper is chosen, if it needs one. Holds
  * no lock. */
 void endpoint_help(struct thread *server);
+
+static inline void endpoint_push_server(struct endpoint *ep, struct thread *t)
+	REQUIRES(ep->obj.lock)
+{
+	t->next = ep->servers; /* `prev` of the first means nothing */
+	if (UNLIKELY(t->next != NULL))
+		t->next->prev = t;
+	ep->servers = t;
+}
 
 /* Takes a caller or server out of the queue (THREAD_MOVING): deadline, death, bits. Gives the
  * server that it helped, or NULL: sched_refresh him afterwards. */

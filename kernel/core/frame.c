@@ -5,12 +5,10 @@
 #include <core/cpu.h>
 #include <core/extent.h>
 #include <core/log.h>
-#include <core/spinlock.h>
 
 /* All numbers here are frame numbers unless they are called pa. */
 #define LOW_END    (GIB(4) >> FRAME_SHIFT)
 #define FRAMES_MAX (FRAME_LIMIT >> FRAME_SHIFT)
-#define ORDERS     (FRAME_ORDER_MAX + 1)
 
 /* The table is mapped a region at a time: the entries of 1 GiB of addresses, in
  * pages that hold the entries of a chunk each. Where a chunk has no RAM, all
@@ -21,16 +19,7 @@
 #define CHUNK_FRAMES  (FRAME_SIZE / sizeof(struct frame))
 #define REGION_CHUNKS (REGION_FRAMES / CHUNK_FRAMES)
 
-struct zone {
-	struct spinlock lock ALIGNED(64);
-
-	/* Guarded by lock. */
-	uint32_t orders;       /* bit n: head[n] is not 0 */
-	uint32_t head[ORDERS]; /* free blocks of each order */
-	_Atomic uint64_t free; /* frames in them; read without the lock as a hint */
-};
-
-static struct zone zones[FRAME_ZONES] = {
+struct frame_buddies frame_buddies[FRAME_ZONES] = {
 	[FRAME_LOW] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
 	[FRAME_HIGH] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
 };
@@ -50,11 +39,6 @@ static struct frame *entry(uint64_t n)
 /* A state is written by the frame's owner or, for free ones, under the lock of
  * its zone; others read it to learn whether it is free, which then holds as long
  * as they have the lock. */
-static uint8_t state_of(const struct frame *f)
-{
-	return atomic_load_explicit(&f->state, memory_order_relaxed);
-}
-
 static void set_state(struct frame *f, enum frame_state state)
 {
 	atomic_store_explicit(&f->state, (uint8_t)state, memory_order_relaxed);
@@ -73,7 +57,7 @@ static bool is_mapped(uint64_t n)
 
 bool frame_exists(paddr_t pa)
 {
-	return is_mapped(pa >> FRAME_SHIFT) && state_of(frame_of(pa)) != FRAME_ABSENT;
+	return is_mapped(pa >> FRAME_SHIFT) && frame_of(pa)->state != FRAME_ABSENT;
 }
 
 bool frame_ready(void)
@@ -83,7 +67,7 @@ bool frame_ready(void)
 
 /* ---- buddy lists, under the lock of the zone ---- */
 
-static void list_push(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
+static void list_push(struct frame_buddies *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 	uint32_t next = z->head[order];
@@ -98,14 +82,11 @@ static void list_push(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lo
 	z->orders |= 1u << order;
 }
 
-static void list_remove(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
+static void list_remove(struct frame_buddies *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 
-	if (f->free.prev != 0)
-		entry(f->free.prev)->free.next = f->free.next;
-	else
-		z->head[order] = f->free.next;
+	*(f->free.prev != 0 ? &entry(f->free.prev)->free.next : &z->head[order]) = f->free.next;
 	if (f->free.next != 0)
 		entry(f->free.next)->free.prev = f->free.prev;
 	if (z->head[order] == 0)
@@ -113,15 +94,8 @@ static void list_remove(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->
 	set_state(f, FRAME_TAIL);
 }
 
-static void count_free(struct zone *z, uint64_t change) REQUIRES(z->lock)
-{
-	uint64_t before = atomic_load_explicit(&z->free, memory_order_relaxed);
-
-	atomic_store_explicit(&z->free, before + change, memory_order_relaxed);
-}
-
 /* A block of `order` from the smallest one that has it; 0: there is none. */
-static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
+static uint32_t buddy_take(struct frame_buddies *z, unsigned order) REQUIRES(z->lock)
 {
 	uint32_t fit = z->orders & ~0u << order;
 
@@ -135,7 +109,7 @@ static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
 		from--;
 		list_push(z, from, n + (1u << from));
 	}
-	count_free(z, 0 - (1ull << order));
+	z->free -= 1ull << order;
 	return n;
 }
 
@@ -143,14 +117,14 @@ static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
  * the buddy is, its entry can be read, as it lies in the same region, and says
  * FRAME_FREE only if it heads a free block. A frame in a CPU's cache does not, so
  * caches are never merged under their owner's hands. */
-static void buddy_put(struct zone *z, uint32_t n, unsigned order) REQUIRES(z->lock)
+static void buddy_put(struct frame_buddies *z, uint32_t n, unsigned order) REQUIRES(z->lock)
 {
-	count_free(z, 1ull << order);
+	z->free += 1ull << order;
 	while (order < FRAME_ORDER_MAX) {
 		uint32_t buddy = n ^ (1u << order);
 		const struct frame *f = entry(buddy);
 
-		if (state_of(f) != FRAME_FREE || f->order != order)
+		if (f->state != FRAME_FREE || f->order != order)
 			break;
 		list_remove(z, order, buddy);
 		n &= ~(1u << order);
@@ -161,22 +135,17 @@ static void buddy_put(struct zone *z, uint32_t n, unsigned order) REQUIRES(z->lo
 
 /* ---- the cache of single frames, one for each zone on each CPU ---- */
 
-static uint32_t cache_count(const struct frame_cache *cache)
-{
-	return atomic_load_explicit(&cache->count, memory_order_relaxed);
-}
-
 static void cache_set_count(struct frame_cache *cache, uint32_t count)
 {
 	atomic_store_explicit(&cache->count, count, memory_order_relaxed);
 }
 
 /* Fills an empty cache with a batch; false if the zone has nothing. */
-static bool cache_refill(struct frame_cache *cache, struct zone *z)
+static bool cache_refill(struct frame_cache *cache, struct frame_buddies *z)
 {
 	uint32_t count = 0;
 
-	if (atomic_load_explicit(&z->free, memory_order_relaxed) == 0)
+	if (z->free == 0)
 		return false;
 	spin_lock(&z->lock);
 	while (count < FRAME_CACHE_BATCH) {
@@ -194,9 +163,9 @@ static bool cache_refill(struct frame_cache *cache, struct zone *z)
 
 /* Gives back the `batch` frames that have been in the cache longest. Those that
  * were freed last stay: their contents are likely to be in the processor's cache. */
-static void cache_give_back(struct frame_cache *cache, struct zone *z, uint32_t batch)
+static void cache_give_back(struct frame_cache *cache, struct frame_buddies *z, uint32_t batch)
 {
-	uint32_t left = cache_count(cache) - batch;
+	uint32_t left = cache->count - batch;
 
 	spin_lock(&z->lock);
 	for (uint32_t i = 0; i < batch; i++) {
@@ -214,7 +183,7 @@ void frame_cache_drain(void)
 	struct cpu *c = arch_this_cpu();
 
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++)
-		cache_give_back(&c->frames[zone], &zones[zone], cache_count(&c->frames[zone]));
+		cache_give_back(&c->frames[zone], &frame_buddies[zone], c->frames[zone].count);
 }
 
 /* ---- allocation ---- */
@@ -232,51 +201,36 @@ static paddr_t frame_hand_out(uint32_t n)
 	return (paddr_t)n << FRAME_SHIFT;
 }
 
-/* A frame from a cache of this CPU that had to be filled; 0: there is none. */
-static uint32_t take_single(enum frame_want want)
+/* Single frames come by way of this CPU's caches; 0: there is none. */
+static uint32_t take(unsigned order, enum frame_want want)
 {
-	struct frame_cache *caches = arch_this_cpu()->frames;
+	uint32_t n = 0;
 
-	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
-		struct frame_cache *cache = &caches[zone];
+	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;) {
+		struct frame_cache *cache = &arch_this_cpu()->frames[zone];
+		struct frame_buddies *z = &frame_buddies[zone];
 
-		if (cache_count(cache) > 0 || cache_refill(cache, &zones[zone])) {
-			cache_set_count(cache, cache_count(cache) - 1);
-			return cache->frame[cache_count(cache)];
+		if (order > 0) {
+			spin_lock(&z->lock);
+			n = buddy_take(z, order);
+			spin_unlock(&z->lock);
+		} else if (cache->count > 0 || cache_refill(cache, z)) {
+			cache_set_count(cache, cache->count - 1);
+			n = cache->frame[cache->count];
 		}
 	}
-	return 0;
-}
-
-static uint32_t take_block_once(unsigned order, enum frame_want want)
-{
-	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
-		struct zone *z = &zones[zone];
-
-		spin_lock(&z->lock);
-		uint32_t n = buddy_take(z, order);
-		spin_unlock(&z->lock);
-		if (n != 0)
-			return n;
-	}
-	return 0;
-}
-
-/* What this CPU has cached may be what keeps a block from being whole. */
-static uint32_t take_block(unsigned order, enum frame_want want)
-{
-	uint32_t n = take_block_once(order, want);
-
-	if (n != 0)
-		return n;
-	frame_cache_drain();
-	return take_block_once(order, want);
+	return n;
 }
 
 NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t *out)
 {
 	ASSERT(order <= FRAME_ORDER_MAX);
-	uint32_t n = order == 0 ? take_single(want) : take_block(order, want);
+	uint32_t n = take(order, want);
+	if (n == 0 && order > 0) {
+		/* What this CPU has cached may be what keeps a block from being whole. */
+		frame_cache_drain();
+		n = take(order, want);
+	}
 	if (n == 0)
 		return false;
 	entry(n)->order = (uint8_t)order;
@@ -287,7 +241,7 @@ NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t 
 bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
 {
 	struct frame_cache *cache = &arch_this_cpu()->frames[first_zone[want]];
-	uint32_t count = cache_count(cache);
+	uint32_t count = cache->count;
 
 	if (UNLIKELY(arch_fail_step()))
 		return false;
@@ -309,7 +263,7 @@ NORETURN static void refuse_free(paddr_t pa, unsigned order)
 	if (!frame_exists(pa))
 		panic("frame_free: 0x%lx is not RAM", pa);
 	const struct frame *f = frame_of(pa);
-	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[state_of(f)],
+	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[f->state],
 	      f->order);
 }
 
@@ -317,7 +271,7 @@ NOINLINE static void free_slowly(paddr_t pa, unsigned order)
 {
 	struct frame *f = frame_of(pa);
 	uint32_t n = (uint32_t)(pa >> FRAME_SHIFT);
-	struct zone *z = &zones[zone_of(n)];
+	struct frame_buddies *z = &frame_buddies[zone_of(n)];
 
 	if (order == 0) { /* there is room afterwards */
 		cache_give_back(&arch_this_cpu()->frames[zone_of(n)], z, FRAME_CACHE_BATCH);
@@ -337,12 +291,12 @@ void frame_free(paddr_t pa, unsigned order)
 
 	/* Without a lock: the frame is the caller's, so nobody else changes its
 	 * state, unless there is just the mistake that this looks for. */
-	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || state_of(f) != FRAME_USED ||
+	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || f->state != FRAME_USED ||
 		     f->order != order))
 		refuse_free(pa, order);
 
 	struct frame_cache *cache = &arch_this_cpu()->frames[zone_of(n)];
-	uint32_t count = cache_count(cache);
+	uint32_t count = cache->count;
 	if (UNLIKELY(order != 0 || count == FRAME_CACHE)) {
 		free_slowly(pa, order);
 		return;
@@ -358,29 +312,24 @@ void frame_zero(paddr_t pa, unsigned order)
 }
 
 static struct {
-	bool known;                 /* the lists are filled */
-	struct extent_list ram;     /* all RAM, loader's included */
-	struct extent_list free;    /* what nothing occupies */
-	struct extent_list loader;  /* what frame_free_loader will free, */
-	struct extent_list archive; /* and this: the frames that it has for itself */
+	bool known;                /* the lists are filled */
+	struct extent_list ram;    /* all RAM, loader's included */
+	struct extent_list free;   /* what nothing occupies */
+	struct extent_list loader; /* what frame_free_loader will free, the archive's frames too */
 } boot;
 
 void frame_stats(struct frame_stats *out)
 {
 	*out = (struct frame_stats){ .total = frames_total };
-	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) +
-		      extent_overlap(&boot.archive, 0, FRAMES_MAX);
+	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX);
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-		struct zone *z = &zones[zone];
+		struct frame_buddies *z = &frame_buddies[zone];
 
 		spin_lock(&z->lock);
-		out->free += atomic_load_explicit(&z->free, memory_order_relaxed);
-		uint32_t orders = z->orders;
+		out->free += z->free;
 		spin_unlock(&z->lock);
-		if (orders != 0 && 31 - (unsigned)__builtin_clz(orders) > out->largest)
-			out->largest = 31 - (unsigned)__builtin_clz(orders);
 		for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1)
-			out->free += cache_count(&cpu_by_id[__builtin_ctzll(left)]->frames[zone]);
+			out->free += cpu_by_id[__builtin_ctzll(left)]->frames[zone].count;
 	}
 }
 
@@ -425,106 +374,80 @@ static void read_map(void)
 	collect(&boot.loader, BOOT_LOADER, BOOT_LOADER);
 	cut_occupied(&boot.free);
 	cut_occupied(&boot.loader);
-	extent_append(&boot.archive, boot_info.archive_base,
-		      boot_info.archive_base + boot_info.archive_size);
-	extent_scale_down(&boot.archive, FRAME_SIZE);
-	extent_cut(&boot.archive, 0, 1);
+	/* What the archive shares with something else stays. */
+	extent_append(&boot.loader, round_to_frame(boot_info.archive_base),
+		      (boot_info.archive_base + boot_info.archive_size) / FRAME_SIZE);
+	extent_cut(&boot.loader, 0, 1);
 	boot.known = true;
-}
-
-/* Zeroed frames in a row below frame `limit`; false when there are none. */
-MUST_CHECK static bool take_boot(uint64_t count, uint64_t limit, paddr_t *out)
-{
-	uint64_t n;
-
-	if (!extent_take(&boot.free, count, limit, &n))
-		return false;
-	*out = n << FRAME_SHIFT;
-	__builtin_memset(arch_phys_to_virt(*out), 0, count * FRAME_SIZE);
-	return true;
-}
-
-paddr_t frame_alloc_boot(unsigned count)
-{
-	paddr_t pa;
-
-	ASSERT(!ready);
-	read_map();
-	if (!take_boot(count, LOW_END, &pa))
-		boot_refuse("too little memory: no %u free frames in a row below 4 GiB", count);
-	return pa;
 }
 
 bool frame_take_boot(paddr_t below, paddr_t *out)
 {
+	uint64_t n;
+
 	ASSERT(!ready);
 	read_map();
-	return take_boot(1, below >> FRAME_SHIFT, out);
+	if (!extent_take(&boot.free, below >> FRAME_SHIFT, &n))
+		return false;
+	*out = n << FRAME_SHIFT;
+	frame_zero(*out, 0);
+	return true;
 }
 
-static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned access)
+paddr_t frame_alloc_boot(void)
+{
+	paddr_t pa;
+
+	if (!frame_take_boot(GIB(4), &pa))
+		boot_refuse("too little memory: no free frame below 4 GiB");
+	return pa;
+}
+
+static void map_chunk(uint64_t chunk, paddr_t pa, unsigned access)
 {
 	vaddr_t va = (vaddr_t)entry(chunk * CHUNK_FRAMES);
 
-	if (arch_kernel_map(va, pa, chunks * FRAME_SIZE, access) != ST_OK)
+	if (arch_kernel_map(va, pa, FRAME_SIZE, access) != ST_OK)
 		boot_refuse("too little memory to map the frame table");
 }
 
-/* The entries of chunks with RAM in them, as zeros: FRAME_TAIL. Memory comes in as
- * long runs as there are, halved when none is long enough: few calls, and no demand
- * on how free memory lies. */
-static void map_chunks(uint64_t chunk, uint64_t end)
+static void set_states(uint64_t n, uint64_t end, enum frame_state state)
 {
-	uint64_t count = end - chunk;
-	paddr_t pa;
-
-	while (chunk < end) {
-		if (count > end - chunk)
-			count = end - chunk;
-		if (take_boot(count, FRAMES_MAX, &pa)) {
-			map_table(chunk, count, pa, ARCH_WRITE);
-			chunk += count;
-		} else if (count > 1) {
-			count /= 2;
-		} else {
-			boot_refuse("too little memory for the frame table");
-		}
-	}
+	for (; n < end; n++)
+		set_state(entry(n), state);
 }
 
-static uint64_t chunk_ram(uint64_t chunk)
-{
-	return extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
-}
-
-/* Corrects the entries of one chunk that is not RAM throughout. */
+/* Corrects the entries, zeros which say FRAME_BOOT, of one chunk that is not RAM throughout. */
 static void mark_absent(uint64_t chunk)
 {
-	uint64_t end = (chunk + 1) * CHUNK_FRAMES;
+	uint64_t first = chunk * CHUNK_FRAMES, end = first + CHUNK_FRAMES;
 
-	for (uint64_t n = chunk * CHUNK_FRAMES; n < end; n++) {
-		if (extent_overlap(&boot.ram, n, n + 1) == 0)
-			set_state(entry(n), FRAME_ABSENT);
+	set_states(first, end, FRAME_ABSENT);
+	for (uint32_t i = 0; i < boot.ram.count; i++) {
+		const struct extent *e = &boot.ram.at[i];
+		set_states(e->base > first ? e->base : first, e->end < end ? e->end : end,
+			   FRAME_BOOT);
 	}
 }
 
 static void map_region(uint64_t region, paddr_t absent)
 {
-	uint64_t chunk = region * REGION_CHUNKS;
-	uint64_t end = chunk + REGION_CHUNKS;
+	uint64_t chunk = region * REGION_CHUNKS, end = chunk + REGION_CHUNKS;
+	paddr_t pa;
 
-	while (chunk < end) {
-		uint64_t from = chunk;
+	for (; chunk < end; chunk++) {
+		uint64_t ram =
+			extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
 
-		while (chunk < end && chunk_ram(chunk) > 0)
-			chunk++;
-		map_chunks(from, chunk);
-		for (; from < chunk; from++) {
-			if (chunk_ram(from) < CHUNK_FRAMES)
-				mark_absent(from);
+		if (ram == 0) {
+			map_chunk(chunk, absent, 0);
+			continue;
 		}
-		if (chunk < end)
-			map_table(chunk++, 1, absent, 0);
+		if (!frame_take_boot(FRAME_LIMIT, &pa))
+			boot_refuse("too little memory for the frame table");
+		map_chunk(chunk, pa, ARCH_WRITE);
+		if (ram < CHUNK_FRAMES)
+			mark_absent(chunk);
 	}
 	region_mapped[region] = true;
 }
@@ -534,7 +457,7 @@ static void map_regions(void)
 	uint64_t next = 0;
 	paddr_t absent;
 
-	if (!take_boot(1, FRAMES_MAX, &absent))
+	if (!frame_take_boot(FRAME_LIMIT, &absent))
 		boot_refuse("no memory");
 	struct frame *f = arch_phys_to_virt(absent);
 	for (unsigned i = 0; i < CHUNK_FRAMES; i++)
@@ -552,42 +475,20 @@ static void map_regions(void)
 	}
 }
 
-static void set_states(uint64_t n, uint64_t end, enum frame_state state)
-{
-	for (; n < end; n++)
-		set_state(entry(n), state);
-}
-
-/* All RAM that is not in boot.free is taken for ever, but for the loader's. */
-static void mark_taken(void)
-{
-	uint32_t next = 0;
-
-	for (uint32_t i = 0; i < boot.ram.count; i++) {
-		const struct extent *ram = &boot.ram.at[i];
-		uint64_t n = ram->base;
-
-		for (; next < boot.free.count && boot.free.at[next].base < ram->end; next++) {
-			set_states(n, boot.free.at[next].base, FRAME_BOOT);
-			n = boot.free.at[next].end;
-		}
-		set_states(n, ram->end, FRAME_BOOT);
-	}
-}
-
-/* Frees the extents in the largest blocks that their alignment allows. */
-static void free_extents(const struct extent_list *l)
+/* Frees what nobody has any more, in the largest blocks that its alignment allows. */
+static void free_taken(struct extent_list *l)
 {
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint64_t n = l->at[i].base;
+		uint64_t n = l->at[i].base, end = l->at[i].end;
 
-		while (n < l->at[i].end) {
-			struct zone *z = &zones[zone_of(n)];
+		set_states(n, end, FRAME_TAIL);
+		while (n < end) {
+			struct frame_buddies *z = &frame_buddies[zone_of(n)];
 			unsigned order = (unsigned)__builtin_ctzll(n);
 
 			if (order > FRAME_ORDER_MAX)
 				order = FRAME_ORDER_MAX;
-			while (n + (1ull << order) > l->at[i].end)
+			while (n + (1ull << order) > end)
 				order--;
 			spin_lock(&z->lock);
 			buddy_put(z, (uint32_t)n, order);
@@ -595,6 +496,7 @@ static void free_extents(const struct extent_list *l)
 			n += 1ull << order;
 		}
 	}
+	l->count = 0;
 }
 
 void frame_init(void)
@@ -603,8 +505,7 @@ void frame_init(void)
 
 	read_map();
 	map_regions();
-	mark_taken();
-	free_extents(&boot.free);
+	free_taken(&boot.free);
 	if (extent_overlap(&boot.ram, LOW_END, FRAMES_MAX) > 0)
 		first_zone[FRAME_ANY] = FRAME_HIGH;
 	ready = true;
@@ -613,108 +514,7 @@ void frame_init(void)
 		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
-static void free_taken(struct extent_list *l)
-{
-	for (uint32_t i = 0; i < l->count; i++)
-		set_states(l->at[i].base, l->at[i].end, FRAME_TAIL);
-	free_extents(l);
-	l->count = 0;
-}
-
 void frame_free_loader(void)
 {
 	free_taken(&boot.loader);
-	free_taken(&boot.archive);
-}
-
-/* ---- frame_ok ---- */
-
-static bool lists_ok(const struct zone *z, enum frame_zone zone) REQUIRES(z->lock)
-{
-	uint64_t free = 0;
-
-	for (unsigned order = 0; order < ORDERS; order++) {
-		uint32_t prev = 0;
-
-		if ((z->head[order] != 0) != (z->orders >> order & 1))
-			return false;
-		for (uint32_t n = z->head[order]; n != 0; n = entry(n)->free.next) {
-			const struct frame *f = entry(n);
-			const struct frame *buddy = entry(n ^ (1u << order));
-
-			if (state_of(f) != FRAME_FREE || f->order != order ||
-			    f->free.prev != prev || n % (1u << order) != 0 || zone_of(n) != zone)
-				return false;
-			if (order < FRAME_ORDER_MAX && state_of(buddy) == FRAME_FREE &&
-			    buddy->order == order)
-				return false; /* not merged */
-			free += 1ull << order;
-			prev = n;
-		}
-	}
-	return free == atomic_load_explicit(&z->free, memory_order_relaxed);
-}
-
-static bool caches_ok(uint64_t *cached)
-{
-	for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1) {
-		const struct cpu *c = cpu_by_id[__builtin_ctzll(left)];
-
-		for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-			uint32_t count = cache_count(&c->frames[zone]);
-
-			for (uint32_t i = 0; i < count; i++) {
-				uint32_t n = c->frames[zone].frame[i];
-				if (state_of(entry(n)) != FRAME_CACHED || zone_of(n) != zone)
-					return false;
-			}
-			*cached += count;
-		}
-	}
-	return true;
-}
-
-/* Every frame of an extent belongs to exactly one block, and is counted in
- * `sum` under the state of its head. */
-static bool blocks_ok(const struct extent *e, uint64_t sum[])
-{
-	for (uint64_t n = e->base; n < e->end;) {
-		const struct frame *f = entry(n);
-		uint8_t state = state_of(f);
-		uint64_t frames = 1;
-
-		if (state == FRAME_TAIL || state == FRAME_ABSENT)
-			return false;
-		if (state == FRAME_FREE || state == FRAME_USED)
-			frames = 1ull << f->order;
-		if (n + frames > e->end)
-			return false;
-		for (uint64_t tail = n + 1; tail < n + frames; tail++) {
-			if (state_of(entry(tail)) != FRAME_TAIL)
-				return false;
-		}
-		sum[state] += frames;
-		n += frames;
-	}
-	return true;
-}
-
-bool frame_ok(void)
-{
-	uint64_t sum[FRAME_ABSENT + 1] = { 0 };
-	uint64_t cached = 0;
-	uint64_t free = 0;
-	bool ok = caches_ok(&cached);
-
-	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-		struct zone *z = &zones[zone];
-
-		spin_lock(&z->lock);
-		ok = ok && lists_ok(z, zone);
-		free += atomic_load_explicit(&z->free, memory_order_relaxed);
-		spin_unlock(&z->lock);
-	}
-	for (uint32_t i = 0; ok && i < boot.ram.count; i++)
-		ok = blocks_ok(&boot.ram.at[i], sum);
-	return ok && sum[FRAME_FREE] == free && sum[FRAME_CACHED] == cached;
 }

@@ -21,15 +21,13 @@
  * The barrier also makes a CPU that sits in user mode enter and leave the kernel.
  */
 
-enum grace_state { GRACE_RESTING, GRACE_BEGINNING, GRACE_RUNNING };
-
 static struct {
 	struct spinlock lock;
 
 	/* Guarded by lock. */
-	enum grace_state state;
 	uint64_t begun; /* periods begun, the running one included */
 	uint64_t ended;
+	bool beginning;          /* somebody is at it; nobody else touches the period */
 	uint64_t wanted;         /* highest ticket drawn */
 	cpumask_t inside;        /* CPUs that may not have been outside since the beginning */
 	uint64_t exits[CPU_MAX]; /* kernel_exits at the beginning, of these */
@@ -81,7 +79,7 @@ static void begin_period(void)
 		grace.exits[id] = atomic_load_explicit(
 			c == self ? &c->kernel_exits : &c->tlb.exits_then, memory_order_relaxed);
 	}
-	grace.state = GRACE_RUNNING;
+	grace.beginning = false;
 	spin_unlock(&grace.lock);
 }
 
@@ -94,23 +92,19 @@ static void note_exits(void) REQUIRES(grace.lock)
 		if (now != grace.exits[id])
 			grace.inside &= ~(1ull << id);
 	}
-	if (grace.inside == 0) {
+	if (grace.inside == 0)
 		grace.ended = grace.begun;
-		grace.state = GRACE_RESTING;
-	}
 }
 
 void grace_poll(void)
 {
-	bool begin = false;
-
 	spin_lock(&grace.lock);
-	if (grace.state == GRACE_RUNNING)
+	if (grace.begun != grace.ended && !grace.beginning)
 		note_exits();
-	if (grace.state == GRACE_RESTING && grace.wanted > grace.begun) {
+	bool begin = grace.begun == grace.ended && grace.wanted > grace.begun;
+	if (begin) {
 		grace.begun++;
-		grace.state = GRACE_BEGINNING;
-		begin = true;
+		grace.beginning = true;
 	}
 	spin_unlock(&grace.lock);
 	if (begin)

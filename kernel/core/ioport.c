@@ -16,8 +16,6 @@ const struct object_ops ioport_ops = {
 	.close = object_close_nothing,
 };
 
-syscall_fn sys_ioport_read, sys_ioport_write;
-
 /* The port that a call names by its place within the capability's range; it touches `width`
  * ports: 1, 2 or 4 bytes. */
 static status_t port_find(const struct syscall *c, uint16_t *port)

@@ -1,86 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/ipc_fast.h>
-#include <core/aspace.h>
-#include <core/endpoint.h>
+#include <core/message.h>
+#include <core/notification.h>
+#include <core/sched.h>
 #include <core/syscall.h>
 
-_Static_assert(MSG_FAST % 8 == 0, "payloads are copied in words");
+#define COLD __attribute__((noinline, cold)) static
 
-void ipc_fast_allow(struct cpu *c, bool allow)
-{
-	c->fast_limit = allow ? MSG_FAST + 1 : 0;
-}
-
-__attribute__((noinline)) static void slow(struct thread *self, uint64_t number, uint64_t a0,
-					   uint64_t a1, uint64_t a2)
+/* The ordinary way, from the beginning. */
+COLD void slow(struct arch_thread *user, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	uint64_t arg[ARCH_SYSCALL_ARGS] = { a0, a1, a2 };
 
-	arch_syscall(&self->arch, number, arg);
+	arch_syscall(user, number, arg);
 }
 
-/* The endpoint that `handle` names, locked, if that has `right`; else NULL. */
-UNCHECKED_LOCKS ALWAYS_INLINE struct endpoint *fast_lock(const struct thread *self, cap_t handle,
-							 rights_t right, uint64_t *badge)
+/* The call that began here ends with an error. */
+COLD void refuse(struct thread *self, status_t st)
 {
-	const struct cspace *cs = atomic_load_explicit(&self->cspace, memory_order_relaxed);
-	uint32_t index = (uint32_t)handle;
-	uint32_t gen = (uint32_t)(handle >> 32);
-	const struct cap_slot *slot = LIKELY(index < CSPACE_CHUNK) ? cspace_slot_near(cs, index) :
-								     cspace_slot(cs, index);
-
-	if (UNLIKELY(slot == NULL || atomic_load_explicit(&slot->gen, memory_order_acquire) != gen))
-		return NULL;
-	uint64_t token = atomic_load_explicit(&slot->token, memory_order_acquire);
-	if (UNLIKELY(!(token & right))) /* an empty slot has no rights */
-		return NULL;
-	struct object *o = object_at(token_object(token));
-	if (UNLIKELY(o->type != OBJ_ENDPOINT))
-		return NULL;
-	*badge = atomic_load_explicit(&slot->badge, memory_order_relaxed);
-	spin_lock(&o->lock);
-	if (LIKELY(o->gen == token_gen(token) &&
-		   atomic_load_explicit(&slot->gen, memory_order_relaxed) == gen))
-		return container_of(o, struct endpoint, obj);
-	spin_unlock(&o->lock);
-	return NULL;
+	cpu_count_up(&arch_this_cpu()->counters.refused);
+	arch_thread_result(&self->arch, st, 0, 0, 0);
+	thread_exit_kernel();
 }
 
-static struct msg_block *block_of(const struct thread *t)
+void ipc_switch_long(struct thread *from, struct thread *to)
 {
-	return atomic_load_explicit(&t->block, memory_order_relaxed);
-}
-
-/* Copies `len` bytes, not 0, in whole words, if both have a block. */
-ALWAYS_INLINE bool copy(struct thread *to, const struct thread *from, uint32_t len)
-{
-	uint32_t words = (len + 7) / 8;
-
-	if (UNLIKELY(block_of(from) == NULL || block_of(to) == NULL))
-		return false;
-	uint64_t *target = block_of(to)->word;
-	const uint64_t *source = block_of(from)->word;
-	for (; words >= 4; words -= 4) {
-		uint64_t a = source[0], b = source[1], c = source[2], d = source[3];
-		target[0] = a;
-		target[1] = b;
-		target[2] = c;
-		target[3] = d;
-		source += 4;
-		target += 4;
-	}
-	for (; words > 0; words--)
-		*target++ = *source++;
-	return true;
-}
-
-ALWAYS_INLINE void switch_to(struct cpu *c, struct thread *from, struct thread *to)
-{
+	struct cpu *c = arch_this_cpu();
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
 
+	pagetable_switch(&c->tables, &as->table, c->bit);
 	arch_thread_switch(&from->arch, &to->arch);
 	atomic_store_explicit(&c->current, to, memory_order_release);
-	pagetable_switch(&c->tables, &as->table, c->bit);
+}
+
+void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c)
+{
+	ipc_switch_long(from, to);
+	arch_thread_leave(&to->arch, a, b, c);
+}
+
+/* What `handle` of the running thread names. */
+MUST_CHECK ALWAYS_INLINE bool find(const struct thread *self, cap_t handle, enum object_type type,
+				   rights_t right, struct cap_ref *ref)
+{
+	const struct cspace *cs = atomic_load_explicit(&self->cspace, memory_order_relaxed);
+
+	return LIKELY(cap_find(cs, handle, type, right, ref) == ST_OK);
+}
+
+/* The same, and locks it. */
+MUST_CHECK ALWAYS_INLINE bool find_locked(const struct thread *self, cap_t handle,
+					  enum object_type type, rights_t right,
+					  struct cap_ref *ref)
+{
+	return find(self, handle, type, right, ref) && LIKELY(cap_ref_lock(ref) == ST_OK);
+}
+
+/* ---- call ---- */
+
+/* The server, which was taken, learns that a message did not fit into its space. */
+COLD void call_fails(struct endpoint *ep, struct thread *self, struct thread *server, status_t st)
+{
+	status_t told = endpoint_undelivered(ep, server, st);
+
+	thread_complete(server, &(struct thread_result){ .status = told });
+	refuse(self, st);
 }
 
 UNCHECKED_LOCKS
@@ -88,98 +72,217 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 {
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
-	uint32_t len = (uint32_t)info; /* nothing else is in there, or it isn't fast */
-	uint64_t badge;
+	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(len >= c->fast_limit || deadline != TIMER_NEVER))
+	if (UNLIKELY(deadline != TIMER_NEVER) ||
+	    !find_locked(self, handle, OBJ_ENDPOINT, RIGHT_CALL, &ref))
 		goto slow;
-	struct endpoint *ep = fast_lock(self, handle, RIGHT_CALL, &badge);
-	if (UNLIKELY(ep == NULL))
-		goto slow;
+	struct endpoint *ep = container_of(ref.object, struct endpoint, obj);
 	struct thread *server = ep->servers;
-	if (UNLIKELY(server == NULL || thread_hot(server) != c->hot))
+	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
-	if (UNLIKELY(len != 0) && UNLIKELY(!copy(server, self, len)))
-		goto unlock;
-	if (UNLIKELY(ep->holder != server)) {
-		if (ep->holder != NULL)
+	if (LIKELY((uint32_t)info == 0)) {
+		ipc_take_server(ep, server);
+		spin_unlock(&ep->obj.lock);
+	} else {
+		info &= ~(uint64_t)MSG_FLAGS;
+		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		ep->holder = server;
-		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
+		ipc_take_server(ep, server);
+		spin_unlock(&ep->obj.lock);
+		status_t st = message_carry(self, server, &info);
+		if (UNLIKELY(st != ST_OK)) {
+			call_fails(ep, self, server, st);
+			return;
+		}
 	}
-	ep->servers = server->next;
-	thread_put(server, THREAD_RUNNING, NULL);
-	spin_unlock(&ep->obj.lock);
-
-	arch_count_up(&c->counters.fast_calls);
-	uint64_t number = c->call_number += CPU_MAX;
-	server->reply.number = number;
-	server->reply.epoch = c->epoch;
-	atomic_store_explicit(&server->reply.caller, self, memory_order_release);
-	thread_put(self, THREAD_REPLY, &server->obj);
-	switch_to(c, self, server);
-	arch_thread_leave(&server->arch, info, badge, number);
+	cpu_count_up(&c->counters.fast[FAST_CALL]);
+	reply_hold(c, server, self);
+	ipc_leave(c, self, server, info, ref.badge, c->call_number);
 	return;
 unlock:
 	spin_unlock(&ep->obj.lock);
 slow:
-	slow(self, SYS_endpoint_call, handle, info, deadline);
+	slow(user, SYS_endpoint_call, handle, info, deadline);
 }
 
-/* Takes the caller off the running thread's hand if it can run at once: since its call this CPU has
- * chosen nobody, so what it charges is what the caller ran on. The endpoint is locked. */
-ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint32_t len)
+/* ---- answer and receive ---- */
+
+/* Takes the caller off the running thread's hand if it can run at once: since its call this CPU
+ * has chosen nobody, so what it charges is what the caller ran on. */
+ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint64_t hot)
 {
 	spin_lock(&self->obj.lock);
 	struct thread *caller = atomic_load_explicit(&self->reply.caller, memory_order_relaxed);
-	if (UNLIKELY(caller == NULL || self->reply.epoch != c->epoch ||
-		     thread_hot(caller) != c->hot))
-		goto none;
-	if (UNLIKELY(len != 0) && UNLIKELY(!copy(caller, self, len)))
-		goto none;
+	if (UNLIKELY(caller == NULL) || UNLIKELY(self->reply.number <= c->epoch) ||
+	    UNLIKELY(thread_hot(caller) != hot)) {
+		spin_unlock(&self->obj.lock);
+		return NULL;
+	}
 	atomic_store_explicit(&self->reply.caller, NULL, memory_order_relaxed);
 	thread_put(caller, THREAD_RUNNING, NULL);
 	spin_unlock(&self->obj.lock);
 	return caller;
-none:
-	spin_unlock(&self->obj.lock);
-	return NULL;
 }
 
+/* The running thread waits at the endpoint. False: something is there already, or it is not the
+ * one that calls were expected to go to. */
+ALWAYS_INLINE bool wait_again(struct thread *self, const struct cap_ref *ref)
+{
+	struct endpoint *ep = container_of(ref->object, struct endpoint, obj);
+
+	spin_lock(&ep->obj.lock);
+	/* The holder's `serving` is right, and with no callers nobody helps it. */
+	if (UNLIKELY(!cap_still(ref)) || UNLIKELY(ep->holder != self) ||
+	    UNLIKELY(ep->callers.root != NULL)) {
+		spin_unlock(&ep->obj.lock);
+		return false;
+	}
+	endpoint_push_server(ep, self);
+	thread_put(self, THREAD_RECEIVING, &ep->obj);
+	if (UNLIKELY(atomic_load_explicit(&self->notification, memory_order_relaxed) != NULL) &&
+	    notification_is_pending(self)) {
+		endpoint_forget_server(ep, self);
+		thread_put(self, THREAD_RUNNING, NULL);
+		spin_unlock(&ep->obj.lock);
+		return false;
+	}
+	spin_unlock(&ep->obj.lock);
+	return true;
+}
+
+/* The answer is out, and what is left of the system call is to receive. */
+COLD void answered(struct thread *self, struct thread *caller, uint64_t info, cap_t handle)
+{
+	thread_complete(caller, &(struct thread_result){ .status = ST_OK, .info = info });
+	slow(&self->arch, SYS_endpoint_receive, handle, TIMER_NEVER, 0);
+}
+
+/* The answer did not fit into the caller's space. */
+COLD void answer_fails(struct thread *self, struct thread *caller, status_t st)
+{
+	reply_put_again(&self->obj, caller);
+	refuse(self, st);
+}
+
+/* The running thread, which has nobody in hand to whom the way is short, may have one that
+ * faulted: that thread is given nothing, and goes on where it was. */
 UNCHECKED_LOCKS
+COLD void answer_fault(cap_t handle, uint64_t info, struct thread *self)
+{
+	struct cpu *c = arch_this_cpu();
+	struct thread *caller = NULL;
+	struct cap_ref ref UNINITIALIZED;
+
+	if (MSG_METHOD(info) == FAULT_RETRY && (info & MESSAGE_SIZES) == 0 &&
+	    find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref))
+		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
+	if (caller == NULL) {
+		slow(&self->arch, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
+	} else if (!wait_again(self, &ref)) {
+		answered(self, caller, info, handle);
+	} else {
+		atomic_fetch_and(&caller->flags, ~THREAD_FAULTED);
+		cpu_count_up(&c->counters.fast[FAST_REPLY]);
+		if (!ipc_switch(c, self, caller))
+			ipc_switch_long(self, caller);
+	}
+}
+
 void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread *user)
 {
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
-	uint32_t len = (uint32_t)info;
-	uint64_t badge;
+	struct thread *caller = NULL;
+	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(len >= c->fast_limit || deadline != TIMER_NEVER))
-		goto slow;
-	struct endpoint *ep = fast_lock(self, handle, RIGHT_RECEIVE, &badge);
-	if (UNLIKELY(ep == NULL))
-		goto slow;
-	/* Its `serving` is right, and nobody helps it; what could have been signalled, it would
-	 * have to look at. */
-	if (UNLIKELY(ep->holder != self || ep->callers.root != NULL ||
-		     atomic_load_explicit(&self->notification, memory_order_relaxed) != NULL))
-		goto unlock;
-	struct thread *caller = take_caller(c, self, len);
-	if (UNLIKELY(caller == NULL))
-		goto unlock;
-	self->next = ep->servers;
-	if (UNLIKELY(ep->servers != NULL))
-		ep->servers->prev = self;
-	ep->servers = self;
-	thread_put(self, THREAD_RECEIVING, &ep->obj);
-	spin_unlock(&ep->obj.lock);
+	if (UNLIKELY(deadline != TIMER_NEVER) ||
+	    !find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
+		slow(user, SYS_endpoint_reply_receive, handle, info, deadline);
+		return;
+	}
+	if (LIKELY((uint32_t)info == 0)) {
+		caller = take_caller(c, self, c->hot);
+		if (UNLIKELY(caller == NULL))
+			goto fault;
+	} else {
+		info &= ~(uint64_t)MSG_FLAGS;
+		if (message_check(self, info) == ST_OK)
+			caller = take_caller(c, self, c->hot);
+		if (UNLIKELY(caller == NULL))
+			goto fault;
+		status_t st = message_carry(self, caller, &info);
+		if (UNLIKELY(st != ST_OK)) {
+			answer_fails(self, caller, st);
+			return;
+		}
+	}
+	if (UNLIKELY(!wait_again(self, &ref))) {
+		answered(self, caller, info, handle);
+		return;
+	}
+	cpu_count_up(&c->counters.fast[FAST_REPLY]);
+	ipc_leave(c, self, caller, info, 0, 0);
+	return;
+fault:
+	answer_fault(handle, info, self);
+}
 
-	arch_count_up(&c->counters.fast_replies);
-	switch_to(c, self, caller);
-	arch_thread_leave(&caller->arch, info, 0, 0);
+/* ---- signal ---- */
+
+UNCHECKED_LOCKS
+void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread *user)
+{
+	struct thread *self = container_of(user, struct thread, arch);
+	struct cpu *c = arch_this_cpu();
+	struct cap_ref ref UNINITIALIZED;
+
+	if (!find_locked(self, handle, OBJ_NOTIFICATION, RIGHT_SIGNAL, &ref))
+		goto slow;
+	struct notification *n = container_of(ref.object, struct notification, obj);
+	uint64_t allowed = ref.badge != 0 ? bits & ref.badge : bits;
+	struct thread *t = n->waiters.head;
+	if (UNLIKELY(allowed == 0) || UNLIKELY(n->bound != NULL))
+		goto unlock;
+	if (t == NULL) {
+		atomic_fetch_or(&n->bits, allowed);
+	} else {
+		if (!ipc_can_run(c, t) || !sched_preempt(c, self, t))
+			goto unlock;
+		thread_queue_remove(&n->waiters, t);
+	}
+	spin_unlock(&n->obj.lock);
+	cpu_count_up(&c->counters.fast[FAST_SIGNAL]);
+	if (t == NULL) {
+		arch_thread_leave(user, 0, 0, 0);
+	} else {
+		arch_thread_result(user, ST_OK, 0, 0, 0);
+		ipc_leave(c, self, t, MSG_NOTIFICATION, allowed, 0);
+	}
 	return;
 unlock:
-	spin_unlock(&ep->obj.lock);
+	spin_unlock(&n->obj.lock);
 slow:
-	slow(self, SYS_endpoint_reply_receive, handle, info, deadline);
+	slow(user, SYS_notification_signal, handle, bits, unused);
+}
+
+/* ---- yield ---- */
+
+void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thread *user)
+{
+	struct thread *self = container_of(user, struct thread, arch);
+	struct cpu *c = arch_this_cpu();
+	struct thread *next = NULL;
+	struct cap_ref ref UNINITIALIZED;
+
+	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
+		next = sched_turn(c, self);
+	if (next == NULL) {
+		slow(user, SYS_thread_yield, handle, unused, unused2);
+		return;
+	}
+	cpu_count_up(&c->counters.fast[FAST_YIELD]);
+	arch_thread_result(user, ST_OK, 0, 0, 0);
+	if (!ipc_switch(c, self, next))
+		ipc_switch_long(self, next);
 }

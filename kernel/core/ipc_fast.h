@@ -1,27 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/ipc_fast.h - short messages between threads of one CPU.
+/* kernel/core/ipc_fast.h - from one thread to another of the same CPU without a look at the queues.
  *
- * Two system calls begin here: a call to a server that waits, and an answer after which the
- * server waits again. They do what syscall.c and endpoint.c do, for the case that nothing else
- * has to be thought of: up to MSG_FAST bytes, no capability, no deadline, nobody queued, nothing
- * pending, both threads of this CPU. Everything is checked before anything is changed, and
- * with the first doubt the ordinary way is gone from the beginning; the results are the same.
+ * Some system calls begin here: a call to a server that waits, an answer after which the server
+ * waits again, a signal to a thread that waits and is more urgent, and the end of a turn. They
+ * do what syscall.c and the objects do, whatever the message, as long as nothing has to be
+ * waited for or put in order: no deadline, nobody queued, both threads of this CPU and
+ * nothing wanted of them. Everything is checked before anything is changed, and with the
+ * first doubt the ordinary way is gone from the beginning; the results are the same.
  *
- * The machine's entry jumps here. The registers that a function must keep are saved already and
- * will be loaded from a thread, so these functions are compiled to keep none of them, and no
- * C function may call them (mk/kernel.mk).
+ * The machine's entry jumps to the four functions. The registers that a function must keep are
+ * saved already and will be loaded from a thread, so they are compiled to keep none of them, and
+ * no C function may call them (mk/kernel.mk). On return cpu.current goes to user mode.
+ *
+ * Faults take the same way (thread_fault), with the inline functions.
  */
 #pragma once
-#include <abi/rights.h>
-#include <core/types.h>
+#include <core/aspace.h>
+#include <core/endpoint.h>
 
-struct arch_thread;
-struct cpu;
-
-/* The running thread, whose registers are `user`, calls, or answers and receives. On return
- * cpu.current goes to user mode. */
 void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
 void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
+void ipc_signal(cap_t notification, uint64_t bits, uint64_t unused, struct arch_thread *user);
+void ipc_yield(cap_t thread, uint64_t unused, uint64_t unused2, struct arch_thread *user);
 
 /* Lets `c` use the fast path, or not (boot option test.slow). */
-void ipc_fast_allow(struct cpu *c, bool allow);
+static inline void ipc_fast_allow(struct cpu *c, bool allow)
+{
+	c->hot = allow ? (uint64_t)c->id << 32 : UINT64_MAX;
+}
+
+/* The running thread has no doubt that `t`, which waits, can run here at once. */
+static inline bool ipc_can_run(const struct cpu *c, const struct thread *t)
+{
+	return LIKELY(thread_hot(t) == c->hot);
+}
+
+/* The server that came last, which is there, leaves the endpoint and holds the next call. Nobody
+ * else is helped: where servers wait, no caller does. */
+ALWAYS_INLINE void ipc_take_server(struct endpoint *ep, struct thread *server)
+	REQUIRES(ep->obj.lock)
+{
+	if (UNLIKELY(ep->holder != server)) {
+		if (ep->holder != NULL)
+			atomic_store_explicit(&ep->holder->serving, NULL, memory_order_relaxed);
+		ep->holder = server;
+		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
+	}
+	ep->servers = server->next;
+	thread_put(server, THREAD_RUNNING, NULL);
+}
+
+/* `from`, whose place is written, leaves the CPU to `to`, which ran here last. False: that takes
+ * more than a few instructions, ipc_switch_long does the rest. */
+void ipc_switch_long(struct thread *from, struct thread *to);
+
+MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, struct thread *to)
+{
+	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
+
+	if (UNLIKELY(!pagetable_switch_short(&c->tables, &as->table, c->bit)) ||
+	    UNLIKELY(!arch_thread_switch_short(&c->arch, &from->arch, &to->arch)))
+		return false;
+	/* Another CPU may load `from` from here on. */
+	atomic_store_explicit(&c->current, to, memory_order_release);
+	return true;
+}
+/* The same, and the kernel is left: `to`, which made a system call, is given its results. */
+void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c);
+
+ALWAYS_INLINE void ipc_leave(struct cpu *cpu, struct thread *from, struct thread *to, uint64_t a,
+			     uint64_t b, uint64_t c)
+{
+	if (UNLIKELY(!ipc_switch(cpu, from, to)))
+		ipc_leave_long(from, to, a, b, c);
+	else
+		arch_thread_leave(&to->arch, a, b, c);
+}

@@ -28,8 +28,6 @@ const struct object_ops node_ops = {
 	.close = object_close_nothing,
 };
 
-syscall_fn sys_node_log, sys_node_counters, sys_node_entropy, sys_node_power;
-
 /* Bytes of the log from a position on: out 0, how many; out 1, the position behind them. What has
  * fallen out of the log is skipped, so the first may be a later one than was asked for. */
 status_t sys_node_log(struct syscall *c)
@@ -72,14 +70,19 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 	out->lock_waits = count_of(&cpu->lock_waits);
 	out->switches = count_of(&n->switches);
 	out->direct = count_of(&n->direct);
-	out->fast = count_of(&n->fast_calls) + count_of(&n->fast_replies);
-	out->calls[SYS_endpoint_call] += count_of(&n->fast_calls);
-	out->calls[SYS_endpoint_reply_receive] += count_of(&n->fast_replies);
+	for (unsigned i = 0; i < CPU_FAST; i++)
+		out->fast += count_of(&n->fast[i]);
+	out->calls[SYS_endpoint_call] += count_of(&n->fast[FAST_CALL]);
+	out->calls[SYS_endpoint_reply_receive] += count_of(&n->fast[FAST_REPLY]);
+	out->calls[SYS_notification_signal] += count_of(&n->fast[FAST_SIGNAL]);
+	out->calls[SYS_thread_yield] += count_of(&n->fast[FAST_YIELD]);
 	out->switches += out->fast;
 	out->direct += out->fast;
 	out->kicks = count_of(&n->kicks);
 	out->faults = count_of(&n->faults);
 	out->interrupts = arch_interrupt_count(cpu->id);
+	out->longest_run = count_of(&cpu->run.longest);
+	out->longest_what = count_of(&cpu->run.longest_what);
 }
 
 /* As many bytes of the counters as are wanted; out 0: how many there are. */

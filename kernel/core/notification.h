@@ -26,15 +26,18 @@ struct notification {
 
 extern const struct object_ops notification_ops;
 
-status_t notification_create(struct quota *q, struct notification **out) MUST_CHECK;
-
 /* Sets bits and wakes who waits for them; callable from timer and interrupt handlers. */
 void notification_signal(struct notification *n, uint64_t bits) RELEASES(n->obj.lock);
 
-/* The running thread takes the bits that are set, or waits for some. ST_OK: the results are in
- * its registers. ST_WOULD_BLOCK: there are none and it shall not wait. */
+/* The running thread takes the bits that are set, or waits for some. SYSCALL_DONE: it took
+ * some. ST_WOULD_BLOCK: there are none and it shall not wait. */
 status_t notification_wait(struct notification *n, struct thread *self, uint64_t deadline)
 	RELEASES(n->obj.lock) MUST_CHECK;
+
+/* True if bits are set in the notification that `self`, which has begun to wait in a receive, is
+ * bound to. Signals set bits before they look who waits; we wait before we look at the bits: one
+ * of the two sees the other. */
+bool notification_is_pending(const struct thread *self);
 
 /* Takes the bits of the notification that `self` is bound to; 0 without one. */
 uint64_t notification_take_bound(struct thread *self);

@@ -33,6 +33,10 @@
 typedef uint32_t object_id_t;
 typedef uint16_t object_gen_t;
 
+/* What others read without a lock. */
+#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
+#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
+
 struct cap_node;
 struct quota;
 
@@ -94,8 +98,9 @@ struct object_ops {
 /* close of what holds nothing. */
 bool object_close_nothing(struct object *o);
 
-/* By kind; NULL where there is none. */
+/* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
+extern const struct object_ops test_ops, irq_ops, dma_ops, ioport_ops, node_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */
@@ -110,8 +115,7 @@ void object_free(struct object *o);
 /* Kills `o` at once: from now on nobody finds it. Gives a ticket for what is left to
  * do, or 0 if it is not live, or is the root quota. The memory of `o` may be gone as soon as the
  * caller has left the kernel, so only the ticket can be kept. */
-uint64_t object_kill(struct object *o);
-uint64_t object_kill_locked(struct object *o) REQUIRES(o->tree);
+uint64_t object_kill(struct object *o) REQUIRES(o->tree);
 
 /* Goes on with the destruction of a killed object by one piece: sweep of its slots,
  * bindings and mappings, close, return of its memory. True when it is gone. Anybody

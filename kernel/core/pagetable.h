@@ -4,12 +4,12 @@
  * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
- * Locks   the aspace's lock guards the shape: which tables are there. Entries that
- *         translate are changed under the lock of the mapped memory object, with the
- *         aspace's lock or without it: a table that covers part of a mapping is never
- *         taken away, so whoever holds the memory object's lock can walk to the
- *         translations of its mappings. Entries are atomic: processors read them
- *         and set bits in them at any time.
+ * Locks   entries for the pages of a mapping are changed under the lock of its memory
+ *         object, with the aspace's lock or without it. Tables are taken out under the
+ *         aspace's lock, none that covers a part of a mapping; so whoever holds the lock of
+ *         a mapped memory object can walk to its translations. Tables are put in by whoever
+ *         needs one, by compare-and-exchange. Entries are atomic: processors read
+ *         them and set bits in them at any time.
  * Blocks  never.
  *
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
@@ -34,6 +34,7 @@
  * tag when it loads one again with another generation.
  */
 #pragma once
+#include <abi/memory.h>
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/frame.h>
@@ -102,7 +103,7 @@ struct pagetable_page {
 };
 
 /* Enters a translation, or gives more access to the one that is there. ST_EXISTS: there is
- * a table where a large page should go; ST_NO_MEMORY. Holds both locks. */
+ * a table where a large page should go; ST_NO_MEMORY. Holds the lock of the memory object. */
 status_t pagetable_enter(struct pagetable *t, struct quota *q,
 			 const struct pagetable_page *page) MUST_CHECK;
 
@@ -130,11 +131,8 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 /* Takes the half out of the joint root. */
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
-/* Reads and clears what the processor noted about one page: PAGETABLE_ACCESSED, ...; 0 if
- * it is not there. */
-#define PAGETABLE_ACCESSED 1u
-#define PAGETABLE_DIRTY    2u
-#define PAGETABLE_PRESENT  4u
+/* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
+ * there. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -160,24 +158,32 @@ bool pagetable_is_flushed(struct pagetable *t);
 /* tlb.c: this CPU's answer to a batch that names a table. */
 void pagetable_flush_here(const struct tlb_batch *b);
 
-/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch: the
- * own root; the short way to one that this CPU has loaded before. */
+/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
+ * the own root; pagetable_switch_short: if this CPU has loaded it before, which it need not have.
+ */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
+
+MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
+						     uint64_t bit)
+{
+	paddr_t root = t->root[ROOT_OWN].pa;
+	uint32_t tag = t->root[ROOT_OWN].tag;
+
+	if (c->root == root)
+		return true;
+	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(!arch_root_switch(root, tag)))
+		return false;
+	DEBUG_ASSERT(!atomic_load(&t->dead));
+	c->root = root;
+	c->tag = tag;
+	c->table = t;
+	c->half = NULL;
+	return true;
+}
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
-
-	if (c->root == root)
-		return;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit))) {
+	if (!pagetable_switch_short(c, t, bit))
 		pagetable_load(t, ROOT_OWN);
-		return;
-	}
-	DEBUG_ASSERT(!atomic_load(&t->dead));
-	c->root = root;
-	c->tag = t->root[ROOT_OWN].tag;
-	c->table = t;
-	c->half = NULL;
-	arch_root_load(root, c->tag);
 }

@@ -29,16 +29,12 @@ struct quota {
 	uint8_t depth;        /* constant */
 
 	/* Guarded by obj.lock. */
-	bool resizing;
 	uint64_t limit, reservation;
-	uint64_t keep; /* the reservation, or what it is being raised to */
 	uint64_t drawn, used;
 	uint64_t promised; /* reservations of its children */
 	uint64_t peak;     /* highest `used` */
-	uint64_t refused;  /* charges that failed */
 
 	/* Whoever destroys it, one at a time. */
-	bool closing;
 	uint8_t stage;   /* of the walk through its objects */
 	unsigned cursor; /* within one kind */
 	uint64_t ticket; /* for those who were about to charge something to it */
@@ -66,7 +62,8 @@ void quota_refund(struct quota *q, uint64_t bytes);
  * many slab pages are left. Holds no lock. */
 unsigned quota_trim(struct quota *q);
 
-/* A zeroed frame charged to `q`. */
+/* A frame charged to `q`, with what its last owner left; and one that is zeroed. */
+bool quota_frame_take(struct quota *q, paddr_t *out) MUST_CHECK;
 bool quota_frame_alloc(struct quota *q, paddr_t *out) MUST_CHECK;
 void quota_frame_free(struct quota *q, paddr_t pa);
 
@@ -76,6 +73,6 @@ void quota_frame_free(struct quota *q, paddr_t pa);
 status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
 		      struct quota **out) MUST_CHECK;
 
-/* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else is
- * resizing it. ST_BAD_ARG, ST_NO_MEMORY as above. */
+/* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else resized it
+ * meanwhile. ST_BAD_ARG, ST_NO_MEMORY as above. */
 status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation) MUST_CHECK;

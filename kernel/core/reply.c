@@ -2,7 +2,6 @@
 #include <core/reply.h>
 #include <core/assert.h>
 #include <core/message.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
 struct reply_slot *reply_slot_of(struct object *holder)
@@ -27,17 +26,6 @@ static void set_caller(struct reply_slot *slot, struct thread *caller)
 	atomic_store_explicit(&slot->caller, caller, memory_order_release);
 }
 
-void reply_hold(struct thread *server, struct thread *caller)
-{
-	struct cpu *c = arch_this_cpu();
-
-	c->call_number += CPU_MAX;
-	server->reply.number = c->call_number;
-	server->reply.epoch = 0;
-	set_caller(&server->reply, caller);
-	thread_put(caller, THREAD_REPLY, &server->obj);
-}
-
 /* Takes the caller out (THREAD_MOVING); NULL if there is none with that number. */
 static struct thread *take(struct object *holder, uint64_t number) REQUIRES(holder->lock)
 {
@@ -51,8 +39,7 @@ static struct thread *take(struct object *holder, uint64_t number) REQUIRES(hold
 	return caller;
 }
 
-/* The answer could not be delivered: the caller waits on, unless its time is over. */
-static void put_again(struct object *holder, struct thread *caller)
+void reply_put_again(struct object *holder, struct thread *caller)
 {
 	struct reply_slot *slot = reply_slot_of(holder);
 
@@ -85,12 +72,13 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 	spin_unlock(&holder->lock);
 	if (st != ST_OK)
 		return st;
-	st = message_caps(self, t, a->info);
+	uint64_t info = a->info;
+	st = message_carry(self, t, &info);
 	if (st != ST_OK) {
-		put_again(holder, t);
+		reply_put_again(holder, t);
 		return st;
 	}
-	thread_answer(t, message_copy(self, t, a->info));
+	thread_answer(t, info);
 	*caller = t;
 	return ST_OK;
 }
@@ -149,16 +137,6 @@ void reply_forget(struct object *holder, struct thread *t)
 }
 
 /* ---- the object ---- */
-
-status_t reply_create(struct quota *q, struct reply **out)
-{
-	struct object *o = object_create(q, OBJ_REPLY);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct reply, obj);
-	return ST_OK;
-}
 
 static bool reply_object_close(struct object *o)
 {

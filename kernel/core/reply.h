@@ -10,16 +10,7 @@
  * Blocks  never.
  */
 #pragma once
-#include <core/cap.h>
-
-struct thread;
-
-struct reply_slot {
-	_Atomic(struct thread *) caller; /* who waits; NULL: none */
-	uint64_t number;                 /* as the server was told; never repeated */
-	uint64_t epoch;                  /* cpu.epoch when the call was taken; 0: it was queued */
-	bool closed;                     /* the holder dies: takes no more callers */
-};
+#include <core/thread.h>
 
 struct reply {
 	struct object obj; /* first */
@@ -28,14 +19,21 @@ struct reply {
 
 extern const struct object_ops reply_ops;
 
-status_t reply_create(struct quota *q, struct reply **out) MUST_CHECK;
-
 /* The slot in a thread or a reply object. */
 struct reply_slot *reply_slot_of(struct object *holder);
 
 /* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
  * which runs here or is THREAD_MOVING as well. */
-void reply_hold(struct thread *server, struct thread *caller);
+static inline void reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
+{
+	server->reply.number = c->call_number += CPU_MAX;
+	atomic_store_explicit(&server->reply.caller, caller, memory_order_release);
+	thread_put(caller, THREAD_REPLY, &server->obj);
+}
+
+/* Undoes what was done to `caller` to answer it (THREAD_MOVING): it waits on, unless its time is
+ * over or `holder` dies. */
+void reply_put_again(struct object *holder, struct thread *caller);
 
 /* Answers the call that `holder` holds with a message of the running thread `self`. ST_OK:
  * `*caller` is the caller's of this function (THREAD_MOVING) with his results written.

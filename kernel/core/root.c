@@ -10,16 +10,9 @@
 #include <core/quota.h>
 #include <core/random.h>
 #include <core/sched.h>
+#include <core/sys_cap.h>
 #include <core/thread.h>
 #include <core/wipe.h>
-
-#define RIGHTS_KEEP (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE)
-#define RIGHTS_ALL  (RIGHTS_KEEP | RIGHT_DESTROY)
-
-#define RIGHTS_QUOTA  (RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ)
-#define RIGHTS_MEMORY (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL)
-#define RIGHTS_NODE                                                                                \
-	(RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA)
 
 /* The stack and the structure lie this many pages, by chance, below the end of the
  * addresses for programs. */
@@ -52,12 +45,14 @@ static struct cap_ref find(const struct root *r, cap_t handle)
 	return ref;
 }
 
-/* Makes the new object `o` live, with its first capability in the program's space. */
-static cap_t give(struct root *r, struct object *o, rights_t rights)
+/* Makes the new object `o` live, with its first capability, with every right but some, in the
+ * program's space. */
+static cap_t give(struct root *r, struct object *o, rights_t without)
 {
 	cap_t handle;
 
-	must(o == NULL ? ST_NO_MEMORY : cap_insert(r->cs, o, rights, 0, &handle));
+	must(o == NULL ? ST_NO_MEMORY
+		       : cap_insert(r->cs, o, type_rights[o->type] & ~without, 0, &handle));
 	return handle;
 }
 
@@ -75,7 +70,7 @@ static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, s
 			n = size;
 		const struct memory_bytes b = { offset, (void *)from, n };
 		spin_lock(&ref->object->lock);
-		must(memory_copy_in(ref, &b));
+		must(memory_copy(container_of(ref->object, struct memory, obj), &b, false));
 		spin_unlock(&ref->object->lock);
 		offset += n;
 		from += n;
@@ -83,12 +78,12 @@ static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, s
 	}
 }
 
-static cap_t make_memory(struct root *r, uint64_t pages, rights_t rights)
+static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
 {
 	struct memory *m;
 
 	must(memory_create(quota_root, pages, MEMORY_ANON, false, &m));
-	return give(r, &m->obj, RIGHTS_ALL | rights);
+	return give(r, &m->obj, without);
 }
 
 static void map(struct root *r, cap_t memory, vaddr_t va, uint64_t pages, unsigned access)
@@ -103,7 +98,7 @@ static void load(struct root *r, const struct elf_image *image)
 {
 	for (unsigned i = 0; i < image->count; i++) {
 		const struct elf_segment *s = &image->segment[i];
-		cap_t memory = make_memory(r, s->pages, RIGHTS_MEMORY);
+		cap_t memory = make_memory(r, s->pages, 0);
 		const struct cap_ref ref = find(r, memory);
 
 		fill(&ref, s->offset, s->data, s->size);
@@ -116,8 +111,8 @@ static void load(struct root *r, const struct elf_image *image)
 static void give_archive(struct root *r)
 {
 	uint64_t size = boot_info.archive_size;
-	cap_t all = make_memory(r, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE,
-				RIGHT_READ | RIGHT_MAP | RIGHT_EXEC);
+	cap_t all =
+		make_memory(r, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE, RIGHT_WRITE | RIGHT_SEAL);
 	const struct cap_ref ref = find(r, all);
 
 	fill(&ref, 0, arch_phys_to_virt(boot_info.archive_base), size);
@@ -135,12 +130,11 @@ static void give_machine(struct root *r)
 	struct startup *s = &r->startup;
 	struct memory *device;
 
-	s->node = give(r, object_create(quota_root, OBJ_NODE), RIGHTS_KEEP | RIGHTS_NODE);
+	s->node = give(r, object_create(quota_root, OBJ_NODE), RIGHT_DESTROY);
 	must(memory_create_device(quota_root, 0, arch_physical_end() / FRAME_SIZE, &device));
-	s->device = give(r, &device->obj, RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP);
+	s->device = give(r, &device->obj, RIGHT_DESTROY | RIGHT_EXEC | RIGHT_SEAL);
 	if (ARCH_PORTS > 0)
-		s->ports = give(r, object_create(quota_root, OBJ_IOPORT),
-				RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE);
+		s->ports = give(r, object_create(quota_root, OBJ_IOPORT), RIGHT_DESTROY);
 	s->acpi_rsdp = boot_info.acpi_rsdp;
 	s->cpus = cpu_count();
 }
@@ -151,12 +145,12 @@ static void give_own(struct root *r)
 	struct aspace *as;
 
 	must(cspace_create(quota_root, &r->cs));
-	s->cspace = give(r, &r->cs->obj, RIGHTS_ALL | RIGHT_MANAGE);
+	s->cspace = give(r, &r->cs->obj, 0);
 	must(aspace_create(quota_root, ASPACE_PLAIN, NULL, &as));
-	s->aspace = give(r, &as->obj, RIGHTS_ALL | RIGHT_MANAGE);
+	s->aspace = give(r, &as->obj, 0);
 	r->aspace = find(r, s->aspace);
-	s->quota = give(r, &quota_root->obj, RIGHTS_KEEP | RIGHTS_QUOTA);
-	s->sched = give(r, &sched_root->obj, RIGHTS_KEEP | RIGHT_CONFIGURE | RIGHT_RUN);
+	s->quota = give(r, &quota_root->obj, RIGHT_DESTROY);
+	s->sched = give(r, &sched_root->obj, RIGHT_DESTROY);
 	s->magic = STARTUP_MAGIC;
 	s->version = STARTUP_VERSION;
 	random_bytes(s->seed, sizeof(s->seed));
@@ -172,7 +166,7 @@ static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 	struct thread *t;
 
 	must(thread_create(quota_root, &r->aspace, &cspace, 0, &t));
-	r->startup.thread = give(r, &t->obj, RIGHTS_ALL | RIGHT_CONTROL | RIGHT_UNPARK);
+	r->startup.thread = give(r, &t->obj, 0);
 	const struct cap_ref thread = find(r, r->startup.thread);
 	must(thread_configure(&thread, &config));
 	/* The stack ends where the structure begins. */
@@ -187,9 +181,9 @@ static vaddr_t place_stack(struct root *r)
 	const vaddr_t startup = end - STARTUP_PAGES * FRAME_SIZE;
 	const vaddr_t stack = startup - STARTUP_STACK_PAGES * FRAME_SIZE;
 
-	r->startup.stack = make_memory(r, STARTUP_STACK_PAGES, RIGHTS_MEMORY);
+	r->startup.stack = make_memory(r, STARTUP_STACK_PAGES, 0);
 	map(r, r->startup.stack, stack, STARTUP_STACK_PAGES, MAP_READ | MAP_WRITE);
-	r->startup.self = make_memory(r, STARTUP_PAGES, RIGHTS_MEMORY);
+	r->startup.self = make_memory(r, STARTUP_PAGES, 0);
 	map(r, r->startup.self, startup, STARTUP_PAGES, MAP_READ);
 	return startup;
 }

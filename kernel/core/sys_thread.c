@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on threads and scheds. */
 #include <arch/arch.h>
-#include <core/quota.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
 #include <core/user.h>
-
-syscall_fn sys_thread_create, sys_thread_configure, sys_thread_write_registers,
-	sys_thread_read_registers, sys_thread_resume, sys_thread_suspend, sys_thread_yield,
-	sys_thread_park, sys_thread_unpark, sys_thread_kick, sys_sched_create, sys_sched_configure,
-	sys_sched_read;
 
 static struct thread *thread_of(const struct cap_ref *ref)
 {
@@ -21,17 +15,12 @@ static struct sched *sched_at(const struct cap_ref *ref)
 	return container_of(ref->object, struct sched, obj);
 }
 
-static struct quota *payer_of(const struct syscall *c)
-{
-	return container_of(c->cap[0].object, struct quota, obj);
-}
-
 /* ---- threads ---- */
 
 status_t sys_thread_create(struct syscall *c)
 {
 	struct thread *t;
-	status_t st = thread_create(payer_of(c), &c->cap[1], &c->cap[2], c->arg[3], &t);
+	status_t st = thread_create(sys_payer(c), &c->cap[1], &c->cap[2], c->arg[3], &t);
 
 	return st != ST_OK ? st : sys_publish(c, &t->obj);
 }
@@ -78,7 +67,8 @@ static status_t registers_access(const struct cap_ref *ref, struct arch_register
 		st = registers_lock(t, &where);
 	if (st == ST_OK) {
 		/* Who waits in a call will be given results: nothing of his is written. */
-		bool waits = thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
+		bool waits =
+			thread_state(t) != THREAD_STOPPED && !(thread_flags(t) & THREAD_FAULTED);
 		if (!write)
 			arch_thread_get(&t->arch, r);
 		else
@@ -149,7 +139,7 @@ status_t sys_thread_kick(struct syscall *c)
 status_t sys_sched_create(struct syscall *c)
 {
 	struct sched *s;
-	status_t st = sched_create(payer_of(c), sched_at(&c->cap[1]), &s);
+	status_t st = sched_create(sys_payer(c), sched_at(&c->cap[1]), &s);
 
 	return st != ST_OK ? st : sys_publish(c, &s->obj);
 }
@@ -170,10 +160,9 @@ status_t sys_sched_configure(struct syscall *c)
 status_t sys_sched_read(struct syscall *c)
 {
 	const struct sched *s = sched_at(&c->cap[0]);
-	int64_t pool = atomic_load_explicit(&s->pool, memory_order_relaxed);
 
-	c->out[0] = atomic_load_explicit(&s->spent, memory_order_relaxed);
+	c->out[0] = sched_spent(s);
 	c->out[1] = s->priority | (uint64_t)s->weight << 32;
-	c->out[2] = (uint64_t)pool;
+	c->out[2] = (uint64_t)s->pool;
 	return ST_OK;
 }

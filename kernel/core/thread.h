@@ -36,12 +36,14 @@
 #include <arch/arch.h>
 #include <core/cap.h>
 #include <core/cpu.h>
-#include <core/reply.h>
 #include <core/timer.h>
 #include <core/tree.h>
 
 /* A handler's answer: the thread waits, its results are written by who ends that. */
 #define ST_BLOCKED ((status_t)-100)
+
+/* It need not wait, and its results are in its registers already. */
+#define SYSCALL_DONE ((status_t)-101)
 
 enum thread_state {
 	THREAD_STOPPED, /* made, suspended, killed, without a sched, or faulted unheard */
@@ -68,6 +70,13 @@ enum thread_state {
 #define THREAD_FAULTED   0x40u /* waits for the answer to a fault */
 #define THREAD_STOP      (THREAD_SUSPENDED | THREAD_DYING)
 
+/* The call that a thread has in hand, or that a reply object keeps, see reply.h. */
+struct reply_slot {
+	_Atomic(struct thread *) caller; /* who waits; NULL: none */
+	uint64_t number;                 /* as the server was told; never repeated */
+	bool closed;                     /* the holder dies: takes no more callers */
+};
+
 struct aspace;
 struct cspace;
 struct endpoint;
@@ -86,6 +95,8 @@ struct thread_binding {
 	struct cap_slot slot[2];
 	_Atomic uint8_t at;
 };
+
+#define THREAD_BINDINGS 4 /* in the order of enum cap_binding, from BIND_THREAD_SCHED on */
 
 /* The pin of a message block. */
 struct thread_pin {
@@ -106,11 +117,11 @@ struct thread {
 	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
 	_Atomic(struct aspace *) aspace;
 	_Atomic(struct notification *) notification; /* the bound one */
-	uint64_t call_info;        /* info word of the call that is out or queued */
-	uint64_t call_badge;       /* badge of the capability that it was made with */
-	_Atomic uint64_t deadline; /* of the present wait; TIMER_NEVER: none */
-	bool took_bits;            /* its last receive gave bits of the notification */
-	uint32_t loaded_on;        /* CPU that loaded its registers last */
+	uint64_t call_info;         /* info word of the call that is out or queued */
+	uint64_t call_badge;        /* badge of the capability that it was made with */
+	_Atomic uint64_t deadline;  /* of the present wait; TIMER_NEVER: none */
+	bool took_bits;             /* its last receive gave bits of the notification */
+	_Atomic uint32_t loaded_on; /* CPU that loaded its registers last */
 
 	struct arch_thread arch; /* user registers and vector state, see port.h */
 
@@ -122,11 +133,10 @@ struct thread {
 	_Atomic(struct thread *) helper;    /* the caller queued there on whose sched it runs */
 
 	/* See sched.h. */
-	_Atomic(struct sched *) home;         /* its own; NULL: passive */
-	struct thread *home_next, *home_prev; /* of the same home, guarded by its lock */
-	uint64_t home_seen;                   /* guarded by it, too */
-	bool in_guests;                       /* THREAD_READY: in which queue of its part */
-	_Atomic uint64_t debtor; /* token of the sched whose thread left a call in its hand */
+	_Atomic(struct sched *) home; /* its own; NULL: passive */
+	struct tree_node homed;       /* in home->threads, guarded by its lock */
+	bool in_guests;               /* THREAD_READY: in which queue of its part */
+	_Atomic uint64_t debtor;      /* token of the sched whose thread left a call in its hand */
 
 	struct msg_fault fault; /* the report that is out */
 	uint64_t fault_badge;   /* constant */
@@ -139,7 +149,13 @@ struct thread {
 	uint64_t block_ticket[2]; /* grace periods */
 	uint64_t ticket;          /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
-	struct thread_binding bound_sched, bound_fault, bound_notification, bound_block;
+	union {
+		struct {
+			struct thread_binding bound_sched, bound_fault, bound_notification,
+				bound_block;
+		};
+		struct thread_binding bound[THREAD_BINDINGS];
+	};
 };
 
 extern const struct object_ops thread_ops;
@@ -194,7 +210,12 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
  * of MSG_BLOCK_ALIGN. ST_BAD_ARG; ST_EXISTS: the notification is another thread's; as from
  * cap_bind and memory_pin; ST_LATER: call again. */
 struct thread_config {
-	struct cap_ref sched, fault, notification, block;
+	union {
+		struct {
+			struct cap_ref sched, fault, notification, block;
+		};
+		struct cap_ref to[THREAD_BINDINGS];
+	};
 	uint64_t block_offset;
 };
 status_t thread_configure(const struct cap_ref *thread, const struct thread_config *c) MUST_CHECK;

@@ -119,42 +119,29 @@ static status_t bind_block(struct thread *t, object_gen_t gen, const struct thre
 /* The places of successors, emptied; false: one is being cut on another CPU. */
 static bool clear_spares(struct thread *t)
 {
-	unpin(&t->pin[!t->bound_block.at]);
-	return cap_unbind(spare(&t->bound_sched)) && cap_unbind(spare(&t->bound_fault)) &&
-	       cap_unbind(spare(&t->bound_notification)) && cap_unbind(spare(&t->bound_block));
-}
+	bool done = true;
 
-static status_t bind_spare(struct thread *t, object_gen_t gen, const struct cap_ref *to,
-			   enum cap_binding which, struct thread_binding *b)
-{
-	if (to->object == NULL)
-		return ST_OK;
-	return cap_bind(to, &t->obj, gen, which, spare(b));
+	unpin(&t->pin[!t->bound_block.at]);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(spare(&t->bound[i])) && done;
+	return done;
 }
 
 /* Everything that can fail, into the places of successors. */
 static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread_config *c,
 			 void **block)
 {
-	status_t st = bind_spare(t, gen, &c->sched, BIND_THREAD_SCHED, &t->bound_sched);
+	status_t st = c->block.object == NULL ? ST_OK : bind_block(t, gen, c, block);
 
-	if (st == ST_OK)
-		st = bind_spare(t, gen, &c->fault, BIND_THREAD_FAULT, &t->bound_fault);
-	if (st == ST_OK)
-		st = bind_spare(t, gen, &c->notification, BIND_THREAD_NOTIFICATION,
-				&t->bound_notification);
-	if (st == ST_OK && c->block.object != NULL)
-		st = bind_block(t, gen, c, block);
+	for (unsigned i = 0; st == ST_OK && i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL && &c->to[i] != &c->block)
+			st = cap_bind(&c->to[i], &t->obj, gen, BIND_THREAD_SCHED + i,
+				      spare(&t->bound[i]));
+	}
 	if (st == ST_OK && c->notification.object != NULL)
 		st = notification_bind(
 			container_of(c->notification.object, struct notification, obj), t);
 	return st;
-}
-
-static void swap(struct thread_binding *b, const struct cap_ref *to)
-{
-	if (to->object != NULL)
-		b->at = !b->at;
 }
 
 /* The successors come into force; `t` is stopped, or the running thread. Gives the notification
@@ -170,10 +157,10 @@ static struct notification *put_in_force(struct thread *t, const struct thread_c
 	atomic_store_explicit(&t->notification, new, memory_order_release);
 	if (c->block.object != NULL)
 		atomic_store_explicit(&t->block, block, memory_order_release);
-	swap(&t->bound_sched, &c->sched);
-	swap(&t->bound_fault, &c->fault);
-	swap(&t->bound_notification, &c->notification);
-	swap(&t->bound_block, &c->block);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL)
+			t->bound[i].at = !t->bound[i].at;
+	}
 	return old != new ? old : NULL;
 }
 
@@ -304,10 +291,9 @@ static bool unbind_all(struct thread *t)
 	atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&t->home, memory_order_relaxed) != NULL)
 		sched_set_home(t, NULL);
-	bool done = cap_unbind(active(&t->bound_sched)) && cap_unbind(active(&t->bound_fault)) &&
-		    cap_unbind(active(&t->bound_notification)) &&
-		    cap_unbind(active(&t->bound_block)) && clear_spares(t) &&
-		    cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	bool done = clear_spares(t) && cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(active(&t->bound[i])) && done;
 	if (done)
 		unpin(&t->pin[t->bound_block.at]);
 	return done;

@@ -24,7 +24,7 @@ static status_t bring_in(struct thread *self, vaddr_t va, size_t size, unsigned 
 	for (vaddr_t at = ALIGN_DOWN(va, FRAME_SIZE); st == ST_OK && at < va + size;
 	     at += FRAME_SIZE)
 		st = user_fault(self, at, access);
-	return st;
+	return st == ST_OK || st == ST_NO_MEMORY ? st : ST_BAD_ADDRESS;
 }
 
 status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size)

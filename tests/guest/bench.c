@@ -210,3 +210,54 @@ TEST(yield_to_another)
 	/* There and back are two. */
 	bench_report("yield_instr", measure(yield_alone) / 2, "instructions");
 }
+
+/* ---- memory ---- */
+
+#define MAP_AT 0x500000000000ull
+#define MANY   64
+
+static cap_t mapped;
+static uint64_t mapped_pages;
+static bool touches;
+
+static void map_and_unmap(void)
+{
+	(void)SYS(aspace_map, start->aspace, mapped, MAP_AT, 0, mapped_pages, MAP_READ | MAP_WRITE);
+	for (uint64_t i = 0; touches && i < mapped_pages; i++)
+		*(volatile char *)(MAP_AT + i * MEMORY_PAGE) = 1;
+	(void)SYS(aspace_unmap, start->aspace, MAP_AT, mapped_pages);
+}
+
+/* Pages that are there: without and with the faults that enter them. */
+static void map_pages(uint64_t pages, const char *plain, const char *touched)
+{
+	mapped = new_memory(pages);
+	mapped_pages = pages;
+	CHECK(STATUS(memory_commit, mapped, 0, pages) == ST_OK);
+	touches = false;
+	bench_report(plain, measure(map_and_unmap), "instructions");
+	touches = true;
+	bench_report(touched, measure(map_and_unmap), "instructions");
+}
+
+TEST(map_unmap)
+{
+	map_pages(1, "map_unmap_1_page_instr", "map_touch_unmap_1_page_instr");
+	map_pages(MANY, "map_unmap_64_pages_instr", "map_touch_unmap_64_pages_instr");
+}
+
+static void protect_and_back(void)
+{
+	(void)SYS(aspace_protect, start->aspace, MAP_AT, 1, MAP_READ);
+	(void)SYS(aspace_protect, start->aspace, MAP_AT, 1, MAP_READ | MAP_WRITE);
+}
+
+TEST(protect)
+{
+	mapped = new_memory(1);
+	CHECK(STATUS(aspace_map, start->aspace, mapped, MAP_AT, 0, 1, MAP_READ | MAP_WRITE) ==
+	      ST_OK);
+	*(volatile char *)MAP_AT = 1;
+	bench_report("protect_twice_instr", measure(protect_and_back), "instructions");
+	CHECK(STATUS(aspace_unmap, start->aspace, MAP_AT, 1) == ST_OK);
+}

@@ -135,6 +135,11 @@ void arch_cpu_idle(void)
 	host_interrupt_window();
 }
 
+void arch_cpu_interrupts(void)
+{
+	host_interrupt_window();
+}
+
 /* ---- starting CPUs, and giving them work ---- */
 
 static void *cpu_main(void *c)
@@ -142,7 +147,7 @@ static void *cpu_main(void *c)
 	host_this_cpu = c;
 	cpu_set_online(c);
 	for (;;)
-		cpu_idle();
+		cpu_idle(true);
 	return NULL;
 }
 

@@ -84,6 +84,10 @@ void host_user_translations(void (*visit)(const struct host_translation *t, void
 /* The root that is active on this CPU; 0: none. */
 paddr_t host_user_root(void);
 
+/* Copies from and to user memory go through these page tables; else user addresses are those of
+ * the test itself. */
+extern bool host_user_modelled;
+
 /* For arch_tlb_flush_range and arch_tlb_flush_tag. */
 void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);
 void host_user_flush_tag(uint32_t tag);

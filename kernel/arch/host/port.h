@@ -152,3 +152,24 @@ static inline void arch_thread_switch(struct arch_thread *from, struct arch_thre
 	arch_thread_save(from);
 	arch_thread_load(to);
 }
+
+/* Every second one is told to be long, so that both ways are gone. */
+static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
+					    struct arch_thread *to)
+{
+	static _Thread_local bool is_long;
+
+	(void)c;
+	is_long = !is_long;
+	if (!is_long)
+		arch_thread_switch(from, to);
+	return !is_long;
+}
+
+void arch_root_load(paddr_t root, uint32_t tag);
+
+static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+{
+	arch_root_load(root, tag);
+	return true;
+}

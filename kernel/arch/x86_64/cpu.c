@@ -38,7 +38,8 @@ _Static_assert(sizeof(struct arch_tss) == 104, "the processor's layout");
 LATE_CONST struct feature_set cpu_features;
 
 /* Read by assembler code and port.h. */
-LATE_CONST uint8_t cpu_has_smap, cpu_has_fsgsbase;
+LATE_CONST uint8_t cpu_has_smap, cpu_has_pcid;
+LATE_CONST uint64_t cpu_lacks_fsgsbase;
 
 /* A descriptor of a system segment takes two entries. Each CPU has its own table,
  * because the TSS that it names is the CPU's: LTR marks the entry busy, so no
@@ -253,7 +254,8 @@ void arch_cpu_init_boot(void)
 	/* Before cpu_init turns SMAP on: from then on the entry code must lift and
 	 * restore it, and without SMAP the instructions for that do not exist. */
 	cpu_has_smap = cpu_has(FEATURE_SMAP);
-	cpu_has_fsgsbase = cpu_has(FEATURE_FSGSBASE);
+	cpu_lacks_fsgsbase = !cpu_has(FEATURE_FSGSBASE);
+	cpu_has_pcid = cpu_has(FEATURE_PCID);
 	cpu_init(&cpu_boot);
 	log_features();
 }
@@ -400,4 +402,9 @@ void arch_cpu_idle(void)
 	/* STI takes effect after the next instruction: no interrupt is lost
 	 * between the two. */
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
+}
+
+void arch_cpu_interrupts(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
 }

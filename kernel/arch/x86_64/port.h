@@ -154,7 +154,8 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 
 /* ---- threads ---- */
 
-extern uint8_t cpu_has_fsgsbase; /* cpu.c */
+extern uint64_t cpu_lacks_fsgsbase; /* cpu.c */
+extern uint8_t cpu_has_pcid;
 
 /* The rare halves of the two below, see vector.c and user.c. */
 void vector_save(struct arch_thread *t);
@@ -166,7 +167,7 @@ void user_load_bases(const struct arch_thread *t);
  * run on here. */
 static inline void arch_thread_save(struct arch_thread *t)
 {
-	if (LIKELY(cpu_has_fsgsbase))
+	if (LIKELY(!cpu_lacks_fsgsbase))
 		__asm__ volatile("rdfsbase %0\n\t"
 				 "swapgs\n\t"
 				 "rdgsbase %1\n\t"
@@ -182,7 +183,7 @@ static inline void arch_thread_load(struct arch_thread *t)
 	struct arch_cpu *c = arch_cpu_own();
 
 	c->user = t;
-	if (LIKELY(cpu_has_fsgsbase))
+	if (LIKELY(!cpu_lacks_fsgsbase))
 		__asm__ volatile("wrfsbase %0\n\t"
 				 "swapgs\n\t"
 				 "wrgsbase %1\n\t"
@@ -199,14 +200,12 @@ static inline void arch_thread_load(struct arch_thread *t)
 
 /* Both at once, for a switch on the CPU where both were last. If neither has vector registers,
  * they are off already. */
-static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
+					    struct arch_thread *to)
 {
-	if (UNLIKELY(!cpu_has_fsgsbase || from->vector != NULL || to->vector != NULL)) {
-		arch_thread_save(from);
-		arch_thread_load(to);
-		return;
-	}
-	arch_cpu_own()->user = to;
+	if (UNLIKELY(((uintptr_t)from->vector | (uintptr_t)to->vector | cpu_lacks_fsgsbase) != 0))
+		return false;
+	c->user = to;
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "wrfsbase %2\n\t"
 			 "swapgs\n\t"
@@ -215,12 +214,42 @@ static inline void arch_thread_switch(struct arch_thread *from, struct arch_thre
 			 "swapgs"
 			 : "=&r"(from->fs_base), "=&r"(from->gs_base)
 			 : "r"(to->fs_base), "r"(to->gs_base));
+	return true;
+}
+
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	if (LIKELY(arch_thread_switch_short(arch_cpu_own(), from, to)))
+		return;
+	arch_thread_save(from);
+	arch_thread_load(to);
+}
+
+/* Which of a CPU's PCIDs a tag may have, see user_mmu.c. */
+static inline unsigned arch_pcid_slot(uint32_t tag)
+{
+	return tag * 0x9e3779b1u >> 16 & (ARCH_PCIDS - 1);
+}
+
+#define ARCH_CR3_NO_FLUSH (1ull << 63)
+
+static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+{
+	if (UNLIKELY(cpu_has_pcid)) {
+		unsigned slot = arch_pcid_slot(tag);
+
+		if (arch_cpu_own()->pcid_tag[slot] != tag)
+			return false;
+		root |= (slot + 1) | ARCH_CR3_NO_FLUSH;
+	}
+	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+	return true;
 }
 
 /* The end of an entry that came by SYSCALL: `t`, which came by SYSCALL too, goes to user mode with
  * these results and ST_OK. Its registers are loaded and it is this CPU's `user`. */
-__attribute__((always_inline)) static inline void arch_thread_leave(struct arch_thread *t, uint64_t a,
-								    uint64_t b, uint64_t c)
+__attribute__((always_inline)) static inline void
+arch_thread_leave(struct arch_thread *t, uint64_t a, uint64_t b, uint64_t c)
 {
 	__asm__ volatile("jmp user_exit_results" : : "c"(t), "S"(a), "D"(b), "d"(c) : "memory");
 	__builtin_unreachable();

@@ -37,12 +37,16 @@ user_syscall_entry:
 	movq %rcx, USER_RSP(%rsp)
 	movq %rsp, %rcx
 	movq %gs:CPU_STACK_TOP, %rsp
-	xorl %ebp, %ebp
 	/* ipc_fast.h */
 	cmpl $SYS_ENDPOINT_CALL, %eax
 	je 1f
 	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
 	je 2f
+	cmpl $SYS_NOTIFICATION_SIGNAL, %eax
+	je 3f
+	cmpl $SYS_THREAD_YIELD, %eax
+	je 4f
+	xorl %ebp, %ebp
 	/* The arguments become an array. */
 	pushq %r9
 	pushq %r8
@@ -58,6 +62,10 @@ user_syscall_entry:
 1:	call ipc_call
 	jmp user_exit
 2:	call ipc_reply_receive
+	jmp user_exit
+3:	call ipc_signal
+	jmp user_exit
+4:	call ipc_yield
 	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
 

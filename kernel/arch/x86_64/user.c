@@ -40,7 +40,9 @@ CHECK_USER(USER_RCX, regs.rcx);
 CHECK_USER(USER_GUEST, guest);
 CHECK_USER(USER_LEAVE, leave);
 _Static_assert(SYS_ENDPOINT_CALL == SYS_endpoint_call &&
-		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive,
+		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive &&
+		       SYS_NOTIFICATION_SIGNAL == SYS_notification_signal &&
+		       SYS_THREAD_YIELD == SYS_thread_yield,
 	       "numbers");
 _Static_assert(USER_CS == CPU_USER_CODE && USER_SS == CPU_USER_DATA, "selectors");
 _Static_assert(ARCH_USER_END == USER_ADDRESS_END, "the ABI tells it");
@@ -219,6 +221,7 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
 {
+	cpu_run_begin(arch_this_cpu(), CPU_RUN_TRAP);
 	if (vector < TRAP_FIRST_INTERRUPT) {
 		exception(thread_of(t), vector, error);
 	} else {

@@ -20,11 +20,6 @@
 
 #define INVPCID_ADDRESS 0ul /* one page in one PCID */
 
-static unsigned pcid_slot(uint32_t tag)
-{
-	return tag * 0x9e3779b1u >> 16 & (ARCH_PCIDS - 1);
-}
-
 void arch_root_init(paddr_t root)
 {
 	const uint64_t *from = arch_phys_to_virt(mmu_kernel_root());
@@ -42,7 +37,7 @@ bool arch_root_is_tagged(void)
 void arch_root_load(paddr_t root, uint32_t tag)
 {
 	uint32_t *pcid_tag = arch_this_cpu()->arch.pcid_tag;
-	unsigned slot = pcid_slot(tag);
+	unsigned slot = arch_pcid_slot(tag);
 
 	if (root == 0) {
 		write_cr3(mmu_kernel_root());
@@ -67,7 +62,7 @@ static bool is_active(uint32_t tag)
 static void flush_others(uint32_t tag, vaddr_t base, size_t size)
 {
 	uint32_t *pcid_tag = arch_this_cpu()->arch.pcid_tag;
-	unsigned slot = pcid_slot(tag);
+	unsigned slot = arch_pcid_slot(tag);
 
 	if (!cpu_has(FEATURE_PCID) || pcid_tag[slot] != tag)
 		return;

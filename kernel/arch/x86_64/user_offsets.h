@@ -36,5 +36,7 @@
 #define USER_CS 0x23
 
 /* System calls, see abi/syscall.def */
+#define SYS_THREAD_YIELD           29
 #define SYS_ENDPOINT_CALL          36
 #define SYS_ENDPOINT_REPLY_RECEIVE 39
+#define SYS_NOTIFICATION_SIGNAL    44

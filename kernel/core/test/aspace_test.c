@@ -44,7 +44,7 @@ TEST(map_checks_its_arguments)
 	CHECK(memory_create_device(quota_root, GIB(200), 16, &d) == ST_OK);
 	CHECK(cap_insert(home, &d->obj, RIGHTS_ALL, 0, &device) == ST_OK);
 	CHECK(vm_map(as, device, BASE, 1, RX) == ST_BAD_ARG);
-	CHECK(vm_space(as)->mapped == 0 && tree_first(&vm_object(m)->mappings) == NULL);
+	CHECK(vm_mapped(vm_space(as)) == 0 && tree_first(&vm_object(m)->mappings) == NULL);
 
 	CHECK(vm_map(as, m, BASE, 20, RW) == ST_OK);
 	CHECK(vm_map(as, m, BASE, 1, RW) == ST_EXISTS &&
@@ -52,7 +52,7 @@ TEST(map_checks_its_arguments)
 	CHECK(vm_map(as, m, BASE - PAGE, 2, RW) == ST_EXISTS);
 	CHECK(vm_map(as, m, BASE - PAGE, 1, RW) == ST_OK &&
 	      vm_map(as, m, BASE + 20 * PAGE, 1, 0) == ST_OK);
-	CHECK(vm_space(as)->mapped == 22 && all_ok(as, m));
+	CHECK(vm_mapped(vm_space(as)) == 22 && all_ok(as, m));
 }
 
 /* The shared-page rule: what the rights of the capability don't allow, no mapping does. */
@@ -182,9 +182,9 @@ TEST(map_undoes_every_partial_failure)
 		host_fail_step(-1);
 		CHECK(st == ST_OK || st == ST_NO_MEMORY);
 		failed += st != ST_OK;
-		CHECK(vm_space(as)->mapped == (st == ST_OK                  ? 19
-					       : vm_space(as)->regions.root ? 20
-									    : 0));
+		CHECK(vm_mapped(vm_space(as)) == (st == ST_OK                  ? 19
+						  : vm_space(as)->regions.root ? 20
+									       : 0));
 		CHECK(all_ok(as, m) && cap_tree_ok(&vm_object(m)->obj));
 		CHECK(vm_unmap(as, BASE, 20) == ST_OK && used_after_all(q) == before);
 		CHECK(do_destroy(&vm_space(as)->obj) && used_after_all(q) == 0);
@@ -332,13 +332,13 @@ TEST(unmap_splits_at_its_ends)
 	CHECK(vm_unmap(as, BASE + 10 * PAGE, 5) == ST_OK);  /* the middle of one */
 	CHECK(vm_unmap(as, BASE + 25 * PAGE, 10) == ST_OK); /* over the seam */
 	CHECK(vm_unmap(as, BASE, 1) == ST_OK && vm_unmap(as, BASE + 59 * PAGE, 9) == ST_OK);
-	CHECK(space->mapped == 60 - 17 && all_ok(as, m) && cap_tree_ok(&vm_object(m)->obj));
+	CHECK(vm_mapped(space) == 60 - 17 && all_ok(as, m) && cap_tree_ok(&vm_object(m)->obj));
 	for (uint64_t p = 0; p < 60; p++) {
 		bool gone = p == 0 || (p >= 10 && p < 15) || (p >= 25 && p < 35) || p == 59;
 		CHECK(vm_read(space, BASE + p * PAGE, &value) == (gone ? ST_BAD_ADDRESS : ST_OK));
 		CHECK(gone || value == p);
 	}
-	CHECK(do_revoke(home, m) == ST_OK && space->mapped == 0 && all_ok(as, m));
+	CHECK(do_revoke(home, m) == ST_OK && vm_mapped(space) == 0 && all_ok(as, m));
 	CHECK(vm_table_frames(space) == 1);
 }
 
@@ -355,13 +355,13 @@ TEST(unmap_goes_on_where_it_stopped)
 	for (uint64_t p = 0; p < 5000; p++)
 		CHECK(vm_write(space, BASE + p * PAGE, p) == ST_OK);
 	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
-	uint64_t left = space->mapped;
+	uint64_t left = vm_mapped(space);
 	while (aspace_unmap(&by, BASE, 5000) == ST_LATER) {
-		CHECK(space->mapped < left && all_ok(as, m));
-		left = space->mapped;
+		CHECK(vm_mapped(space) < left && all_ok(as, m));
+		left = vm_mapped(space);
 		calls++;
 	}
-	CHECK(calls >= 4 && space->mapped == 0 && vm_table_frames(space) == 1);
+	CHECK(calls >= 4 && vm_mapped(space) == 0 && vm_table_frames(space) == 1);
 	/* One that is far and empty is no work. */
 	CHECK(vm_map(as, m, BASE, 5000, RW) == ST_OK && aspace_unmap(&by, BASE, 5000) == ST_OK);
 }
@@ -415,13 +415,12 @@ TEST(protect_goes_on_where_it_stopped)
 	struct aspace *space = vm_space(as);
 	struct protect_request r = { BASE, 5000, MAP_READ };
 	struct cap_ref by;
-	uint64_t done;
 
 	CHECK(vm_map(as, m, BASE, 5000, RW) == ST_OK);
 	for (uint64_t p = 0; p < 5000; p++)
 		CHECK(vm_write(space, BASE + p * PAGE, p) == ST_OK);
 	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
-	CHECK(aspace_protect(&by, &r, &done) == ST_LATER && done == 0);
+	CHECK(aspace_protect(&by, &r) == ST_LATER && r.va == BASE && r.pages == 5000);
 	/* Some of it may be written yet, so it counts as a writer. */
 	CHECK(vm_object(m)->writers == 1 && vm_seal(m) == ST_BAD_STATE && all_ok(as, m));
 	CHECK(vm_write(space, BASE, 1) == ST_NO_RIGHT);
@@ -439,13 +438,14 @@ TEST(protect_takes_many_mappings_in_pieces)
 	struct aspace *space = vm_space(as);
 	struct protect_request r = { BASE, 200, MAP_READ };
 	struct cap_ref by;
-	uint64_t done;
 
 	for (uint64_t p = 0; p < 200; p++)
 		CHECK(vm_map(as, m, BASE + p * PAGE, 1, RW) == ST_OK);
 	CHECK(vm_object(m)->writers == 200);
 	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
-	CHECK(aspace_protect(&by, &r, &done) == ST_LATER && done > 0 && done <= ASPACE_BATCH);
+	CHECK(aspace_protect(&by, &r) == ST_LATER);
+	CHECK(r.pages < 200 && r.pages >= 200 - ASPACE_BATCH &&
+	      r.va == BASE + (200 - r.pages) * PAGE);
 	CHECK(vm_protect(as, BASE, 200, MAP_READ) == ST_OK && vm_object(m)->writers == 0);
 	CHECK(vm_write(space, BASE + 199 * PAGE, 1) == ST_NO_RIGHT && all_ok(as, m));
 }
@@ -466,10 +466,10 @@ TEST(scan_tells_what_was_used)
 	CHECK(vm_write(space, BASE, 1) == ST_OK && vm_read(space, BASE + PAGE, &value) == ST_OK);
 	for (unsigned round = 0; round < 3; round++) {
 		CHECK(vm_scan(as, BASE, 8, use) == ST_OK);
-		CHECK(use[0] == (PAGETABLE_PRESENT | PAGETABLE_ACCESSED | PAGETABLE_DIRTY));
-		CHECK(use[1] == (PAGETABLE_PRESENT | PAGETABLE_ACCESSED) && use[2] == 0);
+		CHECK(use[0] == (SCAN_PRESENT | SCAN_ACCESSED | SCAN_DIRTY));
+		CHECK(use[1] == (SCAN_PRESENT | SCAN_ACCESSED) && use[2] == 0);
 		CHECK(vm_scan(as, BASE, 8, use) == ST_OK);
-		CHECK(use[0] == PAGETABLE_PRESENT && use[1] == PAGETABLE_PRESENT && use[7] == 0);
+		CHECK(use[0] == SCAN_PRESENT && use[1] == SCAN_PRESENT && use[7] == 0);
 		/* Though this CPU had them in its TLB. */
 		CHECK(vm_write(space, BASE, 1) == ST_OK &&
 		      vm_read(space, BASE + PAGE, &value) == ST_OK);
@@ -623,7 +623,7 @@ TEST(many_mappings_lose_a_page_in_steps)
 	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
 	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE) && all_show(as, BASE, 7));
 	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
-		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 		st = memory_decommit(&ref, 0, 4, &done);
 		spin_unlock(&ref.object->lock);
 		CHECK(st == ST_OK || st == ST_LATER);
@@ -681,7 +681,7 @@ TEST(many_mappings_change_meanwhile)
 			CHECK(vm_read(vm_space(as), r.va + p * PAGE, &value) == ST_OK);
 	}
 	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
-		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 		st = memory_decommit(&ref, 0, 64, &done);
 		spin_unlock(&ref.object->lock);
 		CHECK(st == ST_OK || st == ST_LATER);
@@ -704,7 +704,7 @@ TEST(transition_that_is_abandoned_gives_way)
 	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
 	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
 	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE));
-	CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+	CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 	CHECK(memory_decommit(&ref, 0, 4, &done) == ST_LATER);
 	spin_unlock(&ref.object->lock);
 	CHECK(all_show(as, BASE, 7) && all_ok(as, m));
@@ -834,14 +834,14 @@ TEST(revoke_takes_mappings)
 	/* Its mappings outlive a capability, below its parent. */
 	CHECK(do_revoke_some(home, child) == ST_LATER && all_ok(as, m));
 	/* Half way, nothing is entered any more, nor can a piece be cut off and saved. */
-	CHECK(space->mapped > 1500 && vm_unmap(as, BASE + 2500 * PAGE, 1) == ST_OK);
+	CHECK(vm_mapped(space) > 1500 && vm_unmap(as, BASE + 2500 * PAGE, 1) == ST_OK);
 	CHECK(aspace_fault(space, BASE + 2400 * PAGE, MAP_READ) == ST_BAD_ADDRESS);
 	CHECK(aspace_fault(space, BASE + 2600 * PAGE, MAP_READ) == ST_BAD_ADDRESS);
-	CHECK(do_revoke(home, child) == ST_OK && space->mapped == 10 && all_ok(as, m));
+	CHECK(do_revoke(home, child) == ST_OK && vm_mapped(space) == 10 && all_ok(as, m));
 	CHECK(vm_read(space, BASE, &value) == ST_BAD_ADDRESS);
 	CHECK(vm_read(space, BASE + MIB(64), &value) == ST_OK && value == 9);
 	CHECK(do_drop(home, other) == ST_OK && vm_read(space, BASE + MIB(64), &value) == ST_OK);
-	CHECK(do_revoke(home, m) == ST_OK && space->mapped == 0 && vm_table_frames(space) == 1);
+	CHECK(do_revoke(home, m) == ST_OK && vm_mapped(space) == 0 && vm_table_frames(space) == 1);
 	CHECK(vm_copy_out(m, 5 * PAGE, &value) == ST_OK && value == 5 && all_ok(as, m));
 }
 
@@ -859,7 +859,7 @@ TEST(destroying_memory_takes_its_mappings)
 	      vm_map(as, m, BASE + MIB(4), 100, RX) == ST_OK);
 	for (uint64_t p = 0; p < 100; p++)
 		CHECK(vm_write(space, BASE + p * PAGE, p) == ST_OK);
-	CHECK(do_destroy(&vm_object(m)->obj) && space->mapped == 0 && vm_tlb_ok(space));
+	CHECK(do_destroy(&vm_object(m)->obj) && vm_mapped(space) == 0 && vm_tlb_ok(space));
 	CHECK(vm_read(space, BASE, &value) == ST_BAD_ADDRESS && used_after_all(q) == 0);
 	CHECK(vm_aspace_ok(as) && vm_table_frames(space) == 1);
 }

@@ -41,7 +41,7 @@ static void use(unsigned place, cap_t handle)
 {
 	struct cap_ref ref;
 
-	if (cap_lock(space[place], handle, OBJ_NONE, 1, &ref) != ST_OK)
+	if (ref_lock(space[place], handle, OBJ_NONE, 1, &ref) != ST_OK)
 		return;
 	struct test_object *t = test_object_of(ref.object);
 	CHECK(t->value == ref.badge); /* not another one in the same memory */
@@ -87,7 +87,7 @@ static void anything(struct chance *c, unsigned id)
 	case 8:
 		if (chance_below(c, 4) == 0 &&
 		    cap_find(space[place], handle, OBJ_NONE, 0, &ref) == ST_OK)
-			object_reap(object_kill(ref.object));
+			object_reap(do_kill(ref.object));
 		return;
 	case 9:
 		if (id == 0)
@@ -186,7 +186,7 @@ static void one_round(uint64_t round, enum way way)
 	for (unsigned i = 1; way == BY_DROP && i < CPUS; i++)
 		CHECK(do_drop(space[i], h[i]) == ST_OK);
 	if (way == BY_KILL) {
-		ticket = object_kill(o);
+		ticket = do_kill(o);
 		CHECK(ticket != 0);
 	}
 	promise.closed = round;
@@ -196,7 +196,7 @@ static void one_round(uint64_t round, enum way way)
 	CHECK(test_object_of(o)->uses == uses);
 	if (ticket == 0) {
 		CHECK(cap_find(home, first, OBJ_NONE, 0, &ref) == ST_OK);
-		ticket = object_kill(o);
+		ticket = do_kill(o);
 	}
 	while (!object_destroy_some(ticket))
 		host_user_mode();
@@ -375,7 +375,7 @@ static void make_in_quota(unsigned id)
 		struct object *o = NULL;
 		cap_t h;
 
-		if (cap_lock(home, quota_handle, OBJ_QUOTA, RIGHT_CREATE, &ref) == ST_OK) {
+		if (ref_lock(home, quota_handle, OBJ_QUOTA, RIGHT_CREATE, &ref) == ST_OK) {
 			struct quota *q = container_of(ref.object, struct quota, obj);
 
 			spin_unlock(&ref.object->lock);
@@ -434,7 +434,7 @@ TEST(quotas_die_while_others_use_them)
 	uint64_t after = used_after_all(quota_root);
 	for (unsigned i = 1; i < CPUS; i++) { /* they may have grown, by whole chunks */
 		after -= (space[i]->slots / CSPACE_CHUNK - 1) * FRAME_SIZE;
-		after -= space[i]->root != NULL ? 2 * FRAME_SIZE : 0;
+		after -= space[i]->directory[0] != NULL ? FRAME_SIZE : 0;
 	}
 	CHECK(after == before);
 }

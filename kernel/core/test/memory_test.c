@@ -139,15 +139,16 @@ TEST(memory_bytes_stay_in_their_page)
 
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 2, MEMORY_ANON);
-	CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+	CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 	struct memory_bytes b = { PAGE - 8, bytes, 16 };
-	CHECK(memory_copy_out(vm_object(m), &b) == ST_BAD_ARG);
-	CHECK(memory_copy_in(&ref, &b) == ST_BAD_ARG);
+	CHECK(memory_copy(vm_object(m), &b, true) == ST_BAD_ARG);
+	CHECK(memory_copy(vm_object(m), &b, false) == ST_BAD_ARG);
 	b.offset = 2 * PAGE;
-	CHECK(memory_copy_out(vm_object(m), &b) == ST_BAD_ARG);
-	CHECK(memory_copy_in(&ref, &b) == ST_BAD_ARG);
+	CHECK(memory_copy(vm_object(m), &b, true) == ST_BAD_ARG);
+	CHECK(memory_copy(vm_object(m), &b, false) == ST_BAD_ARG);
 	b.offset = 2 * PAGE - 16;
-	CHECK(memory_copy_in(&ref, &b) == ST_OK && memory_copy_out(vm_object(m), &b) == ST_OK);
+	CHECK(memory_copy(vm_object(m), &b, false) == ST_OK &&
+	      memory_copy(vm_object(m), &b, true) == ST_OK);
 	spin_unlock(&ref.object->lock);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "play.h"
+#include "tree_ok.h"
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/grace.h>
@@ -161,31 +162,28 @@ void actor_resume(struct actor *a)
 	thread_resume(a->t);
 }
 
+static struct object *make(struct actor *a, enum object_type type, cap_t *out)
+{
+	struct object *o = object_create(quota_root, type);
+
+	ASSERT(o != NULL);
+	*out = insert(a->cspace, o);
+	return o;
+}
+
 struct endpoint *endpoint_make(struct actor *a, cap_t *out)
 {
-	struct endpoint *ep;
-
-	ASSERT(endpoint_create(quota_root, &ep) == ST_OK);
-	*out = insert(a->cspace, &ep->obj);
-	return ep;
+	return container_of(make(a, OBJ_ENDPOINT, out), struct endpoint, obj);
 }
 
 struct notification *notification_make(struct actor *a, cap_t *out)
 {
-	struct notification *n;
-
-	ASSERT(notification_create(quota_root, &n) == ST_OK);
-	*out = insert(a->cspace, &n->obj);
-	return n;
+	return container_of(make(a, OBJ_NOTIFICATION, out), struct notification, obj);
 }
 
 struct reply *reply_make(struct actor *a, cap_t *out)
 {
-	struct reply *r;
-
-	ASSERT(reply_create(quota_root, &r) == ST_OK);
-	*out = insert(a->cspace, &r->obj);
-	return r;
+	return container_of(make(a, OBJ_REPLY, out), struct reply, obj);
 }
 
 cap_t give(struct actor *from, cap_t handle, struct actor *to, rights_t rights, uint64_t badge)
@@ -287,6 +285,10 @@ void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS
 		ipc_call(arg[0], arg[1], arg[2], &a->t->arch);
 	else if (number == SYS_endpoint_reply_receive)
 		ipc_reply_receive(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_notification_signal)
+		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_thread_yield)
+		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
 	else
 		syscall_dispatch(a->t, number, arg);
 }
@@ -505,32 +507,29 @@ bool notification_ok(struct notification *n)
 /* A part in a level: adds the threads in it to `*queued`. */
 static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *queued)
 {
-	struct thread_queue *const list[] = { &p->own, &p->guests };
-
-	for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
-		for (const struct thread *t = list[i]->head; t != NULL; t = t->next) {
+	for (unsigned i = 0; i < 2; i++) {
+		const struct thread_queue *q = &p->ready[i];
+		for (const struct thread *t = q->head; t != NULL; t = t->next) {
 			if (!is_at(t, THREAD_READY, &p->obj) || t->in_guests != (i == 1) ||
-			    t->cpu != rq->cpu || (t->next == NULL && list[i]->tail != t))
+			    t->cpu != rq->cpu || (t->next == NULL && q->tail != t))
 				return false;
 			++*queued;
 		}
 	}
-	return p->cpu == rq->cpu && p->queued && p != rq->running &&
-	       (p->guests.head != NULL || (p->own.head != NULL && !p->throttled));
+	return p->cpu == rq->cpu && p != rq->running &&
+	       (p->ready[1].head != NULL || (p->ready[0].head != NULL && !p->throttled));
 }
 
 static bool level_ok(const struct run_queue *rq, unsigned i, uint32_t *queued)
 {
 	const struct sched_level *level = &rq->level[i];
-	bool ok = (level->first != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+	bool ok = (tree_first(&level->parts) != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+	uint64_t key = 0;
 
-	if (level->first == NULL)
-		return ok && level->rest.root == NULL;
-	ok = ok && part_ok(rq, level->first, queued) && !level->first->node.linked;
-	for (struct tree_node *n = tree_first(&level->rest); ok && n != NULL; n = tree_next(n)) {
+	for (struct tree_node *n = tree_first(&level->parts); ok && n != NULL; n = tree_next(n)) {
 		struct sched_part *p = container_of(n, struct sched_part, node);
-		ok = p->level == i && p->vtime >= level->first->vtime && n->key == p->vtime &&
-		     part_ok(rq, p, queued);
+		ok = p->level == i && n->key == p->vtime && n->key >= key && part_ok(rq, p, queued);
+		key = n->key;
 	}
 	return ok;
 }

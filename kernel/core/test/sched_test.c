@@ -16,14 +16,14 @@ static struct sched *sched_of_cap(cap_t s)
 {
 	struct cap_ref ref;
 
-	return cap_find(home, s, OBJ_SCHED, 0, &ref) == ST_OK ?
-		       container_of(ref.object, struct sched, obj) :
-		       NULL;
+	return cap_find(home, s, OBJ_SCHED, 0, &ref) == ST_OK
+		       ? container_of(ref.object, struct sched, obj)
+		       : NULL;
 }
 
 static uint64_t spent(const struct actor *a)
 {
-	return a->t->home->spent;
+	return sched_spent(a->t->home);
 }
 
 /* A thread of its own, or of the sched of `with`, that does nothing but spend time. */
@@ -173,6 +173,21 @@ TEST(more_urgent_goes_first)
 	CHECK(play_user() == low && run_queue_ok(0));
 }
 
+TEST(priority_change_begins_anew)
+{
+	/* What it had in its old level counts for nothing in the new one. */
+	play_boot(1);
+	struct actor *a = hog_at(50);
+	play_time(1000 * MS);
+	struct actor *b = hog_at(60);
+	play_time(10 * MS);
+	CHECK(spent(a) == 1000 * MS && spent(b) == 10 * MS);
+	struct sched_params p = params(60);
+	CHECK(sched_configure(a->t->home, &p, NULL) == ST_OK);
+	play_time(100 * MS);
+	CHECK(near(spent(a), 1050 * MS, 4 * MS) && near(spent(b), 60 * MS, 4 * MS));
+}
+
 TEST(every_priority_has_its_turn)
 {
 	static struct actor *all[SCHED_PRIORITIES];
@@ -293,6 +308,64 @@ TEST(idle_cpu_takes_who_waits)
 	CHECK(spent(tied[0]) + spent(tied[1]) == 60 * MS && play_ok());
 }
 
+TEST(idle_cpu_looks_behind_those_that_are_tied)
+{
+	play_boot(2);
+	struct sched_params p = params(90);
+	p.cpus = 1;
+	(void)hog(&p);
+	(void)hog(&p);
+	p = params(95);
+	p.cpus = 2;
+	struct actor *other = hog(&p);
+	play_time(MS);
+	struct actor *low = hog_at(50);
+	play_time(10 * MS);
+	CHECK(spent(low) == 0 && spent(other) == 11 * MS);
+	spin_lock(&other->t->obj.lock);
+	status_t st = thread_suspend(other->t);
+	CHECK(st == ST_OK || st == ST_LATER);
+	play_time(10 * MS);
+	CHECK(spent(low) == 10 * MS && play_ok());
+}
+
+TEST(equals_spread_out_again)
+{
+	struct actor *a[4];
+
+	play_boot(2);
+	struct sched_params p = params(50);
+	p.cpus = 1;
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = hog(&p);
+	play_time(40 * MS);
+	p.cpus = 3;
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(sched_configure(a[i]->t->home, &p, NULL) == ST_OK);
+	play_time(40 * MS);
+	uint64_t before[4];
+	for (unsigned i = 0; i < 4; i++)
+		before[i] = spent(a[i]);
+	play_time(400 * MS);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(near(spent(a[i]) - before[i], 200 * MS, 8 * MS));
+	CHECK(play_ok());
+}
+
+TEST(spent_counts_what_runs_without_a_timer)
+{
+	play_boot(2);
+	struct sched_params p = params(50);
+	p.cpus = 2;
+	struct actor *a = hog(&p);
+	play_time(MS);
+	CHECK(host_timer_armed(1) == TIMER_NEVER && spent(a) == MS);
+	host_time_advance(5 * MS);
+	CHECK(spent(a) == 6 * MS);
+	host_time_advance(5 * MS);
+	CHECK(spent(a) == 11 * MS);
+}
+
 TEST(preempted_thread_goes_to_an_idle_cpu)
 {
 	play_boot(2);
@@ -332,10 +405,10 @@ TEST(sched_dies_under_running_threads)
 	for (unsigned i = 1; i < 6; i++)
 		a[i] = hog_with(a[0]->sched);
 	play_time(7 * MS);
-	CHECK(s->spent == 28 * MS);
+	CHECK(sched_spent(s) == 28 * MS);
 	for (unsigned cpu = 0; cpu < 4; cpu++)
 		cpu_by_id[cpu]->idle = 1; /* they need not answer at the end of the grace period */
-	uint64_t ticket = object_kill(&s->obj);
+	uint64_t ticket = do_kill(&s->obj);
 	unsigned rounds = 0;
 	while (!object_destroy_some(ticket) && rounds++ < 100)
 		play_time(1);
@@ -462,6 +535,14 @@ static bool ok(void)
 	return endpoint_ok(ep) && play_ok();
 }
 
+/* Switches that took no look at a run queue, on either path. */
+static uint64_t direct_switches(void)
+{
+	const struct cpu_counters *n = &cpu_boot.counters;
+
+	return n->direct + n->fast[FAST_CALL] + n->fast[FAST_REPLY];
+}
+
 TEST(server_runs_on_its_callers_sched)
 {
 	play_boot(1);
@@ -469,15 +550,15 @@ TEST(server_runs_on_its_callers_sched)
 	meet(&p, 70);
 	struct sched *own = server->t->home;
 	CHECK(act_receive(server, service) == ST_BLOCKED);
-	uint64_t server_spent = own->spent;
+	uint64_t server_spent = sched_spent(own);
 	uint64_t client_spent = spent(client);
-	uint64_t direct = cpu_boot.counters.direct;
+	uint64_t direct = direct_switches();
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
-	CHECK(play_user() == server && cpu_boot.counters.direct == direct + 1);
+	CHECK(play_user() == server && direct_switches() == direct + 1);
 	play_time(30 * MS);
 	CHECK(act_reply_receive(server, service, 0) == ST_BLOCKED);
-	CHECK(play_user() == client && cpu_boot.counters.direct == direct + 2);
-	CHECK(own->spent == server_spent);
+	CHECK(play_user() == client && direct_switches() == direct + 2);
+	CHECK(sched_spent(own) == server_spent);
 	play_time(MS);
 	CHECK(play_act(client, SYS_thread_yield, client->thread, 0, 0, 0) == ST_OK);
 	CHECK(spent(client) - client_spent == 31 * MS && ok());
@@ -516,7 +597,7 @@ TEST(donation_conserves_time)
 	struct actor *rival = hog_at(50);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	uint64_t start = time_now();
-	uint64_t before = own->spent + spent(client) + spent(rival);
+	uint64_t before = sched_spent(own) + spent(client) + spent(rival);
 	for (unsigned i = 0; i < 50; i++) {
 		CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 		play_time((i % 7) * MS + i * 1000);
@@ -527,7 +608,8 @@ TEST(donation_conserves_time)
 	CHECK(play_user() != NULL);
 	sched_yield_turn();
 	CHECK(play_user() != NULL);
-	CHECK(own->spent + spent(client) + spent(rival) - before == time_now() - start && ok());
+	CHECK(sched_spent(own) + spent(client) + spent(rival) - before == time_now() - start &&
+	      ok());
 }
 
 TEST(donor_that_runs_dry_does_not_freeze_the_server)
@@ -541,21 +623,51 @@ TEST(donor_that_runs_dry_does_not_freeze_the_server)
 	struct sched *donor = client->t->home;
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
-	uint64_t used = donor->spent;
-	uint64_t of_own = own->spent;
+	uint64_t used = sched_spent(donor);
+	uint64_t of_own = sched_spent(own);
 	play_time(11 * MS);
 	/* One of the donor's, ten of its own, which the donor owes. */
-	CHECK(play_user() == server && donor->dry && sched_of(server->t, NULL) == own);
+	CHECK(play_user() == server && sched_is_dry(donor) && sched_of(server->t, NULL) == own);
 	CHECK(act_reply_receive(server, service, 0) == ST_BLOCKED);
-	CHECK(donor->spent - used <= MS && own->spent - of_own >= 10 * MS);
+	CHECK(sched_spent(donor) - used <= MS && sched_spent(own) - of_own >= 10 * MS);
 	CHECK(near((uint64_t)-donor->pool, 10 * MS, MS) && donor->pool < 0);
 	/* The client waits until it has paid: ten periods. */
 	CHECK(play_user() == NULL);
+	uint64_t then = sched_spent(donor);
 	play_time(900 * MS);
-	CHECK(play_user() == NULL);
+	CHECK(play_user() == NULL && sched_spent(donor) == then);
 	play_time(200 * MS);
-	CHECK(play_user() == client || donor->spent > used + MS);
+	CHECK(play_user() == client || sched_spent(donor) > used + MS);
 	CHECK(ok());
+}
+
+TEST(every_guest_leaves_a_dry_sched)
+{
+	/* Servers work for clients that share a sched; when that is used up, they all go on. */
+	struct actor *servers[4];
+	cap_t lent, inside;
+
+	play_boot(1);
+	struct sched_params p = params(80);
+	p.budget = 20 * MS;
+	p.period = 1000 * MS;
+	(void)sched_make(&lent, &p);
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++) {
+		servers[i] = actor_make(NULL, 40);
+		(void)endpoint_make(servers[i], &inside);
+		actor_resume(servers[i]);
+		CHECK(act_receive(servers[i], inside) == ST_BLOCKED);
+		struct actor *caller = hog_with(lent);
+		cap_t way_in = give(servers[i], inside, caller, RIGHTS_ALL, 1);
+		CHECK(act_call(caller, way_in, 0) == ST_BLOCKED);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++)
+		CHECK(play_until(servers[i]));
+	(void)hog_with(lent);
+	play_time(100 * MS);
+	CHECK(sched_is_dry(sched_of_cap(lent)) && play_ok());
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++)
+		CHECK(near(spent(servers[i]), 20 * MS, 4 * MS));
 }
 
 TEST(passive_server_waits_for_a_dry_donor)
@@ -586,7 +698,7 @@ TEST(donor_sched_destroyed_in_a_call)
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 	CHECK(play_user() == server && sched_of(server->t, NULL) == client->t->home);
 	struct sched *s = sched_of_cap(client->sched);
-	uint64_t ticket = object_kill(&s->obj);
+	uint64_t ticket = do_kill(&s->obj);
 	for (unsigned i = 0; !object_destroy_some(ticket) && i < 100; i++)
 		CHECK(play_user() == server);
 	CHECK(s->obj.flags == 0 && sched_of(server->t, NULL) == own && play_user() == server);

@@ -168,8 +168,8 @@ static bool queue_ok(const struct ktimer *in, unsigned expected)
 
 	while (n->parent != NULL)
 		n = n->parent;
-	while (n->left != NULL)
-		n = n->left;
+	while (n->child[0] != NULL)
+		n = n->child[0];
 	deepest = 0;
 	for (const struct tree_node *last = NULL; n != NULL; last = n, n = tree_next(n)) {
 		const struct ktimer *t = container_of(n, const struct ktimer, node);

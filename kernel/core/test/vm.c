@@ -117,13 +117,10 @@ status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access)
 
 	do {
 		struct cap_ref by;
-		uint64_t done = 0;
 
 		st = cap_find(home, aspace, OBJ_ASPACE, RIGHT_MANAGE, &by);
 		if (st == ST_OK)
-			st = aspace_protect(&by, &r, &done);
-		r.va += done * PAGE;
-		r.pages -= done;
+			st = aspace_protect(&by, &r);
 		host_user_mode();
 	} while (st == ST_LATER);
 	return st;
@@ -144,7 +141,7 @@ status_t vm_scan(cap_t aspace, vaddr_t va, uint64_t pages, uint8_t *out)
 #define LOCKED(memory, call, more)                                                                 \
 	do {                                                                                       \
 		struct cap_ref ref;                                                                \
-		st = cap_lock(home, memory, OBJ_MEMORY, 0, &ref);                                  \
+		st = ref_lock(home, memory, OBJ_MEMORY, 0, &ref);                                  \
 		if (st != ST_OK)                                                                   \
 			return st;                                                                 \
 		struct memory *m = container_of(ref.object, struct memory, obj);                   \
@@ -203,7 +200,7 @@ status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value)
 	struct memory_bytes b = { offset, &value, sizeof(value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_in(&ref, &b), );
+	LOCKED(memory, memory_copy(m, &b, false), );
 	return st;
 }
 
@@ -212,23 +209,11 @@ status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value)
 	struct memory_bytes b = { offset, value, sizeof(*value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_out(m, &b), );
+	LOCKED(memory, memory_copy(m, &b, true), );
 	return st;
 }
 
-/* What the dispatcher does for a call on two objects. */
-UNCHECKED_LOCKS static status_t lock_two(struct cap_ref *a, struct cap_ref *b)
-{
-	struct object *first = a->object < b->object ? a->object : b->object;
-	struct object *second = a->object < b->object ? b->object : a->object;
-
-	spin_lock(&first->lock);
-	if (second != first)
-		spin_lock_second(&second->lock);
-	return cap_still(a) && cap_still(b) ? ST_OK : ST_BAD_CAP;
-}
-
-UNCHECKED_LOCKS static status_t share_once(const struct vm_share *s, uint64_t *done)
+static status_t share_once(const struct vm_share *s, uint64_t *done)
 {
 	struct cap_ref to, from;
 	status_t st = cap_find(home, s->to, OBJ_MEMORY, RIGHT_WRITE, &to);
@@ -238,16 +223,10 @@ UNCHECKED_LOCKS static status_t share_once(const struct vm_share *s, uint64_t *d
 		st = cap_find(home, s->from, OBJ_MEMORY, RIGHT_MAP, &from);
 	if (st != ST_OK)
 		return st;
-	st = lock_two(&to, &from);
-	struct memory_share share = {
+	const struct memory_share share = {
 		&to, &from, s->to_page, s->from_page, s->count, s->read_only,
 	};
-	if (st == ST_OK)
-		st = memory_share(&share, done);
-	spin_unlock(&to.object->lock);
-	if (from.object != to.object)
-		spin_unlock(&from.object->lock);
-	return st;
+	return memory_share(&share, done);
 }
 
 status_t vm_share(const struct vm_share *s, uint64_t *done)
@@ -272,11 +251,8 @@ status_t vm_share(const struct vm_share *s, uint64_t *done)
 
 status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 {
-	unsigned how = ARCH_READ | (access & MAP_WRITE ? ARCH_WRITE : 0) |
-		       (access & MAP_EXEC ? ARCH_EXEC : 0);
-
 	aspace_switch(as, ROOT_OWN);
-	while (!host_user_access(va, how, pa)) {
+	while (!host_user_access(va, access | MAP_READ, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
@@ -392,6 +368,15 @@ uint64_t vm_payer_frames(const struct quota *q)
 		}
 	}
 	return count;
+}
+
+uint64_t vm_mapped(const struct aspace *as)
+{
+	uint64_t pages = 0;
+
+	for (struct tree_node *n = tree_first(&as->regions); n != NULL; n = tree_next(n))
+		pages += container_of(n, struct mapping, region)->pages;
+	return pages;
 }
 
 struct tlb_check {

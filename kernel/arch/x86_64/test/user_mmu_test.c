@@ -55,8 +55,9 @@ static bool begin(enum aspace_kind kind)
 
 static void destroy(struct object *o)
 {
+	spin_lock(&o->tree);
 	uint64_t ticket = object_kill(o);
-
+	spin_unlock(&o->tree);
 	while (!object_destroy_some(ticket))
 		;
 }
@@ -79,9 +80,8 @@ static status_t map(const struct cap_ref *as, vaddr_t va, uint64_t pages, unsign
 static status_t protect(vaddr_t va, uint64_t pages, unsigned access)
 {
 	struct protect_request r = { va, pages, access };
-	uint64_t done;
 
-	return aspace_protect(&t.to_as, &r, &done);
+	return aspace_protect(&t.to_as, &r);
 }
 
 static status_t unmap(vaddr_t va, uint64_t pages)

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "storm.h"
+#include "console.h"
+#include "job.h"
+#include <abi/node.h>
+#include <abi/status.h>
+#include <stdatomic.h>
+
+#define SPACES 4
+#define ALL    0xffffu
+
+static struct {
+	cap_t space[SPACES];
+	cap_t *handle; /* in the space of its index, modulo their number */
+	unsigned count;
+	cap_t root; /* in the program's own space */
+	_Atomic unsigned ready;
+	_Atomic bool go, over;
+} storm;
+
+static uint64_t now(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+/* A number below `n`; each actor has a seed of its own. */
+static uint64_t chance(uint64_t *seed, uint64_t n)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (*seed >> 33) % n;
+}
+
+/* Makes `a` run on one CPU, or what stands for it on a machine with fewer. */
+static void pin(struct actor *a, unsigned cpu)
+{
+	cap_t sched = make(SYS_sched_create, start->sched, 0, 0);
+	uint64_t rank = SYS(sched_read, start->sched).out[1];
+
+	if (STATUS(sched_configure, sched, rank, 0, 0, 1ull << cpu % start->cpus) != ST_OK)
+		give_up("a CPU for an actor", 0);
+	actor_configure(a, sched, CAP_NONE, CAP_NONE);
+}
+
+static uint64_t lock_waits(unsigned cpu)
+{
+	struct node_counters n;
+
+	SYS(node_counters, start->node, cpu, &n, sizeof(n));
+	return n.lock_waits;
+}
+
+/* All actors of a storm begin together. */
+static void together(void)
+{
+	atomic_fetch_add(&storm.ready, 1);
+	while (!atomic_load(&storm.go))
+		continue;
+}
+
+static void start_together(struct actor *const list[], unsigned count)
+{
+	atomic_store(&storm.ready, 0);
+	atomic_store(&storm.go, false);
+	atomic_store(&storm.over, false);
+	for (unsigned i = 0; i < count; i++) {
+		pin(list[i], i);
+		actor_start(list[i]);
+	}
+	while (atomic_load(&storm.ready) < count)
+		yield();
+	atomic_store(&storm.go, true);
+}
+
+/* ---- revoking ---- */
+
+static cap_t space_of(unsigned i)
+{
+	return storm.space[i % SPACES];
+}
+
+/* A tree by chance: each hangs below one of those before it. */
+static void grow_tree(unsigned count)
+{
+	uint64_t seed = test_seed();
+
+	storm.count = 0;
+	storm.handle = new_pages(count * sizeof(cap_t) / MEMORY_PAGE + 1);
+	for (unsigned i = 0; i < SPACES; i++)
+		storm.space[i] = new_space();
+	storm.root = copy_of(new_endpoint(), ALL, 0);
+	while (storm.count < count) {
+		unsigned i = storm.count;
+		unsigned from = i == 0 ? 0 : (unsigned)chance(&seed, i);
+		struct sys_result r =
+			i == 0 ? SYS(cap_copy, space_of(0), start->cspace, storm.root, ALL, 0)
+			       : SYS(cap_copy, space_of(i), space_of(from), storm.handle[from], ALL,
+				     0);
+		if (r.status == ST_TOO_BIG)
+			continue; /* too deep */
+		CHECK(r.status == ST_OK);
+		storm.handle[storm.count++] = r.out[0];
+	}
+}
+
+static void revoke_all(struct actor *a)
+{
+	together();
+	a->arg[0] = (uint64_t)(int64_t)STATUS(cap_revoke, start->cspace, storm.root);
+	atomic_store(&storm.over, true);
+}
+
+static void revoke_part(struct actor *a)
+{
+	together();
+	a->arg[0] = (uint64_t)(int64_t)STATUS(cap_revoke, space_of(1), storm.handle[1]);
+}
+
+/* Counts what should not be: answers that none may give, and capabilities that were alive when
+ * the revoke had returned. */
+static void derive_on(struct actor *a)
+{
+	uint64_t seed = 77, wrong = 0;
+
+	together();
+	for (unsigned i = 0; i < 1000 || !atomic_load(&storm.over); i++) {
+		unsigned from = (unsigned)chance(&seed, storm.count);
+		bool was_over = atomic_load(&storm.over);
+		status_t st = STATUS(cap_copy, space_of(i), space_of(from), storm.handle[from], ALL,
+				     0);
+		wrong += st != ST_OK && st != ST_BAD_CAP && st != ST_REVOKED && st != ST_TOO_BIG &&
+			 st != ST_NO_MEMORY;
+		wrong += was_over && st != ST_BAD_CAP;
+	}
+	a->arg[0] = wrong;
+}
+
+/* Makes calls on what is its own. */
+static void stand_by(struct actor *a)
+{
+	uint64_t wrong = 0, worst = 0, calls = 0;
+
+	together();
+	while (!atomic_load(&storm.over)) {
+		uint64_t before = now();
+		struct sys_result r =
+			SYS(cap_copy, a->arg[1], start->cspace, a->arg[2], RIGHT_SIGNAL, 0);
+		wrong += r.status != ST_OK;
+		wrong += STATUS(cap_drop, a->arg[1], r.out[0]) != ST_OK;
+		wrong += STATUS(notification_signal, a->arg[2], 1) != ST_OK;
+		uint64_t cycles = now() - before;
+		worst = cycles > worst ? cycles : worst;
+		calls += 3;
+	}
+	a->arg[0] = wrong;
+	a->arg[1] = worst;
+	a->arg[2] = calls;
+}
+
+void storm_revoke(unsigned count)
+{
+	struct actor *const list[] = { actor_new(revoke_all), actor_new(revoke_part),
+				       actor_new(derive_on), actor_new(stand_by) };
+	struct actor *bystander = list[3];
+	unsigned cpu = 3 % start->cpus;
+
+	grow_tree(count);
+	CHECK(storm.count == count);
+	bystander->arg[1] = new_space();
+	bystander->arg[2] = new_notification();
+	uint64_t waits = lock_waits(cpu);
+	start_together(list, ARRAY_LEN(list));
+	for (unsigned i = 0; i < ARRAY_LEN(list); i++)
+		actor_await(list[i]);
+	say("storm: %lu calls beside it, the slowest three in %lu cycles", bystander->arg[2],
+	    bystander->arg[1]);
+	/* Whose objects are others waits for nobody, if he has a CPU of his own. */
+	if (start->cpus > 3)
+		CHECK(lock_waits(cpu) == waits);
+	CHECK((int64_t)list[0]->arg[0] == ST_OK && list[2]->arg[0] == 0 && bystander->arg[0] == 0);
+	CHECK((int64_t)list[1]->arg[0] == ST_OK || (int64_t)list[1]->arg[0] == ST_BAD_CAP);
+	for (unsigned i = 0; i < count; i++)
+		CHECK(STATUS(cap_inspect, space_of(i), storm.handle[i]) == ST_BAD_CAP);
+	CHECK(STATUS(cap_inspect, start->cspace, storm.root) == ST_OK);
+	CHECK(STATUS(cap_copy, space_of(0), start->cspace, storm.root, ALL, 0) == ST_OK);
+}
+
+/* ---- what changes its place in one piece ---- */
+
+/* A capability with `count` children, in a space of its own. */
+static cap_t with_children(cap_t space, unsigned count)
+{
+	cap_t parent = copy_of(new_endpoint(), ALL, 0);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (STATUS(cap_copy, space, start->cspace, parent, ALL, 0) != ST_OK)
+			give_up("children", 0);
+	}
+	return parent;
+}
+
+void storm_heirs(unsigned count)
+{
+	struct actor *a = job_process();
+	struct msg_block *block = own_block();
+	cap_t ep = new_endpoint(), space = new_space();
+
+	/* Four at once, in a message. */
+	JOB(a, endpoint_receive, actor_give(a, ep, RIGHT_RECEIVE, 0), NEVER);
+	CHECK(job_waits(a));
+	for (unsigned i = 0; i < MSG_CAPS; i++)
+		block->cap[i] = (struct msg_cap){ .handle = with_children(space, count),
+						  .rights = ALL,
+						  .flags = MSG_CAP_MOVE };
+	(void)SYS(endpoint_call, ep, MSG_INFO(1, 0, MSG_CAPS), 1);
+	CHECK(job_end(a).status == ST_OK);
+	CHECK(STATUS(cap_inspect, start->cspace, block->cap[0].handle) == ST_BAD_CAP);
+	/* One goes, with more children than change their parent in one piece. */
+	cap_t parent = with_children(space, 5 * count);
+	CHECK(STATUS(cap_move, start->cspace, start->cspace, parent) == ST_TOO_BIG);
+	CHECK(STATUS(cap_drop, start->cspace, parent) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+}
+
+/* ---- destroying ---- */
+
+void storm_destroy(unsigned count)
+{
+	cap_t space = new_space();
+
+	for (unsigned i = 0; i < count; i++)
+		CHECK(STATUS(cap_copy, space, start->cspace, quota, ALL, 0) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+
+	space = new_space();
+	cap_t q = new_quota(32 << 20);
+	for (unsigned i = 0; i < count; i++) {
+		struct sys_result r = SYS(endpoint_create, q);
+		CHECK(r.status == ST_OK);
+		CHECK(STATUS(cap_copy, space, start->cspace, r.out[0], ALL, 0) == ST_OK);
+	}
+	CHECK(STATUS(object_destroy, q) == ST_OK);
+	CHECK(STATUS(object_destroy, space) == ST_OK);
+}
+
+TEST(storm_revoke)
+{
+	storm_revoke(100000);
+}
+
+TEST(storm_heirs)
+{
+	storm_heirs(256);
+}
+
+TEST(storm_destroy)
+{
+	storm_destroy(3000);
+}
