@@ -66,7 +66,8 @@ static void begin(void)
 	all[OBJ_NOTIFICATION] = create(SYS_notification_create, 0, 0);
 	all[OBJ_REPLY] = create(SYS_reply_create, 0, 0);
 	all[OBJ_TIMER] = create(SYS_timer_create, all[OBJ_NOTIFICATION], 1);
-	all[OBJ_MEMORY] = insert(&user->t->pin[user->t->bound_block.at].memory->obj);
+	all[OBJ_MEMORY] =
+		insert(&user->t->block_pin[user->t->bound_block.at].memory->obj);
 }
 
 static status_t try(const struct line *l, const uint64_t arg[ARCH_SYSCALL_ARGS])
@@ -284,7 +285,8 @@ TEST(abandoned_destruction_is_the_reapers)
 TEST(quota_calls)
 {
 	begin();
-	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], MIB(1), 64 * FRAME_SIZE, 0) == ST_OK);
+	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], MIB(1), 64 * FRAME_SIZE, 0) ==
+	      ST_OK);
 	cap_t q = actor_info(user);
 	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], 100, 0, 0) == ST_BAD_ARG);
 	CHECK(play_act(user, SYS_quota_read, q, 0, 0, 0) == ST_OK);
