@@ -32,17 +32,6 @@ static int level_top(const struct run_queue *rq)
 	return -1;
 }
 
-/* True if a part in a level is at least as urgent as `priority`. */
-static bool level_reaches(const struct run_queue *rq, unsigned priority)
-{
-	unsigned word = priority / 64;
-	uint64_t found = rq->levels[word] >> priority % 64;
-
-	while (++word < SCHED_PRIORITIES / 64)
-		found |= rq->levels[word];
-	return found != 0;
-}
-
 static struct sched_part *part_at(struct tree_node *n)
 {
 	return container_of(n, struct sched_part, node);
@@ -222,7 +211,7 @@ static void slice_over(struct ktimer *timer)
 static void slice_arm(struct run_queue *rq) REQUIRES(rq->lock)
 {
 	struct sched_part *p = rq->running;
-	bool rivals = part_first(p) != NULL || level_reaches(rq, sched_priority(p->sched));
+	bool rivals = part_first(p) != NULL || level_top(rq) >= (int)sched_priority(p->sched);
 	uint64_t left = p->turn < SCHED_SLICE_NS ? SCHED_SLICE_NS - p->turn : 0;
 
 	if (p->allowance > 0 && (!rivals || (uint64_t)p->allowance < left))
@@ -331,21 +320,20 @@ void sched_wake(struct thread *t)
 
 bool sched_take(struct thread *t)
 {
-	for (;;) {
-		uintptr_t place = t->place;
-		if (thread_state_of(place) != THREAD_READY)
-			return false;
+	uintptr_t place;
+	bool here = false;
+
+	while (!here && thread_state_of(place = t->place) == THREAD_READY) {
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
 		spin_lock(&rq->lock);
-		bool here = t->place == place;
+		here = t->place == place;
 		if (here)
 			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
-		if (here)
-			return true;
 	}
+	return here;
 }
 
 static bool may_steal(const struct sched_part *p, uint32_t to)
@@ -568,7 +556,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		part_enter(rq, was);
 		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
-		if (UNLIKELY(p->allowance != 0))
+		if (UNLIKELY(p->allowance != 0) || UNLIKELY(part_first(p) != NULL))
 			slice_arm(rq);
 	}
 	thread_put(LIKELY(ok) ? t : self, THREAD_RUNNING, NULL);
@@ -581,19 +569,18 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	return true;
 }
 
-/* True if `self`, which gives its turn away, and `next` run on the sched of `p` and no other, and
- * nobody is as urgent. What changes for them and is not seen here makes this CPU look again. */
+/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
+ * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
+ * again. */
 static bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
 			   const struct thread *self, const struct thread *next)
 {
 	const struct run_queue *rq = c->run_queue;
 
 	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
-	       LIKELY(!level_reaches(rq, (unsigned)rq->priority)) &&
-	       LIKELY(self->home == p->sched) && LIKELY(!sched_serves(self)) &&
-	       LIKELY(!sched_serves(next)) && LIKELY((rq->debtor | next->debtor) == 0) &&
-	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id) &&
-	       LIKELY(next == self || rq->slice_end != TIMER_NEVER);
+	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
+	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
 }
 
 struct thread *sched_turn(struct cpu *c, struct thread *self)
