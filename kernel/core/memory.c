@@ -843,7 +843,11 @@ status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struc
 		return ST_NO_MEMORY;
 	status_t st = cap_ref_lock(sealed);
 	if (st == ST_OK) {
-		st = source->sealed ? ST_OK : ST_BAD_STATE;
+		uint64_t none = 0; /* a capability may name pages that there are not */
+		if (!memory_range(source, sealed->badge, &none, 0))
+			st = ST_BAD_ARG;
+		else if (!source->sealed)
+			st = ST_BAD_STATE;
 		m->source = source;
 		set_pages(m, range_of(source, sealed->badge, &m->first));
 		spin_unlock(&source->obj.lock);

@@ -131,7 +131,8 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
 			      struct memory **out) MUST_CHECK;
 
 /* A view of the pages that a capability with the rights to map and to read names.
- * ST_BAD_STATE: the object is not sealed. Else as from cap_bind. */
+ * ST_BAD_STATE: the object is not sealed; ST_BAD_ARG: it has not all of them. Else as from
+ * cap_bind. */
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
 			    struct memory **out) MUST_CHECK;
 

@@ -253,11 +253,11 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 
 unsigned quota_trim(struct quota *q)
 {
-	unsigned left = 0;
+	unsigned left = 0, budget = SLAB_BATCH;
 
 	grace_poll();
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		left += slab_reclaim(&q->slab[kind], false);
+		left += slab_reclaim(&q->slab[kind], false, &budget);
 	grace_poll();
 	return left;
 }

@@ -169,6 +169,39 @@ TEST(signal_to_waiter)
 	bench_report("signal_to_waiter_instr", sum / ROUNDS, "instructions");
 }
 
+/* ---- faults ---- */
+
+#define NOWHERE 0x10000000ull
+
+static void read_nowhere(struct actor *a)
+{
+	a->seen = *(volatile uint64_t *)a->arg[0];
+}
+
+TEST(fault_round_trip)
+{
+	/* The thread reads where nothing is, again and again, as the handler says nothing else. */
+	struct actor *a = process_new(read_nowhere);
+	cap_t ep = new_endpoint();
+	const struct msg_fault *f = (const struct msg_fault *)own_block();
+	uint64_t sum = 0;
+
+	a->arg[0] = NOWHERE;
+	actor_configure(a, CAP_NONE, ep, CAP_NONE);
+	actor_start(a);
+	struct sys_result r = sys_call3(SYS_endpoint_receive, ep, NEVER, 0);
+	for (unsigned i = 0; i < WARM + ROUNDS && r.status == ST_OK; i++) {
+		uint64_t before = now();
+		r = sys_call3(SYS_endpoint_reply_receive, ep, MSG_INFO(FAULT_RETRY, 0, 0), NEVER);
+		uint64_t after = now();
+		CHECK((r.out[0] & MSG_FAULT) && f->kind == FAULT_MEMORY && f->address == NOWHERE);
+		if (i >= WARM)
+			sum += after - before - empty();
+	}
+	CHECK(r.status == ST_OK && a->seen == 0);
+	bench_report("fault_round_trip_instr", sum / ROUNDS, "instructions");
+}
+
 /* ---- calls ---- */
 
 static void unpark(void)

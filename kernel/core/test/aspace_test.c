@@ -564,7 +564,7 @@ static void leave_and_come_back(unsigned id)
 		return;
 	}
 	CHECK(vm_write(left, BASE, 1) == ST_OK && vm_write(left, BASE + PAGE, 1) == ST_OK);
-	aspace_switch(entered, ROOT_OWN);
+	aspace_switch(entered, ROOT_MAIN);
 	phase = 1;
 	while (phase != 2)
 		host_user_mode();
@@ -985,18 +985,18 @@ TEST(guest_has_two_roots)
 	      vm_touch(g, BASE, MAP_EXEC, &pa) == ST_OK);
 	CHECK(vm_touch(h, ARCH_PERSONALITY, MAP_WRITE, &pa) == ST_OK);
 	CHECK(vm_touch(h, ARCH_PERSONALITY + MIB(2), MAP_EXEC, &pa) == ST_OK);
-	aspace_switch(g, ROOT_OWN);
+	aspace_switch(g, ROOT_GUEST);
 	CHECK(!host_user_access(ARCH_PERSONALITY, ARCH_READ, &pa));
 	CHECK(vm_touch(g, ARCH_PERSONALITY, MAP_READ, &pa) == ST_BAD_ADDRESS);
 	/* The personality: both, but the guest's code never. */
-	aspace_switch(g, ROOT_JOINT);
+	aspace_switch(g, ROOT_MAIN);
 	CHECK(host_user_access(ARCH_PERSONALITY, ARCH_WRITE, &pa));
 	CHECK(host_user_access(ARCH_PERSONALITY + MIB(2), ARCH_EXEC, &pa));
 	CHECK(host_user_access(BASE, ARCH_WRITE, &pa) && !host_user_access(BASE, ARCH_EXEC, &pa));
 	/* What comes later, in tables that come later, likewise. */
 	CHECK(vm_map(guest, m, BASE + GIB(600), 20, RWX) == ST_OK);
 	CHECK(vm_touch(g, BASE + GIB(600), MAP_EXEC, &pa) == ST_OK);
-	aspace_switch(g, ROOT_JOINT);
+	aspace_switch(g, ROOT_MAIN);
 	CHECK(host_user_access(BASE + GIB(600), ARCH_READ, &pa));
 	CHECK(!host_user_access(BASE + GIB(600), ARCH_EXEC, &pa));
 	CHECK(all_ok(guest, m) && all_ok(half, p));
@@ -1021,13 +1021,13 @@ TEST(guest_is_flushed_under_both_tags)
 		CHECK(vm_touch(vm_space(half), ARCH_PERSONALITY, MAP_WRITE, &pa) == ST_OK);
 		CHECK(vm_touch(g, BASE, MAP_WRITE, &pa) == ST_OK);
 		for (unsigned i = 0; i < 3; i++) { /* leaves translations under all tags */
-			aspace_switch(vm_space(guest[i]), ROOT_JOINT);
+			aspace_switch(vm_space(guest[i]), ROOT_MAIN);
 			CHECK(host_user_access(ARCH_PERSONALITY, ARCH_WRITE, &pa));
 		}
-		aspace_switch(g, ROOT_JOINT);
+		aspace_switch(g, ROOT_MAIN);
 		CHECK(host_user_access(BASE, ARCH_WRITE, &pa));
 		if (round % 2 == 0)
-			aspace_switch(g, ROOT_OWN);
+			aspace_switch(g, ROOT_GUEST);
 		CHECK(vm_unmap(guest[round % 3], BASE, 20) == ST_OK);
 		for (unsigned which = 0; which < ROOTS; which++) {
 			aspace_switch(g, which);
@@ -1035,11 +1035,11 @@ TEST(guest_is_flushed_under_both_tags)
 		}
 		CHECK(vm_unmap(half, ARCH_PERSONALITY, 20) == ST_OK);
 		for (unsigned i = 0; i < 3; i++) {
-			aspace_switch(vm_space(guest[i]), ROOT_JOINT);
+			aspace_switch(vm_space(guest[i]), ROOT_MAIN);
 			CHECK(!host_user_access(BASE, ARCH_READ, &pa));
 			CHECK(!host_user_access(ARCH_PERSONALITY, ARCH_READ, &pa));
 		}
-		aspace_switch(vm_space(half), ROOT_OWN);
+		aspace_switch(vm_space(half), ROOT_MAIN);
 		CHECK(!host_user_access(ARCH_PERSONALITY, ARCH_READ, &pa));
 	}
 }
@@ -1059,12 +1059,12 @@ TEST(guest_loses_the_half_that_dies)
 	      vm_map(guest, m, BASE, 20, RW) == ST_OK);
 	CHECK(vm_touch(vm_space(half), ARCH_PERSONALITY, MAP_WRITE, &pa) == ST_OK);
 	CHECK(vm_touch(g, BASE, MAP_WRITE, &pa) == ST_OK);
-	aspace_switch(g, ROOT_JOINT);
+	aspace_switch(g, ROOT_MAIN);
 	CHECK(host_user_access(ARCH_PERSONALITY, ARCH_WRITE, &pa));
 	CHECK(do_destroy(&vm_space(half)->obj) && used_after_all(q) == 0);
-	aspace_switch(g, ROOT_OWN);
+	aspace_switch(g, ROOT_GUEST);
 	CHECK(host_user_access(BASE, ARCH_WRITE, &pa));
-	aspace_switch(g, ROOT_JOINT);
+	aspace_switch(g, ROOT_MAIN);
 	CHECK(!host_user_access(ARCH_PERSONALITY, ARCH_READ, &pa));
 	CHECK(all_ok(guest, m) && do_destroy(&g->obj) && vm_memory_ok(m));
 	/* The other way round. */
