@@ -83,7 +83,7 @@ void tree_remove(struct tree *t, struct tree_node *n)
 		child->parent = n->parent;
 	for (struct tree_node *p = n->parent; p != NULL; p = p->parent)
 		update_max(p);
-	*n = (struct tree_node){ 0 };
+	n->linked = false;
 }
 
 /* The first node above `n` that has it on the other side. */
