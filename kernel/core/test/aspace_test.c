@@ -240,7 +240,7 @@ TEST(faults_zero_on_demand)
 	CHECK(vm_read(space, BASE, &value) == ST_OK && value == 0);
 	CHECK(vm_read(space, BASE + MIB(4), &value) == ST_OK && value == 0);
 	CHECK(q->used == before &&
-	      vm_object(m)->committed == 0); /* a reader costs nobody anything */
+	      vm_committed(vm_object(m)) == 0); /* a reader costs nobody anything */
 	CHECK(vm_write(space, BASE, 3) == ST_OK && q->used == before + PAGE);
 	/* The other mapping showed the page of zeros; it does no more. */
 	CHECK(vm_read(space, BASE + MIB(4), &value) == ST_OK && value == 3);
@@ -928,7 +928,7 @@ TEST(destroying_a_space_takes_all_of_it)
 	CHECK(do_destroy(o) && used_after_all(q) == 0);
 	CHECK(arch_this_cpu()->tables.table == NULL && host_user_root() == 0); /* it was left */
 	CHECK(vm_object(m)->writers == 0 && vm_memory_ok(m) && cap_tree_ok(&vm_object(m)->obj));
-	CHECK(vm_object(m)->committed == 20);
+	CHECK(vm_committed(vm_object(m)) == 20);
 }
 
 TEST(cut_views_are_mapped_no_more)
@@ -950,7 +950,7 @@ TEST(cut_views_are_mapped_no_more)
 		CHECK(vm_read(space, BASE + GIB(1) + p * PAGE, &value) == ST_OK && value == p);
 		CHECK(vm_read(space, BASE + p * PAGE, &value) == ST_OK && value == p);
 	}
-	CHECK(vm_write(space, BASE + 7 * PAGE, 77) == ST_OK && vm_object(v)->committed == 1);
+	CHECK(vm_write(space, BASE + 7 * PAGE, 77) == ST_OK && vm_committed(vm_object(v)) == 1);
 	CHECK(vm_read(space, BASE + GIB(1) + 7 * PAGE, &value) == ST_OK && value == 77);
 	CHECK(vm_copy_out(m, 7 * PAGE, &value) == ST_OK && value == 7 && all_ok(as, v));
 	CHECK(do_destroy(&vm_object(m)->obj) && all_ok(as, v));
