@@ -260,9 +260,9 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct mea
 	right->base = at;
 	right->first = map->first + n;
 	right->pages = map->pages - n;
-	right->settled = right->pages;
+	right->settled = map->settled > n ? map->settled - n : 0;
 	map->pages = n;
-	map->settled = n;
+	map->settled -= right->settled;
 	mapping_link(map, is_due);
 	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
@@ -298,10 +298,6 @@ static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, 
 		return ST_OK;
 	if (s->map[0] == NULL || s->map[1] == NULL)
 		return ST_WOULD_BLOCK;
-	if ((*map)->settled < (*map)->pages) {
-		mapping_settle(*map, &s->budget);
-		return ST_LATER;
-	}
 	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
 		return ST_LATER;
 	if (right)
