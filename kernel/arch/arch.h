@@ -36,10 +36,12 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *from, struct arch_thread
- * *to) the same, unless it takes more than a few instructions bool arch_root_switch(paddr_t,
- * uint32_t tag) arch_root_load, likewise; not of the kernel's void arch_thread_leave(struct
- * arch_thread *, uint64_t, uint64_t, uint64_t) goes to user mode from where ipc_fast.h begins, with
+ *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
+ *                                           the same, unless it takes more than a few instructions
+ *   bool arch_root_switch(paddr_t, const uint32_t *tag)
+ *                                           arch_root_load, likewise; not of the kernel's
+ *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
+ *                                           goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes

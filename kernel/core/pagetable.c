@@ -331,16 +331,15 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
 	c->table = t;
 	c->half = half;
 	enlist(t, 1ull << cpu->id);
 	if (half != NULL) {
 		enlist(half, 1ull << cpu->id);
 		if (arch_root_is_tagged())
-			check_generation(c, half, c->tag);
+			check_generation(c, half, t->root[which].tag);
 	}
-	arch_root_load(c->root, c->tag);
+	arch_root_load(c->root, t->root[which].tag);
 }
 
 void pagetable_flush_here(const struct tlb_batch *b)
@@ -357,7 +356,7 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		in_use = false;
 	}
 	if (in_use && c->half == t)
-		tlb_flush_tag(b, c->tag);
+		tlb_flush_tag(b, pagetable_tag(c));
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
 			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);

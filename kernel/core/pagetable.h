@@ -70,7 +70,6 @@ struct pagetable {
 
 struct pagetable_cpu {
 	paddr_t root;
-	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
 	struct pagetable *half;  /* whose half it shows besides */
 
@@ -80,6 +79,14 @@ struct pagetable_cpu {
 		uint32_t tag;
 	} note[PAGETABLE_NOTES];
 };
+
+/* The tag of the root that is active; 0: the kernel's. */
+static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
+{
+	if (c->root == 0)
+		return 0;
+	return c->table->root[c->table->root[ROOT_OWN].pa == c->root ? ROOT_OWN : ROOT_JOINT].tag;
+}
 
 /* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
  * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
@@ -169,16 +176,14 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 						     uint64_t bit)
 {
 	paddr_t root = t->root[ROOT_OWN].pa;
-	uint32_t tag = t->root[ROOT_OWN].tag;
 
 	if (c->root == root)
 		return true;
 	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(!arch_root_switch(root, tag)))
+	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_OWN].tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
-	c->tag = tag;
 	c->table = t;
 	c->half = NULL;
 	return true;

@@ -93,6 +93,17 @@ static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
 }
 
+/* From now on all that is ready is in its level. */
+static void rq_lock(struct run_queue *rq) ACQUIRES(rq->lock)
+{
+	spin_lock(&rq->lock);
+	if (UNLIKELY(rq->aside != NULL)) {
+		struct sched_part *p = rq->aside;
+		rq->aside = NULL;
+		part_enter(rq, p);
+	}
+}
+
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	struct tree *parts = &rq->level[p->level].parts;
@@ -226,7 +237,7 @@ static void slice_over(struct ktimer *timer)
 {
 	struct run_queue *rq = container_of(timer, struct run_queue, slice);
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	rq->slice_end = TIMER_NEVER;
 	spin_unlock(&rq->lock);
 	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
@@ -307,7 +318,7 @@ static bool rq_accept(struct run_queue *rq, struct sched *s, struct thread *t, b
 	struct sched_part *p = s->part[rq->cpu];
 	int priority = (int)sched_priority(s);
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	int runs = priority_of(rq);
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
@@ -354,7 +365,7 @@ bool sched_take(struct thread *t)
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
-		spin_lock(&rq->lock);
+		rq_lock(rq);
 		bool here = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
 		if (here)
 			(void)part_take(rq, p, t);
@@ -376,7 +387,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 	struct thread *t = NULL;
 	unsigned looked = 0;
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *p = rq->running;
 	if (p != NULL && !may_steal(p, to))
 		p = NULL;
@@ -513,7 +524,7 @@ static struct thread *pick_once(struct cpu *c)
 	struct thread *t = c->current;
 
 	c->epoch = c->call_number;
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
@@ -568,6 +579,22 @@ bool sched_is_charged(const struct thread *t)
 
 /* ---- short ways ---- */
 
+/* The same as rq_charge, but for parts that have neither a limit nor a debtor; false for others. */
+static bool rq_charge_plain(struct run_queue *rq) REQUIRES(rq->lock)
+{
+	struct sched_part *p = rq->running;
+
+	if (UNLIKELY(p->sched->budget != 0) || UNLIKELY(rq->debtor != 0))
+		return false;
+	uint64_t now = time_now();
+	uint64_t ran = now - rq->since;
+	rq->since = now;
+	p->vtime += ran * SCHED_WEIGHT_DEFAULT / p->sched->weight;
+	p->turn += ran;
+	p->spent += ran;
+	return true;
+}
+
 /* The running thread, which is ready again, may be better off elsewhere. */
 static void offer(struct cpu *c, struct thread *self, cpumask_t cpus)
 {
@@ -581,27 +608,22 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
 	struct run_queue *rq = c->run_queue;
 
-	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(sched_is_dry(s)))
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(s->budget != 0) ||
+	    UNLIKELY(atomic_load_explicit(&t->debtor, memory_order_relaxed) != 0))
 		return false;
 	struct sched_part *p = s->part[c->id];
 	int priority = (int)sched_priority(s);
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *was = rq->running;
 	/* Then `p` has nobody else that is ready, and is in no level. */
-	bool ok = priority > priority_of(rq) && part_is_allowed(p);
-	if (LIKELY(ok)) {
-		rq_charge(rq, time_now());
-		ok = part_draw(p, rq->since);
-	}
+	bool ok = LIKELY(priority > priority_of(rq)) && LIKELY(part_is_allowed(p)) &&
+		  LIKELY(rq_charge_plain(rq));
 	if (LIKELY(ok)) {
 		part_catch_up(rq, p);
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
-		part_enter(rq, was);
+		rq->aside = was;
 		set_priority(rq, priority);
-		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
-		if (UNLIKELY(p->allowance != 0))
-			slice_arm(rq);
 		thread_put(t, THREAD_RUNNING, NULL);
 	}
 	spin_unlock(&rq->lock);
@@ -613,30 +635,26 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 struct thread *sched_turn(struct cpu *c, struct thread *self)
 {
 	struct run_queue *rq = c->run_queue;
-	struct thread *next = NULL;
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *p = rq->running;
-	if (p->ready[true].head == NULL && !sched_serves(self) && part_is_allowed(p) &&
-	    level_top(rq) < priority_of(rq))
-		next = p->ready[false].head;
+	struct thread *next = p->ready[false].head;
 	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
-	    UNLIKELY(next->loaded_on != c->id)) {
+	    UNLIKELY(next->loaded_on != c->id) || UNLIKELY(p->ready[true].head != NULL) ||
+	    UNLIKELY(sched_serves(self)) || UNLIKELY(!part_is_allowed(p)) ||
+	    UNLIKELY(rq->level[priority_of(rq)].parts.root != NULL) ||
+	    UNLIKELY(rq->slice_end == TIMER_NEVER) || UNLIKELY(!rq_charge_plain(rq))) {
 		spin_unlock(&rq->lock);
 		return NULL;
 	}
-	rq_charge(rq, time_now());
 	p->turn = 0;
-	if (UNLIKELY(!part_draw(p, rq->since))) {
-		next = NULL;
-	} else {
-		(void)part_pull(rq, p, next, THREAD_RUNNING);
-		part_push(rq, p, self, false);
-		slice_arm(rq);
-	}
+	thread_queue_remove(&p->ready[false], next);
+	thread_queue_push(&p->ready[false], self);
+	self->in_guests = false;
+	thread_put(self, THREAD_READY, &p->obj);
+	thread_put(next, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
-	if (LIKELY(next != NULL))
-		offer(c, self, p->sched->cpus);
+	offer(c, self, p->sched->cpus);
 	return next;
 }
 
@@ -646,7 +664,7 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	bool look = !refilled || p->throttled;
 	if (look) {
 		p->throttled = false;

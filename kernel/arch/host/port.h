@@ -168,8 +168,8 @@ static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thre
 
 void arch_root_load(paddr_t root, uint32_t tag);
 
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 {
-	arch_root_load(root, tag);
+	arch_root_load(root, *tag);
 	return true;
 }

@@ -55,7 +55,7 @@ void arch_root_load(paddr_t root, uint32_t tag)
  * flush without naming a PCID mean. */
 static bool is_active(uint32_t tag)
 {
-	return arch_this_cpu()->tables.tag == tag;
+	return pagetable_tag(&arch_this_cpu()->tables) == tag;
 }
 
 /* Pages under a tag whose root is not active. */
