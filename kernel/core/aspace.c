@@ -22,29 +22,31 @@ static vaddr_t map_end(const struct mapping *map)
 	return map->base + map->pages * FRAME_SIZE;
 }
 
-static unsigned to_arch(unsigned access)
+_Static_assert(MAP_READ == ARCH_READ && MAP_WRITE == ARCH_WRITE && MAP_EXEC == ARCH_EXEC,
+	       "what a mapping allows is what its translations may");
+
+/* True if the range consists of whole pages of user addresses. */
+static bool range_ok(vaddr_t va, uint64_t pages)
 {
-	return (access & MAP_READ ? ARCH_READ : 0) | (access & MAP_WRITE ? ARCH_WRITE : 0) |
-	       (access & MAP_EXEC ? ARCH_EXEC : 0);
+	return pages > 0 && va % FRAME_SIZE == 0 && va < ARCH_USER_END &&
+	       pages <= (ARCH_USER_END - va) / FRAME_SIZE;
 }
 
-/* True if the range consists of whole pages of addresses of this kind of space. */
-static bool range_ok(const struct aspace *as, vaddr_t va, uint64_t pages)
+/* True if they are addresses of this kind of space. */
+static bool range_fits(const struct aspace *as, vaddr_t va, uint64_t pages)
 {
 	vaddr_t low = as->kind == ASPACE_PERSONALITY ? ARCH_PERSONALITY : ASPACE_FIRST;
 	vaddr_t high = as->kind == ASPACE_GUEST ? ARCH_PERSONALITY : ARCH_USER_END;
 
-	return pages > 0 && va % FRAME_SIZE == 0 && va >= low && va < high &&
-	       pages <= (high - va) / FRAME_SIZE;
+	return va >= low && va + pages * FRAME_SIZE <= high;
 }
 
-static status_t access_ok(const struct aspace *as, unsigned access)
+/* True if mappings of this kind of space may have the access. */
+static bool access_fits(const struct aspace *as, unsigned access)
 {
 	if ((access & ~MAP_ALL) || (access != 0 && !(access & MAP_READ)))
-		return ST_BAD_ARG;
-	if ((access & MAP_WRITE) && (access & MAP_EXEC) && as->kind != ASPACE_GUEST)
-		return ST_BAD_ARG;
-	return ST_OK;
+		return false;
+	return !(access & MAP_WRITE) || !(access & MAP_EXEC) || as->kind == ASPACE_GUEST;
 }
 
 /* The first mapping in the range. */
@@ -79,13 +81,11 @@ static void mapping_link(struct mapping *map, bool is_due)
 
 	tree_insert(&map->aspace->regions, &map->region, page, page + map->pages - 1);
 	memory_map_add(map->memory, map, is_due);
-	map->aspace->mapped += map->pages;
 }
 
 static bool mapping_unlink(struct mapping *map)
 {
 	tree_remove(&map->aspace->regions, &map->region);
-	map->aspace->mapped -= map->pages;
 	return memory_map_remove(map->memory, map);
 }
 
@@ -124,31 +124,25 @@ static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, pa
 	lock_three(m, as);
 }
 
-/* What is left of a budget after the work on one mapping. */
-static unsigned budget_after(const struct pagetable_cut *c)
-{
-	return c->budget > MAPPING_BUDGET ? c->budget - MAPPING_BUDGET : 0;
-}
-
 /* Makes translations allow no more than the mapping does, as far as the budget goes. */
-static void mapping_settle(struct mapping *map, unsigned *budget)
+static void mapping_settle(struct mapping *map, int *budget)
 {
 	struct pagetable_cut c;
 
 	map->busy = true;
-	pagetable_cut_init(&c, &map->aspace->table, *budget);
-	uint64_t n = mapping_restrict(map, map->settled, to_arch(map->access), &c);
+	pagetable_cut_init(&c, &map->aspace->table, (unsigned)*budget);
+	uint64_t n = mapping_restrict(map, map->settled, map->access, &c);
 	mapping_flush(map, &c, 0);
-	*budget = budget_after(&c);
+	*budget = (int)c.budget - MAPPING_BUDGET;
 	map->settled += n;
 	map->busy = false;
 	if (map->settled == map->pages && !(map->access & MAP_WRITE))
 		mapping_set_writer(map, false);
 }
 
-/* Takes a mapping, which the caller has claimed as busy, away from its front as far as the
- * budget goes. The three locks are held on entry, none on exit. True: it is gone. */
-UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
+/* Takes a mapping, at which nobody else is, away from its front as far as the budget goes. The
+ * three locks are held on entry, none on exit. True: it is gone. */
+UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, int *budget)
 {
 	struct aspace *as = map->aspace;
 	struct memory *m = map->memory;
@@ -156,8 +150,8 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 	struct mapping *after = mapping_of(tree_next(&map->region));
 	struct pagetable_cut c;
 
-	map->dead = true;
-	pagetable_cut_init(&c, &as->table, *budget);
+	map->busy = map->dead = true;
+	pagetable_cut_init(&c, &as->table, (unsigned)*budget);
 	uint64_t n = mapping_restrict(map, 0, 0, &c);
 	bool gone = n == map->pages;
 	struct pagetable_gap gap = { .from = map->base, .to = map->base + n * FRAME_SIZE };
@@ -167,7 +161,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, unsigned *budget)
 		gap.high = after != NULL ? after->base : UINT64_MAX;
 	pagetable_trim(&as->table, &gap, &c);
 	mapping_flush(map, &c, gap.list);
-	*budget = budget_after(&c);
+	*budget = (int)c.budget - MAPPING_BUDGET;
 	bool is_due = mapping_unlink(map);
 	if (gone) {
 		mapping_set_writer(map, false);
@@ -206,7 +200,7 @@ bool aspace_node_claim(struct cap_node *node)
 bool aspace_node_unmap(struct cap_node *node)
 {
 	struct mapping *map = container_of(node, struct mapping, node);
-	unsigned budget = MEMORY_WALK;
+	int budget = MEMORY_WALK;
 
 	lock_three(map->memory, map->aspace);
 	return mapping_take(map, &budget);
@@ -217,7 +211,7 @@ bool aspace_node_unmap(struct cap_node *node)
 /* What a call may use: entries of page tables to look at, and mappings, made before any lock
  * is taken, for what has to be split. */
 struct means {
-	unsigned budget;
+	int budget;
 	struct mapping *map[2];
 };
 
@@ -228,6 +222,7 @@ static struct mapping *mapping_alloc(struct quota *q)
 	return o != NULL ? container_of(o, struct mapping, obj) : NULL;
 }
 
+/* ST_LATER, once there are enough. */
 static status_t means_fill(struct means *s, struct quota *q)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
@@ -236,7 +231,7 @@ static status_t means_fill(struct means *s, struct quota *q)
 		if (s->map[i] == NULL)
 			return ST_NO_MEMORY;
 	}
-	return ST_OK;
+	return ST_LATER;
 }
 
 static void means_drop(struct means *s)
@@ -271,7 +266,7 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct mea
 	mapping_link(map, is_due);
 	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
-	cap_hang_beside(&map->memory->obj, &map->node, &right->node);
+	cap_hang(&map->memory->obj, map->node.parent, &right->node);
 	return right;
 }
 
@@ -292,15 +287,13 @@ static bool large_page_cut(struct mapping *map, vaddr_t at)
 	return true;
 }
 
-/* Splits a mapping at the ends of [from, to), so that what is in there is *map. ST_LATER:
- * somebody else is at it, or it had to be prepared; ST_WOULD_BLOCK: spares are needed. */
+/* Splits a mapping at the ends of [from, to), so that what is in there is *map. ST_LATER: it
+ * had to be prepared; ST_WOULD_BLOCK: spares are needed. */
 static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, struct means *s)
 {
 	bool left = from > (*map)->base;
 	bool right = to < map_end(*map);
 
-	if ((*map)->busy)
-		return ST_LATER;
 	if (!left && !right)
 		return ST_OK;
 	if (s->map[0] == NULL || s->map[1] == NULL)
@@ -318,15 +311,67 @@ static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, 
 	return ST_OK;
 }
 
+/* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
+ * NULL, and nothing locked: there is none, or the capability (if any) is gone. */
+UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
+						  vaddr_t va, uint64_t pages)
+{
+	for (;;) {
+		spin_lock(&as->obj.lock);
+		bool still = by == NULL || cap_still(by);
+		struct mapping *map = still ? region_in(as, va, pages) : NULL;
+		struct memory *m = map != NULL ? map->memory : NULL;
+		if (m != NULL && spin_trylock(&m->obj.tree)) {
+			spin_lock(&m->obj.lock);
+			return map;
+		}
+		spin_unlock(&as->obj.lock);
+		if (m == NULL)
+			return NULL;
+
+		/* Neither the mapping nor its memory need exist any more; but the locks do. */
+		lock_three(m, as);
+		if ((by == NULL || cap_still(by)) && region_in(as, va, pages) == map &&
+		    map->memory == m)
+			return map;
+		unlock_three(m, as);
+	}
+}
+
+/* The same, with what lies in the range split off, unless the mapping has `access` already. NULL
+ * with ST_OK: there is none. NULL with ST_LATER: it is busy, or had to be prepared. */
+UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct protect_request *r,
+					  struct means *s, struct mapping **out)
+{
+	struct aspace *as = aspace_of(by);
+	struct mapping *map = lock_first(as, by, r->va, r->pages);
+	status_t st = ST_OK;
+
+	*out = NULL;
+	if (map == NULL)
+		return cap_refuse(by, ST_OK);
+	struct memory *m = map->memory;
+	if (map->busy)
+		st = ST_LATER;
+	else if (map->access != r->access)
+		st = mapping_isolate(&map, r->va, r->va + r->pages * FRAME_SIZE, s);
+	if (st == ST_OK) {
+		*out = map;
+		return ST_OK;
+	}
+	unlock_three(m, as);
+	return st == ST_WOULD_BLOCK ? means_fill(s, as->obj.quota) : st;
+}
+
 /* ---- map, unmap, protect, scan ---- */
 
-/* What a memory capability lets be mapped. */
+_Static_assert(RIGHT_READ == MAP_READ << 2 && RIGHT_WRITE == MAP_WRITE << 2 &&
+		       RIGHT_EXEC == MAP_EXEC << 2,
+	       "what a memory capability lets be mapped");
+
 static unsigned access_allowed(const struct cap_ref *ref)
 {
-	rights_t rights = token_rights(ref->token);
-
-	return (rights & RIGHT_READ ? MAP_READ : 0) | (rights & RIGHT_WRITE ? MAP_WRITE : 0) |
-	       (rights & RIGHT_EXEC ? MAP_EXEC : 0);
+	return token_rights(ref->token) >> 2 & MAP_ALL;
 }
 
 /* All that can forbid a mapping; the three locks are held. */
@@ -335,9 +380,12 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 {
 	const struct memory *m = container_of(ref->object, struct memory, obj);
 
+	const struct aspace *as = aspace_of(by);
+
 	if (!cap_still(by))
 		return ST_BAD_CAP;
-	if (!memory_range(m, ref->badge, page, r->count))
+	if (!range_fits(as, r->va, r->count) || !access_fits(as, r->access) ||
+	    !memory_range(m, ref->badge, page, r->count))
 		return ST_BAD_ARG;
 	if (r->access & ~access_allowed(ref))
 		return ST_NO_RIGHT;
@@ -345,7 +393,7 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 		return ST_BAD_ARG;
 	if (m->sealed && (r->access & MAP_WRITE))
 		return ST_BAD_STATE;
-	return region_in(aspace_of(by), r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
+	return region_in(as, r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
 }
 
 /* With the tree of the memory held. */
@@ -369,7 +417,7 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 		map->allowed = (uint8_t)access_allowed(ref);
 		mapping_link(map, false);
 		mapping_set_writer(map, r->access & MAP_WRITE);
-		cap_hang(ref, &map->node);
+		cap_hang(ref->object, &ref->slot->node, &map->node);
 	}
 	spin_unlock(&m->obj.lock);
 	spin_unlock(&as->obj.lock);
@@ -379,17 +427,12 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
 				    const struct map_request *r)
 {
-	struct aspace *as = aspace_of(by);
-
-	if (!range_ok(as, r->va, r->count))
+	if (!range_ok(r->va, r->count))
 		return ST_BAD_ARG;
-	status_t st = access_ok(as, r->access);
-	if (st != ST_OK)
-		return st;
-	struct mapping *map = mapping_alloc(as->obj.quota);
+	struct mapping *map = mapping_alloc(by->object->quota);
 	if (map == NULL)
 		return ST_NO_MEMORY;
-	st = cap_hold(memory);
+	status_t st = cap_hold(memory);
 	if (st == ST_OK) {
 		st = map_enter(by, memory, r, map);
 		spin_unlock(&memory->object->tree);
@@ -399,61 +442,23 @@ UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_r
 	return st;
 }
 
-/* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
- * NULL, and nothing locked: there is none, or the capability (if any) is gone. */
-UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
-						  vaddr_t va, uint64_t pages)
-{
-	for (;;) {
-		struct mapping *map = NULL;
-
-		spin_lock(&as->obj.lock);
-		if (by == NULL || cap_still(by))
-			map = region_in(as, va, pages);
-		struct memory *m = map != NULL ? map->memory : NULL;
-		spin_unlock(&as->obj.lock);
-		if (map == NULL)
-			return NULL;
-
-		/* Neither the mapping nor its memory need exist any more; but the locks do. */
-		lock_three(m, as);
-		if ((by == NULL || cap_still(by)) && region_in(as, va, pages) == map &&
-		    map->memory == m)
-			return map;
-		unlock_three(m, as);
-	}
-}
-
-/* Takes away some of the first mapping in the range: ST_OK if there is none, else ST_LATER. */
-UNCHECKED_LOCKS static status_t unmap_first(const struct cap_ref *by, vaddr_t va, uint64_t pages,
-					    struct means *s)
-{
-	struct mapping *map = lock_first(aspace_of(by), by, va, pages);
-
-	if (map == NULL)
-		return cap_refuse(by, ST_OK);
-	struct memory *m = map->memory;
-	status_t st = mapping_isolate(&map, va, va + pages * FRAME_SIZE, s);
-	if (st != ST_OK) {
-		unlock_three(m, aspace_of(by));
-		if (st == ST_WOULD_BLOCK)
-			st = means_fill(s, aspace_of(by)->obj.quota);
-		return st == ST_OK ? ST_LATER : st;
-	}
-	map->busy = true;
-	mapping_take(map, &s->budget);
-	return ST_LATER;
-}
-
 status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 {
+	const struct protect_request all = { va, pages, ~0u };
 	struct means means = { .budget = MEMORY_WALK };
 	status_t st = ST_LATER;
 
-	if (!range_ok(aspace_of(by), va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
-	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++)
-		st = unmap_first(by, va, pages, &means);
+	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++) {
+		struct mapping *map;
+
+		st = lock_part(by, &all, &means, &map);
+		if (map == NULL)
+			continue;
+		bool is_all = map->base <= va && map_end(map) >= va + pages * FRAME_SIZE;
+		st = mapping_take(map, &means.budget) && is_all ? ST_OK : ST_LATER;
+	}
 	means_drop(&means);
 	return st;
 }
@@ -481,6 +486,8 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 
 	spin_lock(&as->obj.lock);
 	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
+	if (st == ST_OK && !access_fits(as, r->access))
+		st = ST_BAD_ARG;
 	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
 		struct mapping *map = region_in(as, at, 1);
 
@@ -498,73 +505,59 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 	return st;
 }
 
-/* Changes the mapping at `va`, up to `end`; *done are its pages there. The three locks are
- * held. ST_LATER, ST_WOULD_BLOCK as from mapping_isolate. */
-static status_t protect_mapping(struct mapping *map, const struct protect_request *r, vaddr_t va,
-				struct means *s, uint64_t *done)
+/* Gives the mapping another access; the three locks are held. ST_LATER: its translations do not
+ * follow yet. */
+static status_t mapping_set_access(struct mapping *map, unsigned access, int *budget)
 {
-	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	status_t st = map->access == access ? ST_OK : protect_allowed(map, access);
 
-	if (map->access != r->access) {
-		status_t st = protect_allowed(map, r->access);
-		if (st == ST_OK)
-			st = mapping_isolate(&map, va, end, s);
-		if (st != ST_OK)
-			return st;
-		if (map->access & ~r->access)
-			map->settled = 0;
-		map->access = (uint8_t)r->access;
-		if (r->access & MAP_WRITE)
-			mapping_set_writer(map, true);
-	}
-	if (map->busy)
-		return ST_LATER;
+	if (st != ST_OK)
+		return st;
+	if (map->access & ~access)
+		map->settled = 0;
+	map->access = (uint8_t)access;
+	if (access & MAP_WRITE)
+		mapping_set_writer(map, true);
 	if (map->settled < map->pages)
-		mapping_settle(map, &s->budget);
-	if (map->settled < map->pages)
-		return ST_LATER;
-	*done = ((end < map_end(map) ? end : map_end(map)) - va) / FRAME_SIZE;
-	return ST_OK;
+		mapping_settle(map, budget);
+	return map->settled < map->pages ? ST_LATER : ST_OK;
 }
 
-/* The same for whatever is mapped at `va`. */
-UNCHECKED_LOCKS static status_t protect_at(const struct cap_ref *by,
-					   const struct protect_request *r, vaddr_t va,
-					   struct means *s, uint64_t *done)
+/* Changes the first mapping in the range, and takes its pages from the front of that. */
+UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct protect_request *r,
+					      struct means *s)
 {
-	struct aspace *as = aspace_of(by);
-	struct mapping *map = lock_first(as, by, va, 1);
+	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	struct mapping *map;
+	status_t st = lock_part(by, r, s, &map);
 
-	*done = 0;
 	if (map == NULL)
-		return cap_refuse(by, ST_BAD_ADDRESS);
+		return st == ST_OK ? ST_BAD_ADDRESS : st;
 	struct memory *m = map->memory;
-	status_t st = protect_mapping(map, r, va, s, done);
-	unlock_three(m, as);
-	if (st == ST_WOULD_BLOCK)
-		st = means_fill(s, as->obj.quota);
+	st = mapping_set_access(map, r->access, &s->budget);
+	if (st == ST_OK) {
+		r->va = end < map_end(map) ? end : map_end(map);
+		r->pages = (end - r->va) / FRAME_SIZE;
+	}
+	unlock_three(m, aspace_of(by));
 	return st;
 }
 
-status_t aspace_protect(const struct cap_ref *by, const struct protect_request *r, uint64_t *done)
+status_t aspace_protect(const struct cap_ref *by, struct protect_request *r)
 {
 	struct means means = { .budget = MEMORY_WALK };
 	uint64_t pages = 0;
 
-	*done = 0;
-	if (!range_ok(aspace_of(by), r->va, r->pages))
+	if (!range_ok(r->va, r->pages))
 		return ST_BAD_ARG;
-	status_t st = access_ok(aspace_of(by), r->access);
-	if (st == ST_OK)
-		st = protect_check(by, r, &pages);
-	while (st == ST_OK && *done < pages && means.budget > 0) {
-		uint64_t n;
-
-		st = protect_at(by, r, r->va + *done * FRAME_SIZE, &means, &n);
-		*done += n;
-	}
+	status_t st = protect_check(by, r, &pages);
+	const uint64_t rest = r->pages - pages;
+	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->pages > rest &&
+			     (st == ST_OK || st == ST_LATER);
+	     i++)
+		st = protect_first(by, r, &means);
 	means_drop(&means);
-	return st == ST_OK && *done < r->pages ? ST_LATER : st;
+	return st == ST_OK && r->pages > 0 ? ST_LATER : st;
 }
 
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
@@ -572,28 +565,29 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 	struct aspace *as = aspace_of(by);
 	struct pagetable_cut c;
 
-	if (!range_ok(as, va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
-	if (pages > ASPACE_BATCH)
+	if (pages > SCAN_MAX)
 		return ST_TOO_BIG;
+	status_t st = cap_ref_lock(by);
+	if (st != ST_OK)
+		return st;
+	bool fits = range_fits(as, va, pages);
 	pagetable_cut_init(&c, &as->table, 0);
-	spin_lock(&as->obj.lock);
-	bool still = cap_still(by);
-	for (uint64_t i = 0; still && i < pages; i++)
+	for (uint64_t i = 0; fits && i < pages; i++)
 		out[i] = pagetable_scan(&as->table, va + i * FRAME_SIZE, &c);
-	uint64_t where = still ? pagetable_flush_begin(&as->table) : 0;
+	uint64_t where = pagetable_flush_begin(&as->table);
 	spin_unlock(&as->obj.lock);
-	if (still)
-		pagetable_flush(&c, where);
-	return still ? ST_OK : ST_BAD_CAP;
+	pagetable_flush(&c, where);
+	return fits ? ST_OK : ST_BAD_ARG;
 }
 
 /* ---- faults ---- */
 
 /* Enters the page that a fault is about, as large as mapping and frames allow. */
-static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_t va,
-			    const struct memory_page *p)
+static status_t fault_enter(const struct mapping *map, vaddr_t va, const struct memory_page *p)
 {
+	struct aspace *as = map->aspace;
 	status_t st = ST_EXISTS;
 
 	for (unsigned level = p->level + 1; level-- > 0 && st == ST_EXISTS;) {
@@ -602,7 +596,7 @@ static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_
 			.va = va & ~mask,
 			.pa = p->pa & ~mask,
 			.level = level,
-			.access = p->keep & (to_arch(map->access) | ARCH_DEVICE),
+			.access = p->keep & (map->access | ARCH_DEVICE),
 		};
 
 		if (((va ^ p->pa) & mask) == 0 && e.va >= map->base && e.va + mask < map_end(map))
@@ -611,71 +605,58 @@ static status_t fault_enter(struct aspace *as, const struct mapping *map, vaddr_
 	return st;
 }
 
-/* *memory is locked on return, if the address is mapped. ST_WOULD_BLOCK: let go of the
- * aspace, and prepare *page. */
-UNCHECKED_LOCKS static status_t fault_look(struct aspace *as, vaddr_t va, unsigned access,
-					   struct memory **memory, uint64_t *page)
+/* The memory of the mapping is locked, so the mapping stays. */
+static status_t fault_resolve(const struct mapping *map, vaddr_t va, unsigned access)
 {
-	struct mapping *map = region_in(as, va, 1);
+	uint64_t page = map->first + (va - map->base) / FRAME_SIZE;
 	struct memory_page p;
 
-	*memory = map != NULL ? map->memory : NULL;
-	if (map == NULL)
-		return ST_BAD_ADDRESS;
-	spin_lock(&(*memory)->obj.lock);
 	if (map->dead)
 		return ST_BAD_ADDRESS;
 	if (access & ~(unsigned)map->access)
 		return ST_NO_RIGHT;
-	*page = map->first + (va - map->base) / FRAME_SIZE;
-	status_t st = memory_look(*memory, *page, access & MAP_WRITE, &p);
-	if (st == ST_OK && (to_arch(access) & ~p.keep))
-		st = ST_NO_RIGHT;
-	if (st == ST_OK)
-		st = fault_enter(as, map, va, &p);
-	return st;
+	status_t st = memory_look(map->memory, page, access & MAP_WRITE, &p);
+	if (st != ST_OK)
+		return st;
+	return access & ~p.keep ? ST_NO_RIGHT : fault_enter(map, va, &p);
 }
 
 UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access)
 {
-	status_t st = ST_WOULD_BLOCK;
+	status_t st = ST_LATER;
 
 	va = ALIGN_DOWN(va, FRAME_SIZE);
-	access |= MAP_READ;
-	for (unsigned tries = 0; tries < 2 && st == ST_WOULD_BLOCK; tries++) {
-		struct memory *m;
-		uint64_t page;
-
+	for (unsigned tries = 0; tries < 2 && st == ST_LATER; tries++) {
 		spin_lock(&as->obj.lock);
-		st = fault_look(as, va, access, &m, &page);
+		struct mapping *map = region_in(as, va, 1);
+		struct memory *m = map != NULL ? map->memory : NULL;
+		if (m != NULL)
+			spin_lock(&m->obj.lock);
 		spin_unlock(&as->obj.lock);
 		if (m == NULL)
-			return st;
-		if (st == ST_WOULD_BLOCK) {
-			status_t prepared = memory_prepare(m, page, access & MAP_WRITE);
-			if (prepared != ST_OK)
-				st = prepared;
-		}
+			return ST_BAD_ADDRESS;
+		st = fault_resolve(map, va, access | MAP_READ);
 		spin_unlock(&m->obj.lock);
 	}
 	/* What was in the way shows itself when the access is tried again. */
-	return st == ST_LATER || st == ST_WOULD_BLOCK ? ST_OK : st;
+	return st == ST_LATER ? ST_OK : st;
 }
 
 /* ---- life ---- */
 
-/* The half that the binding names becomes part of the guest's joint root. */
-UNCHECKED_LOCKS static status_t half_join(struct aspace *as)
+/* The half becomes part of the guest's joint root, which nobody loads before the guest is bound
+ * to it. */
+UNCHECKED_LOCKS static status_t half_join(struct aspace *as, const struct cap_ref *ref)
 {
-	struct object *o = cap_binding_lock(&as->half);
+	struct aspace *half = aspace_of(ref);
+	status_t st = cap_ref_lock(ref);
 
-	if (o == NULL)
-		return ST_BAD_CAP;
-	struct aspace *half = container_of(o, struct aspace, obj);
-	status_t st = ST_BAD_ARG;
+	if (st != ST_OK)
+		return st;
+	st = ST_BAD_ARG;
 	if (half->kind == ASPACE_PERSONALITY)
 		st = pagetable_join(&as->table, as->obj.quota, &half->table);
-	spin_unlock(&o->lock);
+	spin_unlock(&half->obj.lock);
 	return st;
 }
 
@@ -691,9 +672,9 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_
 	as->kind = (uint8_t)kind;
 	status_t st = pagetable_init(&as->table, q, object_id(o), kind == ASPACE_PERSONALITY);
 	if (st == ST_OK && half != NULL)
-		st = cap_bind(half, o, o->gen, BIND_ASPACE_PERSONALITY, &as->half);
+		st = half_join(as, half);
 	if (st == ST_OK && half != NULL)
-		st = half_join(as);
+		st = cap_bind(half, o, o->gen, BIND_ASPACE_PERSONALITY, &as->half);
 	if (st != ST_OK) {
 		object_discard(o);
 		return st;
@@ -709,40 +690,33 @@ bool aspace_cut(struct cap_slot *binding)
 	struct pagetable_cut c;
 
 	spin_lock(&as->obj.lock);
-	bool joined = atomic_load(&as->table.half) != NULL;
-	uint64_t where = 0;
-	if (joined) {
-		pagetable_cut_init(&c, &as->table, 0);
-		pagetable_cut_half(&as->table, &c);
-		where = pagetable_flush_begin(&as->table);
-	}
+	pagetable_cut_init(&c, &as->table, 0);
+	pagetable_cut_half(&as->table, &c);
+	uint64_t where = pagetable_flush_begin(&as->table);
 	spin_unlock(&as->obj.lock);
-	if (joined)
-		pagetable_flush(&c, where);
+	pagetable_flush(&c, where);
 	return true;
 }
 
 static bool aspace_close(struct object *o)
 {
 	struct aspace *as = container_of(o, struct aspace, obj);
-	unsigned budget = MEMORY_WALK;
+	int budget = MEMORY_WALK;
 	struct mapping *map = lock_first(as, NULL, 0, UINT64_MAX);
 
 	if (map != NULL) {
-		if (map->busy) {
+		if (map->busy)
 			unlock_three(map->memory, as);
-		} else {
-			map->busy = true;
+		else
 			mapping_take(map, &budget);
-		}
 		return false;
 	}
 	if (!pagetable_is_flushed(&as->table))
 		return false;
-	if (as->table.root[ROOT_OWN].pa != 0) {
+	if (as->table.root[ROOT_MAIN].pa != 0) {
 		pagetable_retire(&as->table);
 		pagetable_free(&as->table, o->quota);
-		as->table.root[ROOT_OWN].pa = 0;
+		as->table.root[ROOT_MAIN].pa = 0;
 	}
 	return cap_unbind(&as->half);
 }

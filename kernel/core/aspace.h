@@ -39,7 +39,7 @@
 /* User addresses: [ASPACE_FIRST, ARCH_USER_END), whole pages. */
 #define ASPACE_FIRST 0x10000ull
 
-#define ASPACE_BATCH 64 /* mappings, or pages scanned, between two preemption points */
+#define ASPACE_BATCH 64 /* mappings between two preemption points */
 
 struct aspace {
 	struct object obj;    /* first */
@@ -49,7 +49,6 @@ struct aspace {
 
 	/* Guarded by obj.lock. */
 	struct tree regions; /* struct mapping, by page number */
-	uint64_t mapped;     /* pages in regions */
 };
 
 /* One mapped range. Its node stands below the memory capability that made it, so
@@ -100,18 +99,17 @@ status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages) MUST
 
 /* Changes the access of whole pages in the range, which may have no hole (ST_BAD_ADDRESS);
  * never to more than the capability that made the mapping allowed (ST_NO_RIGHT). Access
- * that is taken is gone on every CPU. On any return the first `*done` pages have changed
- * and the others have not; ST_LATER: go on behind them. */
+ * that is taken is gone on every CPU. On any return *r is what has not changed; ST_LATER: go on
+ * with that. */
 struct protect_request {
 	vaddr_t va;
 	uint64_t pages;
 	unsigned access;
 };
-status_t aspace_protect(const struct cap_ref *by, const struct protect_request *r,
-			uint64_t *done) MUST_CHECK;
+status_t aspace_protect(const struct cap_ref *by, struct protect_request *r) MUST_CHECK;
 
-/* One byte for each of up to ASPACE_BATCH pages into `out`: PAGETABLE_ACCESSED, PAGETABLE_DIRTY
- * since the last scan, PAGETABLE_PRESENT; clears them. */
+/* One byte for each of up to SCAN_MAX pages into `out`: SCAN_ACCESSED, SCAN_DIRTY since the last
+ * scan, SCAN_PRESENT; clears them, but for large pages. */
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out) MUST_CHECK;
 
 /* Resolves a user fault at `va`. ST_OK: retry the instruction, which faults again if something was

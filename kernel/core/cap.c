@@ -80,6 +80,16 @@ static void node_link(struct object *o, struct cap_node *parent, struct cap_node
 	*first = n;
 }
 
+/* A new node without children. */
+static void node_add(struct object *o, struct cap_node *parent, struct cap_node *n,
+		     enum cap_kind kind) REQUIRES(o->tree)
+{
+	n->kind = (uint8_t)kind;
+	n->child = NULL;
+	STORE(n->flags, 0);
+	node_link(o, parent, n);
+}
+
 static void node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
 	*(n->prev != NULL ? &n->prev->next : first_child(o, n->parent)) = n->next;
@@ -118,11 +128,8 @@ static status_t node_may_get_child(const struct cap_node *n, unsigned depth)
 static void slot_fill(struct object *o, struct cap_slot *slot, struct cap_node *parent,
 		      uint64_t token, uint64_t badge) REQUIRES(o->tree)
 {
-	slot->node.kind = CAP_SLOT;
-	slot->node.child = NULL;
-	STORE(slot->node.flags, 0);
 	STORE(slot->badge, badge);
-	node_link(o, parent, &slot->node);
+	node_add(o, parent, &slot->node, CAP_SLOT);
 	o->caps++;
 	STORE(slot->token, token);
 }
@@ -141,7 +148,7 @@ static uint64_t slot_clear(struct object *o, struct cap_slot *slot) REQUIRES(o->
 	spin_unlock(&o->lock);
 	if (!(o->flags & OBJECT_LIVE) || --o->caps > 0)
 		return 0;
-	return object_kill_locked(o);
+	return object_kill(o);
 }
 
 static cap_t slot_handle(const struct cap_slot *slot)
@@ -247,31 +254,28 @@ static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint6
 	slot_fill(o, slot, parent, s->ref.token & (~(uint64_t)UINT16_MAX | s->mask), badge);
 	if (s->move) {
 		/* A revoke that was under way finds its capability gone, and its mark. */
-		node_bequeath(o, &old->node, &slot->node);
+		slot->node.child = old->node.child;
+		old->node.child = NULL;
+		for (struct cap_node *c = slot->node.child; c != NULL; c = c->next)
+			c->parent = &slot->node;
 		slot_clear(o, old);
 		slot_free(o, old);
 	}
 	return slot_handle(slot);
 }
 
-/* The objects that the list names, each once, in the order of their addresses. */
-static unsigned transfer_objects(const struct cap_send *list, unsigned count, struct object *out[])
+/* Of the objects that the list names, the next after `last` by address; NULL: there is none. */
+static struct object *object_after(const struct cap_send *list, unsigned count,
+				   const struct object *last)
 {
-	unsigned n = 0;
+	struct object *next = NULL;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct object *o = list[i].ref.object;
-		unsigned at = n;
-
-		while (at > 0 && out[at - 1] > o)
-			at--;
-		if (at > 0 && out[at - 1] == o)
-			continue;
-		for (unsigned j = n++; j > at; j--)
-			out[j] = out[j - 1];
-		out[at] = o;
+		if (o > last && (next == NULL || o < next))
+			next = o;
 	}
-	return n;
+	return next;
 }
 
 UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
@@ -296,21 +300,20 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
 				      unsigned count, cap_t out[])
 {
-	struct object *object[MSG_CAPS] UNINITIALIZED;
+	struct object *o;
 	struct cap_slot *slot[MSG_CAPS] UNINITIALIZED;
 	uint64_t badge[MSG_CAPS] UNINITIALIZED;
 
 	ASSERT(count <= MSG_CAPS);
-	unsigned locked = transfer_objects(list, count, object);
-	for (unsigned i = 0; i < locked; i++)
-		(i == 0) ? spin_lock(&object[i]->tree) : spin_lock_second(&object[i]->tree);
+	for (o = NULL; (o = object_after(list, count, o)) != NULL;)
+		spin_lock_second(&o->tree);
 	status_t st = transfer_check(list, count, badge);
 	if (st == ST_OK)
 		st = cspace_take(to, count, slot);
 	for (unsigned i = 0; st == ST_OK && i < count; i++)
 		out[i] = transfer_one(&list[i], slot[i], badge[i]);
-	while (locked > 0)
-		spin_unlock(&object[--locked]->tree);
+	for (o = NULL; (o = object_after(list, count, o)) != NULL;)
+		spin_unlock(&o->tree);
 	return st;
 }
 
@@ -467,20 +470,6 @@ bool cap_sweep(struct object *o)
 
 /* ---- bindings and mappings ---- */
 
-static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, object_id_t owner,
-			 enum cap_binding which) REQUIRES(to->object->tree)
-{
-	binding->node.kind = CAP_BINDING;
-	binding->node.which = (uint8_t)which;
-	binding->node.owner = owner;
-	binding->node.child = NULL;
-	STORE(binding->node.flags, 0);
-	STORE(binding->badge, to->badge);
-	node_link(to->object, &to->slot->node, &binding->node);
-	STORE(binding->gen, object_id(to->object));
-	STORE(binding->token, to->token);
-}
-
 UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
 				  enum cap_binding which, struct cap_slot *binding)
 {
@@ -491,12 +480,18 @@ UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner
 	/* Under the owner's lock, so that its close, which comes after the kill, finds
 	 * the binding, or we find it dead. */
 	spin_lock(&owner->lock);
-	if (owner->gen != gen)
+	if (owner->gen != gen) {
 		st = ST_BAD_STATE;
-	else if (LOAD(binding->gen) != 0)
+	} else if (LOAD(binding->gen) != 0) {
 		st = ST_LATER;
-	else
-		binding_fill(to, binding, object_id(owner), which);
+	} else {
+		binding->node.which = (uint8_t)which;
+		binding->node.owner = object_id(owner);
+		STORE(binding->badge, to->badge);
+		node_add(to->object, &to->slot->node, &binding->node, CAP_BINDING);
+		STORE(binding->gen, object_id(to->object));
+		STORE(binding->token, to->token);
+	}
 	spin_unlock(&owner->lock);
 	spin_unlock(&to->object->tree);
 	return st;
@@ -551,23 +546,9 @@ status_t cap_hold(const struct cap_ref *ref)
 	return st;
 }
 
-static void mapping_init(struct cap_node *node)
+void cap_hang(struct object *o, struct cap_node *parent, struct cap_node *node)
 {
-	node->kind = CAP_MAPPING;
-	node->child = NULL;
-	STORE(node->flags, 0);
-}
-
-void cap_hang(const struct cap_ref *ref, struct cap_node *node)
-{
-	mapping_init(node);
-	node_link(ref->object, &ref->slot->node, node);
-}
-
-void cap_hang_beside(struct object *o, struct cap_node *beside, struct cap_node *node)
-{
-	mapping_init(node);
-	node_link(o, beside->parent, node);
+	node_add(o, parent, node, CAP_MAPPING);
 }
 
 void cap_unhang(struct object *o, struct cap_node *node)

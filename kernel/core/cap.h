@@ -24,7 +24,7 @@
 
 #define CAP_DEPTH 64
 #define CAP_BATCH 64  /* nodes removed between two preemption points */
-#define CAP_HEIRS 512 /* children that change their parent in one piece */
+#define CAP_HEIRS 256 /* children that change their parent in one piece */
 
 /* What a binding is for, and so what is cut when it goes: by revoke, or because the
  * bound object died. */
@@ -131,6 +131,16 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	return ST_OK;
 }
 
+/* Locks the object of `ref` if the capability still stands; else ST_BAD_CAP. */
+MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_ref_lock(const struct cap_ref *ref)
+{
+	spin_lock(&ref->object->lock);
+	if (LIKELY(cap_still(ref)))
+		return ST_OK;
+	spin_unlock(&ref->object->lock);
+	return ST_BAD_CAP;
+}
+
 /* `why`, which may be ST_OK, or ST_BAD_CAP if the capability is dead by now. Locks the object for
  * that. */
 status_t cap_refuse(const struct cap_ref *ref, status_t why);
@@ -199,13 +209,9 @@ struct object *cap_binding_lock(const struct cap_slot *binding) UNCHECKED_LOCKS;
  * ST_BAD_CAP, ST_REVOKED. Then cap_hang does so, and the caller unlocks
  * ref->object->tree. */
 status_t cap_hold(const struct cap_ref *ref) MUST_CHECK UNCHECKED_LOCKS;
-void cap_hang(const struct cap_ref *ref, struct cap_node *node) UNCHECKED_LOCKS;
 
-/* Hangs the node of a mapping that was split off beside the other's, in the tree of `o`. */
-void cap_hang_beside(struct object *o, struct cap_node *beside, struct cap_node *node)
-	REQUIRES(o->tree);
-
-/* Takes the node of a mapping out of the tree of `o`. */
+/* Hangs the node of a mapping below another in the tree of `o`, or takes it out. */
+void cap_hang(struct object *o, struct cap_node *parent, struct cap_node *node) REQUIRES(o->tree);
 void cap_unhang(struct object *o, struct cap_node *node) REQUIRES(o->tree);
 
 /* ---- for the other parts of the kernel core ---- */
@@ -223,13 +229,7 @@ bool cap_evict(struct cap_slot *slot, unsigned *work);
  * destroy them. False: call again after
  * a preemption point. */
 typedef bool cap_cut_fn(struct cap_slot *binding);
-bool thread_cut(struct cap_slot *binding);
-bool timer_cut(struct cap_slot *binding);
-bool irq_cut(struct cap_slot *binding);
-bool aspace_cut(struct cap_slot *binding);
-bool dma_cut(struct cap_slot *binding);
-bool memory_cut(struct cap_slot *binding);
-bool test_cut(struct cap_slot *binding); /* of the unit tests */
+cap_cut_fn thread_cut, timer_cut, irq_cut, aspace_cut, dma_cut, memory_cut, test_cut;
 
 /* Supplied by aspace.c. The node is in a struct mapping. aspace_node_claim, with the tree lock
  * held, takes it for the caller, who calls aspace_node_unmap next, without locks: that unmaps

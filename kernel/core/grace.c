@@ -2,6 +2,7 @@
 #include <core/grace.h>
 #include <core/cpu.h>
 #include <core/spinlock.h>
+#include <core/timer.h>
 #include <core/tlb.h>
 
 /* Why a reader can't outlive the period
@@ -21,16 +22,15 @@
  * The barrier also makes a CPU that sits in user mode enter and leave the kernel.
  */
 
-enum grace_state { GRACE_RESTING, GRACE_BEGINNING, GRACE_RUNNING };
-
 static struct {
 	struct spinlock lock;
 
 	/* Guarded by lock. */
-	enum grace_state state;
 	uint64_t begun; /* periods begun, the running one included */
 	uint64_t ended;
+	bool beginning;          /* somebody is at it; nobody else touches the period */
 	uint64_t wanted;         /* highest ticket drawn */
+	uint64_t not_before;     /* the next begins */
 	cpumask_t inside;        /* CPUs that may not have been outside since the beginning */
 	uint64_t exits[CPU_MAX]; /* kernel_exits at the beginning, of these */
 } grace = { .lock = SPINLOCK_INIT(LOCK_GRACE) };
@@ -81,7 +81,7 @@ static void begin_period(void)
 		grace.exits[id] = atomic_load_explicit(
 			c == self ? &c->kernel_exits : &c->tlb.exits_then, memory_order_relaxed);
 	}
-	grace.state = GRACE_RUNNING;
+	grace.beginning = false;
 	spin_unlock(&grace.lock);
 }
 
@@ -94,23 +94,21 @@ static void note_exits(void) REQUIRES(grace.lock)
 		if (now != grace.exits[id])
 			grace.inside &= ~(1ull << id);
 	}
-	if (grace.inside == 0) {
+	if (grace.inside == 0)
 		grace.ended = grace.begun;
-		grace.state = GRACE_RESTING;
-	}
 }
 
 void grace_poll(void)
 {
-	bool begin = false;
-
 	spin_lock(&grace.lock);
-	if (grace.state == GRACE_RUNNING)
+	if (grace.begun != grace.ended && !grace.beginning)
 		note_exits();
-	if (grace.state == GRACE_RESTING && grace.wanted > grace.begun) {
+	bool begin = grace.begun == grace.ended && grace.wanted > grace.begun &&
+		     time_now() >= grace.not_before;
+	if (begin) {
 		grace.begun++;
-		grace.state = GRACE_BEGINNING;
-		begin = true;
+		grace.not_before = time_now() + ARCH_GRACE_GAP;
+		grace.beginning = true;
 	}
 	spin_unlock(&grace.lock);
 	if (begin)

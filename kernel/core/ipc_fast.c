@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/ipc_fast.h>
+#include <core/guest.h>
 #include <core/message.h>
 #include <core/notification.h>
 #include <core/sched.h>
@@ -299,6 +300,8 @@ void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thre
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);
 	arch_thread_result(user, ST_OK, 0, 0, 0);
-	if (!ipc_switch(c, self, next))
+	if (next != self && !ipc_switch(c, self, next))
 		ipc_switch_long(self, next);
+	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
+		guest_resume(next);
 }

@@ -16,6 +16,11 @@ void memory_init(void)
 	frame_zero(zero_frame, 0);
 }
 
+static struct memory *memory_of(const struct cap_ref *by)
+{
+	return container_of(by->object, struct memory, obj);
+}
+
 /* ---- frames: who pays ----
  *
  * frame.uses = slots that name the frame, and above them, how many of those are the
@@ -36,9 +41,7 @@ void memory_init(void)
 
 static bool is_alone(uint64_t slot)
 {
-	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
-
-	return (uint32_t)atomic_load_explicit(&f->uses, memory_order_acquire) == 1;
+	return (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
 }
 
 /* A frame with whatever its last owner left, for one slot of `q`: 0 if there is none. */
@@ -46,15 +49,9 @@ static uint64_t frame_take(struct quota *q)
 {
 	paddr_t pa;
 
-	if (!quota_charge(q, FRAME_SIZE))
+	if (!quota_frame_take(q, &pa))
 		return 0;
-	if (!frame_alloc(0, FRAME_ANY, &pa)) {
-		quota_refund(q, FRAME_SIZE);
-		return 0;
-	}
-	struct frame *f = frame_of(pa);
-	f->payer = object_id(&q->obj);
-	atomic_store_explicit(&f->uses, USES_PAYER + 1, memory_order_relaxed);
+	atomic_store_explicit(&frame_of(pa)->uses, USES_PAYER + 1, memory_order_relaxed);
 	return pa | MEMORY_SLOT_HERE | MEMORY_SLOT_PAYER;
 }
 
@@ -63,7 +60,7 @@ static uint64_t frame_take(struct quota *q)
 static uint64_t frame_join(paddr_t pa, struct quota *q)
 {
 	struct frame *f = frame_of(pa);
-	uint64_t uses = atomic_load_explicit(&f->uses, memory_order_relaxed);
+	uint64_t uses = f->uses;
 	bool payer = f->payer == object_id(&q->obj);
 	bool charged = false;
 
@@ -96,9 +93,9 @@ static void frame_leave(uint64_t slot, struct quota *q)
 
 /* ---- slots ---- */
 
-static uint64_t slot_load(const _Atomic uint64_t *slot)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-	return atomic_load_explicit(slot, memory_order_acquire);
+	return a < b ? a : b;
 }
 
 static void slot_store(_Atomic uint64_t *slot, uint64_t value)
@@ -117,17 +114,16 @@ static uint64_t level_pages(unsigned level)
 	return 1ull << (NODE_BITS * level);
 }
 
-/* The slot of `page`. NULL: it has none, nor have others up to *skip pages from there on;
- * or, with `make`, there is no memory for the nodes on the way. */
-static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, uint64_t *skip)
+/* The slot of `page`. NULL: it has none, nor have the others of its node; or, with `make`,
+ * there is no memory for the nodes on the way. */
+static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, bool make)
 {
 	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
 
 	for (unsigned level = m->levels; level > 0; level--) {
-		paddr_t node = slot_load(entry);
+		paddr_t node = *entry;
 
 		if (node == 0) {
-			*skip = level_pages(level) - (page & (level_pages(level) - 1));
 			if (!make || !quota_frame_alloc(m->obj.quota, &node))
 				return NULL;
 			slot_store(entry, node);
@@ -138,30 +134,16 @@ static _Atomic uint64_t *slot_walk(struct memory *m, uint64_t page, bool make, u
 	return entry;
 }
 
-static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page)
-{
-	uint64_t skip;
-
-	return slot_walk(m, page, false, &skip);
-}
-
-static _Atomic uint64_t *slot_make(struct memory *m, uint64_t page)
-{
-	uint64_t skip;
-
-	return slot_walk(m, page, true, &skip);
-}
-
 static uint64_t slot_at(struct memory *m, uint64_t page)
 {
-	const _Atomic uint64_t *slot = slot_find(m, page);
+	const _Atomic uint64_t *slot = slot_find(m, page, false);
 
-	return slot != NULL ? slot_load(slot) : 0;
+	return slot != NULL ? *slot : 0;
 }
 
 static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 {
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 
 	slot_store(slot, 0);
 	if (old & MEMORY_SLOT_HERE) {
@@ -175,40 +157,44 @@ static bool has_slots(const struct memory *m)
 	return m->kind == MEMORY_ANON || m->kind == MEMORY_VIEW;
 }
 
-/* The frame that has what `page` holds now; *slot is its own, if it names that. Of a view's
- * object only what is sealed is read. */
-static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, paddr_t *pa)
+/* The frame that has what `page` holds if it has no slot. Of a view's object only what is sealed
+ * is read. */
+static status_t page_below(struct memory *m, uint64_t page, paddr_t *pa)
 {
-	uint64_t ignored;
+	uint64_t slot = 0;
 
-	*slot = has_slots(m) ? slot_at(m, page) : 0;
-	*pa = zero_frame;
-	if (*slot & MEMORY_SLOT_HERE)
-		*pa = *slot & MEMORY_SLOT_FRAME;
-	else if (m->kind == MEMORY_BLOCK && page < m->zeroed)
-		*pa = m->base + page * FRAME_SIZE;
-	else if (m->kind == MEMORY_VIEW && m->cut)
-		return ST_PEER_GONE;
-	else if (m->kind == MEMORY_VIEW)
-		return page_shown(m->source, m->first + page, &ignored, pa);
+	if (m->kind == MEMORY_VIEW) {
+		if (m->cut)
+			return ST_PEER_GONE;
+		page += m->first;
+		m = m->source;
+		slot = has_slots(m) ? slot_at(m, page) : 0;
+	}
+	*pa = m->kind == MEMORY_BLOCK && page < m->zeroed ? m->base + page * FRAME_SIZE
+							  : zero_frame;
+	if (slot & MEMORY_SLOT_HERE)
+		*pa = slot & MEMORY_SLOT_FRAME;
 	return ST_OK;
 }
 
-static void page_fill(paddr_t to, paddr_t from)
+/* The frame that has what `page` holds now; *slot is its own, if it names that. */
+static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, paddr_t *pa)
 {
-	if (from == zero_frame)
-		frame_zero(to, 0);
-	else
-		__builtin_memcpy(arch_phys_to_virt(to), arch_phys_to_virt(from), FRAME_SIZE);
+	*slot = has_slots(m) ? slot_at(m, page) : 0;
+	*pa = *slot & MEMORY_SLOT_FRAME;
+	return *slot & MEMORY_SLOT_HERE ? ST_OK : page_below(m, page, pa);
 }
 
 /* A frame of its own for `q` with what `from` holds: 0 if there is none. */
 static uint64_t frame_copy(paddr_t from, struct quota *q)
 {
 	uint64_t slot = frame_take(q);
+	paddr_t to = slot & MEMORY_SLOT_FRAME;
 
-	if (slot != 0)
-		page_fill(slot & MEMORY_SLOT_FRAME, from);
+	if (slot != 0 && from == zero_frame)
+		frame_zero(to, 0);
+	else if (slot != 0)
+		__builtin_memcpy(arch_phys_to_virt(to), arch_phys_to_virt(from), FRAME_SIZE);
 	return slot;
 }
 
@@ -219,37 +205,31 @@ static struct mapping *mapping_of(struct tree_node *n)
 	return n != NULL ? container_of(n, struct mapping, pagewise) : NULL;
 }
 
-static bool is_mapped(const struct memory *m, uint64_t page, uint64_t count)
+/* The first mapping that has some of the pages. */
+static struct mapping *mapping_in(const struct memory *m, uint64_t page, uint64_t count)
 {
-	return tree_overlap(&m->mappings, page, page + count - 1) != NULL;
+	return mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
 }
 
-static bool transit_is(const struct memory *m, uint64_t page, uint64_t count,
-		       enum memory_transit kind)
+/* True if this very transition is what the object is waiting to go on with. */
+static bool transit_waits(const struct memory *m, uint64_t page, uint64_t count,
+			  enum memory_transit kind)
 {
-	return m->transit.page == page && m->transit.count == count && m->transit.kind == kind;
+	return !m->transit.running && m->transit.page == page && m->transit.count == count &&
+	       m->transit.kind == kind;
 }
 
-/* True if a transition that nobody is at is given up. Whoever began it comes back soon, or
- * never: so many may find it in their way first. */
-static bool transit_gives_way(struct memory *m)
-{
-	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
-		return false;
-	m->transit.count = 0;
-	return true;
-}
-
-/* True if some of the pages are in transition, but for the one of this kind that the caller
- * goes on with. */
-static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count, enum memory_transit kind)
+/* True if some of the pages are in transition. One that nobody is at is given up in the end:
+ * whoever began it comes back soon, or never; so many may find it in their way first. */
+static bool is_in_transit(struct memory *m, uint64_t page, uint64_t count)
 {
 	if (m->transit.count == 0 || page >= m->transit.page + m->transit.count ||
 	    page + count <= m->transit.page)
 		return false;
-	if (!m->transit.running && transit_is(m, page, count, kind))
-		return false;
-	return !transit_gives_way(m);
+	if (m->transit.running || ++m->transit.visits < MEMORY_PATIENCE)
+		return true;
+	m->transit.count = 0;
+	return false;
 }
 
 /* Goes to the mapping behind transit.next. */
@@ -266,12 +246,10 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 {
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;
-	uint64_t end = m->transit.page + m->transit.count;
+	uint64_t end = least(m->transit.page + m->transit.count, map->first + map->pages);
 	uint64_t from = m->transit.at > map->first ? m->transit.at : map->first;
 	struct pagetable_cut cut;
 
-	if (end > map->first + map->pages)
-		end = map->first + map->pages;
 	ASSERT(from < end);
 	vaddr_t va = map->base + (from - map->first) * FRAME_SIZE;
 	pagetable_cut_init(&cut, table, budget);
@@ -288,7 +266,7 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 		pagetable_flush(&cut, where);
 		spin_lock(&m->obj.lock);
 	}
-	return cut.budget > MEMORY_HEAVY ? cut.budget - MEMORY_HEAVY : 0;
+	return cut.budget > 2 * MEMORY_HEAVY ? cut.budget - 2 * MEMORY_HEAVY : 0;
 }
 
 /* Takes access to the pages away on every CPU, all or, to share them, that of writing. The
@@ -298,17 +276,18 @@ UNCHECKED_LOCKS static status_t transit(struct memory *m, uint64_t page, uint64_
 					enum memory_transit kind)
 {
 	unsigned budget = MEMORY_WALK;
-	bool same = transit_is(m, page, count, kind);
 
-	if (m->transit.count > 0 && (same ? m->transit.running : !transit_gives_way(m)))
-		return ST_LATER;
-	if (m->transit.count == 0) {
+	if (!transit_waits(m, page, count, kind)) {
+		if (is_in_transit(m, 0, m->pages))
+			return ST_LATER;
 		m->transit.page = page;
 		m->transit.count = count;
 		m->transit.kind = (uint8_t)kind;
 		m->transit.at = page;
-		m->transit.next = mapping_of(tree_overlap(&m->mappings, page, page + count - 1));
+		m->transit.next = mapping_in(m, page, count);
 	}
+	if (kind == TRANSIT_SHARE && m->writers == 0)
+		m->transit.next = NULL; /* nothing to take */
 	m->transit.visits = 0;
 	m->transit.running = true;
 	while (m->transit.next != NULL && budget > 0)
@@ -323,14 +302,6 @@ static void transit_end(struct memory *m)
 {
 	m->transit.running = false;
 	m->transit.count = 0;
-}
-
-/* What was begun turns out not to be needed. */
-static void transit_forget(struct memory *m, uint64_t page, uint64_t count,
-			   enum memory_transit kind)
-{
-	if (!m->transit.running && transit_is(m, page, count, kind))
-		m->transit.count = 0;
 }
 
 bool memory_map_remove(struct memory *m, struct mapping *map)
@@ -380,79 +351,65 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	return ST_OK;
 }
 
-/* Makes the slot of `page` name a frame that no other slot names. ST_WOULD_BLOCK: the lock has
- * to be let go for that. What the page holds stays the same, so it is nobody's loss
- * if the one who wanted to write has lost his right meanwhile. */
-static status_t make_private(struct memory *m, uint64_t page, bool may_let_go)
+/* Makes the slot of `page` name a frame that no other slot names. Who has had to let go of the
+ * lock for that answers ST_LATER: all is to be looked at again. */
+static status_t make_private(struct memory *m, uint64_t page)
 {
 	if (m->sealed)
 		return ST_BAD_STATE;
-	if (is_in_transit(m, page, 1, TRANSIT_REPLACE))
+	bool waits = transit_waits(m, page, 1, TRANSIT_REPLACE);
+	if (!waits && is_in_transit(m, page, 1))
 		return ST_LATER;
-	_Atomic uint64_t *slot = slot_make(m, page);
+	_Atomic uint64_t *slot = slot_find(m, page, true);
 	if (slot == NULL)
 		return ST_NO_MEMORY;
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 	if (old & MEMORY_SLOT_RO)
 		return ST_NO_RIGHT;
 	bool here = old & MEMORY_SLOT_HERE;
-	if ((here && is_alone(old)) || !(here || m->lent) || !is_mapped(m, page, 1)) {
-		transit_forget(m, page, 1, TRANSIT_REPLACE);
+	if ((here && is_alone(old)) || !(here || m->lent) || mapping_in(m, page, 1) == NULL) {
+		if (waits)
+			m->transit.count = 0; /* begun, and not needed any more */
 		return slot_replace(m, page, slot);
 	}
-	if (!may_let_go)
-		return ST_WOULD_BLOCK;
 	status_t st = transit(m, page, 1, TRANSIT_REPLACE);
 	if (st != ST_OK)
 		return st;
 	st = slot_replace(m, page, slot);
 	transit_end(m);
-	return st;
+	return st == ST_OK ? ST_LATER : st;
 }
 
-/* Zeroes more of a BLOCK; true when the first `pages` are. */
-static bool block_zero(struct memory *m, uint64_t pages)
+/* Zeroes more of a BLOCK; true when nothing is left to do. */
+static bool block_zero(struct memory *m)
 {
-	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < pages; n++)
+	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < m->pages; n++)
 		frame_zero(m->base + m->zeroed++ * FRAME_SIZE, 0);
-	return m->zeroed >= pages;
-}
-
-/* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
-static uint64_t block_ahead(const struct memory *m, uint64_t page)
-{
-	uint64_t end = ALIGN_UP(page + 1, NODE_MASK + 1ull);
-
-	return end < m->pages ? end : m->pages;
+	return m->zeroed == m->pages;
 }
 
 /* ---- faults ---- */
 
-/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
-static bool is_device(paddr_t pa)
+/* True if programs may use it as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa, uint64_t size)
 {
-	return !frame_exists(pa) && !arch_device_is_taken(pa);
+	return !frame_exists_in(pa, size) && !arch_device_is_taken(pa, size);
 }
 
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
-	const uint64_t base = m->base / FRAME_SIZE;
+	const paddr_t end = m->base + m->pages * FRAME_SIZE;
 	unsigned level = 0;
 
-	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
-		uint64_t span = level_pages(next);
-		uint64_t first = ALIGN_DOWN(base + page, span);
+	while (level < 2) {
+		uint64_t span = pagetable_span(level + 1);
+		paddr_t pa = ALIGN_DOWN(m->base + page * FRAME_SIZE, span);
 
-		if (first < base || first + span > base + m->pages)
+		if (pa < m->base || pa + span > end ||
+		    (m->kind == MEMORY_DEVICE && !is_device(pa, span)))
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
-			break;
-		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (!is_device((first + i) * FRAME_SIZE))
-				return level;
-		}
-		level = next;
+		level++;
 	}
 	return level;
 }
@@ -460,13 +417,16 @@ static unsigned largest_level(const struct memory *m, uint64_t page)
 static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_page *out)
 {
 	out->pa = m->base + page * FRAME_SIZE;
-	out->level = largest_level(m, page);
-	if (m->kind == MEMORY_DEVICE) {
-		out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-		return is_device(out->pa) ? ST_OK : ST_BAD_ADDRESS;
+	out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
+	if (m->kind == MEMORY_DEVICE && !is_device(out->pa, FRAME_SIZE))
+		return ST_BAD_ADDRESS;
+	if (m->kind == MEMORY_BLOCK) {
+		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
+		if (!block_zero(m))
+			return ST_LATER;
 	}
-	out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
-	return m->zeroed < block_ahead(m, page) ? ST_WOULD_BLOCK : ST_OK;
+	out->level = largest_level(m, page);
+	return ST_OK;
 }
 
 status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_page *out)
@@ -477,8 +437,8 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 	if (!has_slots(m))
 		return look_contiguous(m, page, out);
 	if (write)
-		st = make_private(m, page, false);
-	else if (is_in_transit(m, page, 1, TRANSIT_NONE))
+		st = make_private(m, page);
+	else if (is_in_transit(m, page, 1))
 		st = ST_LATER;
 	if (st == ST_OK)
 		st = page_shown(m, page, &slot, &out->pa);
@@ -491,13 +451,6 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 	else if (!m->sealed && !(slot & MEMORY_SLOT_RO) && is_alone(slot))
 		out->keep |= ARCH_WRITE;
 	return ST_OK;
-}
-
-status_t memory_prepare(struct memory *m, uint64_t page, bool write)
-{
-	if (m->kind == MEMORY_BLOCK)
-		return block_zero(m, block_ahead(m, page)) ? ST_OK : ST_LATER;
-	return write && has_slots(m) ? make_private(m, page, true) : ST_OK;
 }
 
 /* ---- commit, decommit, bytes, pins ---- */
@@ -530,51 +483,41 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 {
 	*done = 0;
 	if (m->kind == MEMORY_BLOCK) {
-		if (block_zero(m, page + count))
-			*done = count;
+		*done = block_zero(m) ? count : 0;
 		return progress(*done, count);
 	}
 	if (!has_slots(m) || m->sealed)
 		return ST_BAD_STATE;
-	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
-		uint64_t slot = slot_at(m, page + *done);
-
-		work++;
-		if (slot & (MEMORY_SLOT_HERE | MEMORY_SLOT_RO))
-			continue;
-		work += MEMORY_HEAVY;
-		status_t st = make_private(m, page + *done, false);
-		if (st == ST_WOULD_BLOCK) {
-			st = make_private(m, page + *done, true);
-			if (st == ST_OK)
-				return progress(++*done, count);
+	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; work++) {
+		if (!(slot_at(m, page + *done) & (MEMORY_SLOT_HERE | MEMORY_SLOT_RO))) {
+			status_t st = make_private(m, page + *done);
+			if (st != ST_OK)
+				return st;
+			work += MEMORY_HEAVY;
 		}
-		if (st != ST_OK)
-			return st;
+		++*done;
 	}
 	return progress(*done, count);
-}
-
-static struct memory *memory_of(const struct cap_ref *by)
-{
-	return container_of(by->object, struct memory, obj);
 }
 
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count, uint64_t *done)
 {
 	struct memory *m = memory_of(by);
-	uint64_t n = count < MEMORY_BATCH ? count : MEMORY_BATCH, skip = 0;
 	uint64_t any = 0;
 
 	*done = 0;
 	if (!has_slots(m) || m->sealed)
 		return ST_BAD_STATE;
-	if (count == 0)
-		return ST_OK;
-	if (slot_walk(m, page, false, &skip) == NULL) {
-		*done = skip < count ? skip : count;
-		return progress(*done, count);
+	for (unsigned i = 0; i < MEMORY_BATCH && *done < count; i++) {
+		if (slot_find(m, page + *done, false) != NULL)
+			break;
+		*done += level_pages(1) - ((page + *done) & NODE_MASK); /* no node, no slots */
 	}
+	*done = least(*done, count);
+	uint64_t n = least(count - *done, MEMORY_BATCH);
+	page += *done;
+	if (n == 0 || *done > 0)
+		return progress(*done, count);
 	for (uint64_t i = 0; i < n; i++) {
 		any |= slot_at(m, page + i);
 		if (slot_pins(any) > 0)
@@ -585,7 +528,7 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 		return st;
 	bool still = cap_still(by);
 	for (uint64_t i = 0; still && i < n; i++) {
-		_Atomic uint64_t *slot = slot_find(m, page + i);
+		_Atomic uint64_t *slot = slot_find(m, page + i, false);
 		if (slot != NULL)
 			slot_clear(m, slot);
 	}
@@ -596,28 +539,6 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 	return progress(n, count);
 }
 
-static bool bytes_ok(const struct memory *m, const struct memory_bytes *b)
-{
-	return b->size <= FRAME_SIZE - b->offset % FRAME_SIZE && b->offset / FRAME_SIZE < m->pages;
-}
-
-status_t memory_copy_out(struct memory *m, const struct memory_bytes *b)
-{
-	uint64_t slot;
-	paddr_t pa;
-
-	if (!bytes_ok(m, b))
-		return ST_BAD_ARG;
-	if (m->kind == MEMORY_DEVICE)
-		return ST_BAD_STATE;
-	status_t st = page_shown(m, b->offset / FRAME_SIZE, &slot, &pa);
-	if (st != ST_OK)
-		return st;
-	const char *from = arch_phys_to_virt(pa);
-	__builtin_memcpy(b->bytes, from + b->offset % FRAME_SIZE, b->size);
-	return ST_OK;
-}
-
 /* The address of a page that may be written from now on, as long as the lock is held. */
 static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 {
@@ -625,63 +546,57 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 		return ST_BAD_STATE;
 	if (m->kind == MEMORY_BLOCK) {
 		*pa = m->base + page * FRAME_SIZE;
-		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
+		return block_zero(m) ? ST_OK : ST_LATER;
 	}
-	status_t st = make_private(m, page, true);
+	status_t st = make_private(m, page);
 	if (st == ST_OK)
 		*pa = slot_at(m, page) & MEMORY_SLOT_FRAME;
 	return st;
 }
 
-status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b)
+status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out)
 {
-	struct memory *m = memory_of(by);
+	uint64_t page = b->offset / FRAME_SIZE, in_page = b->offset % FRAME_SIZE;
+	uint64_t slot;
 	paddr_t pa;
 
-	if (!bytes_ok(m, b))
+	if (b->size > FRAME_SIZE - in_page || page >= m->pages)
 		return ST_BAD_ARG;
-	status_t st = page_own(m, b->offset / FRAME_SIZE, &pa);
+	if (m->kind == MEMORY_DEVICE)
+		return ST_BAD_STATE;
+	status_t st = out ? page_shown(m, page, &slot, &pa) : page_own(m, page, &pa);
 	if (st != ST_OK)
 		return st;
-	if (!cap_still(by))
-		return ST_BAD_CAP;
-	char *to = arch_phys_to_virt(pa);
-	__builtin_memcpy(to + b->offset % FRAME_SIZE, b->bytes, b->size);
+	char *at = (char *)arch_phys_to_virt(pa) + in_page;
+	__builtin_memcpy(out ? b->bytes : at, out ? at : b->bytes, b->size);
 	return ST_OK;
 }
 
 /* A page that nobody will write, as it is now. */
 static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
 {
-	uint64_t slot = slot_at(m, page);
+	uint64_t slot;
 
-	if (is_in_transit(m, page, 1, TRANSIT_NONE))
+	if (is_in_transit(m, page, 1))
 		return ST_LATER;
-	if (!(slot & MEMORY_SLOT_HERE) && !m->sealed)
-		return ST_BAD_STATE;
-	*out = slot & MEMORY_SLOT_HERE ? slot & MEMORY_SLOT_FRAME : zero_frame;
-	return ST_OK;
+	status_t st = page_shown(m, page, &slot, out);
+	return st == ST_OK && !m->sealed && !(slot & MEMORY_SLOT_HERE) ? ST_BAD_STATE : st;
 }
 
 status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 {
-	status_t st = ST_OK;
+	bool constant = m->sealed || (has_slots(m) && (slot_at(m, page) & MEMORY_SLOT_RO));
+	status_t st = !write && constant ? page_constant(m, page, out) : page_own(m, page, out);
 
-	if (!write && has_slots(m) && (m->sealed || (slot_at(m, page) & MEMORY_SLOT_RO)))
-		st = page_constant(m, page, out);
-	else if (!write && m->sealed)
-		*out = m->base + page * FRAME_SIZE; /* of a BLOCK */
-	else
-		st = page_own(m, page, out);
 	if (st != ST_OK)
 		return st;
 	/* A sealed object's slots don't change, so they need no count of their own. */
 	if (has_slots(m) && !m->sealed) {
-		_Atomic uint64_t *slot = slot_find(m, page);
+		_Atomic uint64_t *slot = slot_find(m, page, false);
 
-		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
+		if (slot_pins(*slot) == UINT64_MAX / MEMORY_SLOT_PIN)
 			return ST_NO_QUOTA;
-		slot_store(slot, slot_load(slot) + MEMORY_SLOT_PIN);
+		slot_store(slot, *slot + MEMORY_SLOT_PIN);
 	}
 	m->pins++;
 	m->writers += write;
@@ -690,45 +605,24 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 
 void memory_unpin(struct memory *m, uint64_t page, bool write)
 {
-	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page) : NULL;
+	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page, false) : NULL;
 
 	ASSERT(m->pins > 0 && m->writers >= write);
-	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
-		slot_store(slot, slot_load(slot) - MEMORY_SLOT_PIN);
+	if (slot != NULL && slot_pins(*slot) > 0)
+		slot_store(slot, *slot - MEMORY_SLOT_PIN);
 	m->pins--;
 	m->writers -= write;
 }
 
 /* ---- share, seal ---- */
 
-static status_t share_check(const struct memory *to, const struct memory *from)
-{
-	if (to == from || !has_slots(to) || from->kind == MEMORY_DEVICE)
-		return ST_BAD_ARG;
-	return to->sealed ? ST_BAD_STATE : ST_OK;
-}
-
-/* True if some page of the range can be written through a mapping, and its frame is about to
- * be named by two slots. */
-static bool share_must_protect(struct memory *from, uint64_t page, uint64_t count)
-{
-	if (from->writers == 0 || !has_slots(from) || !is_mapped(from, page, count))
-		return false;
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t slot = slot_at(from, page + i);
-		if ((slot & MEMORY_SLOT_HERE) && is_alone(slot))
-			return true;
-	}
-	return false;
-}
-
-/* What the new slot of one page is to be; 0: it needs none. Frames that no slot names (of a
- * BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
-static status_t share_value(struct memory *to, uint64_t to_page, struct memory *from, uint64_t page,
+/* What the new slot of one page is to be, where `shows` was; 0: it needs none. Frames that no slot
+ * names (of a BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
+static status_t share_value(struct memory *to, paddr_t shows, struct memory *from, uint64_t page,
 			    uint64_t *value)
 {
-	uint64_t slot, own;
-	paddr_t pa, shows;
+	uint64_t slot;
+	paddr_t pa;
 	status_t st = page_shown(from, page, &slot, &pa);
 
 	if (st != ST_OK)
@@ -738,45 +632,97 @@ static status_t share_value(struct memory *to, uint64_t to_page, struct memory *
 		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
 			pa != zero_frame);
 	*value = 0;
-	if (constant && (counted || pa == zero_frame) &&
-	    page_shown(to, to_page, &own, &shows) == ST_OK && shows == pa)
+	if (constant && (counted || pa == zero_frame) && shows == pa)
 		return ST_OK; /* it shows that already */
 	*value =
 		constant && counted ? frame_join(pa, to->obj.quota) : frame_copy(pa, to->obj.quota);
 	return *value != 0 ? ST_OK : ST_NO_MEMORY;
 }
 
-static status_t share_page(const struct memory_share *s, uint64_t i, bool *heavy)
-{
-	struct memory *to = memory_of(s->to);
-	uint64_t value;
+/* One side of a share. */
+struct side {
+	const struct cap_ref *ref;
+	uint64_t page; /* of the object */
+	enum memory_transit kind;
+	bool began; /* the pages are in transition for us */
+};
 
-	if (slot_at(to, s->to_page + i) != 0)
+/* Puts the pages of one side in transition: nobody can write what is shared, nor sees what it
+ * comes in place of. What is sealed, or has no slots, never needs that. */
+UNCHECKED_LOCKS static status_t side_begin(struct side *p, uint64_t count)
+{
+	struct memory *m = memory_of(p->ref);
+	bool receives = p->kind == TRANSIT_RECEIVE;
+	status_t st = cap_ref_lock(p->ref);
+
+	if (st != ST_OK)
+		return st;
+	if (!memory_range(m, p->ref->badge, &p->page, count) || m->kind == MEMORY_DEVICE ||
+	    (receives && !has_slots(m))) {
+		st = ST_BAD_ARG;
+	} else if (receives && m->sealed) {
+		st = ST_BAD_STATE;
+	} else if (count > 0 && has_slots(m) && !m->sealed) {
+		st = transit(m, p->page, least(count, MEMORY_BATCH), p->kind);
+		p->began = st == ST_OK;
+	}
+	spin_unlock(&m->obj.lock);
+	return st;
+}
+
+/* The side is locked. With `waits` the pages stay as they are until the call comes back. */
+UNCHECKED_LOCKS static void side_end(struct side *p, bool waits)
+{
+	struct memory *m = memory_of(p->ref);
+
+	if (p->began && waits)
+		m->transit.running = false;
+	else if (p->began)
+		transit_end(m);
+	spin_unlock(&m->obj.lock);
+}
+
+static status_t share_page(struct side *into, struct side *of, bool read_only, bool *heavy)
+{
+	struct memory *to = memory_of(into->ref);
+	uint64_t page = into->page++, value;
+	_Atomic uint64_t *slot = slot_find(to, page, false);
+	paddr_t shows;
+
+	if (slot != NULL && *slot != 0)
 		return ST_EXISTS;
-	status_t st = share_value(to, s->to_page + i, memory_of(s->from), s->from_page + i, &value);
+	if (page_below(to, page, &shows) != ST_OK)
+		shows = 0;
+	status_t st = share_value(to, shows, memory_of(of->ref), of->page++, &value);
 	if (st != ST_OK)
 		return st;
 	*heavy = value != 0 && is_alone(value);
-	if (s->read_only)
+	if (read_only)
 		value |= MEMORY_SLOT_RO;
-	if (value == 0)
-		return ST_OK;
-	_Atomic uint64_t *slot = slot_make(to, s->to_page + i);
-	if (slot == NULL) {
+	if (value != 0 && slot == NULL)
+		slot = slot_find(to, page, true);
+	if (value != 0 && slot == NULL) {
 		if (value & MEMORY_SLOT_HERE)
 			frame_leave(value, to->obj.quota);
 		return ST_NO_MEMORY;
 	}
-	slot_store(slot, value);
+	if (value != 0)
+		slot_store(slot, value);
 	to->committed += value & MEMORY_SLOT_HERE;
 	return ST_OK;
 }
 
-static status_t share_some(const struct memory_share *s, uint64_t count, uint64_t *done)
+/* Shares some pages, all of which are in transition. */
+static status_t share_some(const struct memory_share *s, struct side *to, struct side *from,
+			   uint64_t *done)
 {
+	uint64_t count = least(s->count, MEMORY_BATCH);
+
+	if (!cap_still(s->to) || !cap_still(s->from))
+		return ST_BAD_CAP;
 	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
 		bool heavy = false;
-		status_t st = share_page(s, *done, &heavy);
+		status_t st = share_page(to, from, s->read_only, &heavy);
 
 		if (st != ST_OK)
 			return st;
@@ -785,70 +731,26 @@ static status_t share_some(const struct memory_share *s, uint64_t count, uint64_
 	return progress(*done, s->count);
 }
 
-/* What a share has in hand. */
-struct share {
-	const struct memory_share *s;
-	uint64_t count;
-	bool let_go;         /* the locks were, in between */
-	bool of_to, of_from; /* these are in transition */
-};
-
-/* The transition of one of the two locked objects. Both are locked again on return. */
-UNCHECKED_LOCKS static status_t share_transit(struct share *h, struct memory *m, uint64_t page,
-					      enum memory_transit kind)
+UNCHECKED_LOCKS status_t memory_share(const struct memory_share *s, uint64_t *done)
 {
-	struct memory *to = memory_of(h->s->to), *from = memory_of(h->s->from);
-
-	h->let_go = true;
-	spin_unlock(m == to ? &from->obj.lock : &to->obj.lock);
-	status_t st = transit(m, page, h->count, kind);
-	*(m == to ? &h->of_to : &h->of_from) = st == ST_OK;
-	spin_unlock(&m->obj.lock);
-	spin_lock(to < from ? &to->obj.lock : &from->obj.lock);
-	spin_lock_second(to < from ? &from->obj.lock : &to->obj.lock);
-	return st;
-}
-
-/* ST_OK: nobody can write the pages that are shared, nor sees what they come in place of. */
-static status_t share_prepare(struct share *h)
-{
-	const struct memory_share *s = h->s;
-	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
-	status_t st = ST_OK;
-
-	if (is_in_transit(to, s->to_page, h->count, TRANSIT_RECEIVE))
-		return ST_LATER;
-	if (to->lent && is_mapped(to, s->to_page, h->count))
-		st = share_transit(h, to, s->to_page, TRANSIT_RECEIVE);
-	if (st != ST_OK)
-		return st;
-	if (is_in_transit(from, s->from_page, h->count, TRANSIT_SHARE))
-		return ST_LATER;
-	if (share_must_protect(from, s->from_page, h->count))
-		st = share_transit(h, from, s->from_page, TRANSIT_SHARE);
-	else
-		transit_forget(from, s->from_page, h->count, TRANSIT_SHARE);
-	if (st == ST_OK && h->let_go && !(cap_still(s->to) && cap_still(s->from)))
-		st = ST_BAD_CAP;
-	return st;
-}
-
-status_t memory_share(const struct memory_share *s, uint64_t *done)
-{
-	struct memory *to = memory_of(s->to), *from = memory_of(s->from);
-	struct share h = { .s = s, .count = s->count < MEMORY_BATCH ? s->count : MEMORY_BATCH };
+	struct side to = { s->to, s->to_page, TRANSIT_RECEIVE, false };
+	struct side from = { s->from, s->from_page, TRANSIT_SHARE, false };
+	bool swap = s->to->object > s->from->object;
+	struct side *first = swap ? &from : &to, *second = swap ? &to : &from;
 
 	*done = 0;
-	status_t st = share_check(to, from);
-	if (st != ST_OK || s->count == 0)
-		return st;
-	st = share_prepare(&h);
+	if (s->to->object == s->from->object)
+		return ST_BAD_ARG;
+	status_t st = side_begin(first, s->count);
 	if (st == ST_OK)
-		st = share_some(s, h.count, done);
-	if (h.of_from)
-		transit_end(from);
-	if (h.of_to)
-		transit_end(to);
+		st = side_begin(second, s->count);
+	bool waits = st == ST_LATER;
+	spin_lock(&first->ref->object->lock);
+	spin_lock_second(&second->ref->object->lock);
+	if (st == ST_OK)
+		st = share_some(s, &to, &from, done);
+	side_end(first, waits);
+	side_end(second, waits);
 	return st;
 }
 
@@ -856,11 +758,11 @@ status_t memory_seal(struct memory *m)
 {
 	if (m->kind != MEMORY_ANON && m->kind != MEMORY_BLOCK)
 		return ST_BAD_STATE;
-	if (is_in_transit(m, 0, m->pages, TRANSIT_NONE))
+	if (is_in_transit(m, 0, m->pages))
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;
-	if (m->kind == MEMORY_BLOCK && !block_zero(m, m->pages))
+	if (m->kind == MEMORY_BLOCK && !block_zero(m))
 		return ST_LATER;
 	m->sealed = true;
 	return ST_OK;
@@ -933,32 +835,25 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 	return ST_OK;
 }
 
-/* Fills in what the view shows; its capability may have gone again. */
-UNCHECKED_LOCKS static status_t view_attach(struct memory *view)
-{
-	struct object *o = cap_binding_lock(&view->target);
-
-	if (o == NULL)
-		return ST_BAD_CAP;
-	struct memory *sealed = container_of(o, struct memory, obj);
-	bool ok = sealed->sealed;
-	if (ok) {
-		view->source = sealed;
-		set_pages(view, range_of(sealed, view->target.badge, &view->first));
-	}
-	spin_unlock(&o->lock);
-	return ok ? ST_OK : ST_BAD_STATE;
-}
-
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struct memory **out)
 {
-	struct memory *m = memory_alloc(q, 1, MEMORY_VIEW);
+	struct memory *source = memory_of(sealed), *m = memory_alloc(q, 1, MEMORY_VIEW);
 
 	if (m == NULL)
 		return ST_NO_MEMORY;
-	status_t st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
+	status_t st = cap_ref_lock(sealed);
+	if (st == ST_OK) {
+		uint64_t none = 0; /* a capability may name pages that there are not */
+		if (!memory_range(source, sealed->badge, &none, 0))
+			st = ST_BAD_ARG;
+		else if (!source->sealed)
+			st = ST_BAD_STATE;
+		m->source = source;
+		set_pages(m, range_of(source, sealed->badge, &m->first));
+		spin_unlock(&source->obj.lock);
+	}
 	if (st == ST_OK)
-		st = view_attach(m);
+		st = cap_bind(sealed, &m->obj, m->obj.gen, BIND_VIEW_TARGET, &m->target);
 	if (st != ST_OK) {
 		object_discard(&m->obj);
 		return st;
@@ -984,7 +879,7 @@ bool memory_cut(struct cap_slot *binding)
 static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned level, uint64_t base,
 			unsigned *budget)
 {
-	paddr_t node = slot_load(entry);
+	paddr_t node = *entry;
 
 	if (*budget <= MEMORY_HEAVY)
 		return false;

@@ -47,13 +47,14 @@
 #include <core/tree.h>
 
 #define MEMORY_PAGES_MAX (1ull << 32)
-#define MEMORY_BATCH     64  /* pages between two preemption points, */
+#define MEMORY_BATCH     32  /* pages between two preemption points, */
 #define MEMORY_HEAVY     8   /* of which one that is copied or zeroed counts as so many; */
-#define MEMORY_WALK      512 /* entries of page tables */
+#define MEMORY_WALK      256 /* entries of page tables; one mapping counts as some of them */
 
 enum memory_kind {
 	MEMORY_ANON,   /* frames come on demand, zeroed */
-	MEMORY_BLOCK,  /* contiguous, taken at creation, zeroed before use, never decommitted */
+	MEMORY_BLOCK,  /* contiguous, taken at creation, zeroed before it is first used, never
+			  decommitted */
 	MEMORY_DEVICE, /* the machine's physical space outside RAM; slices of one object */
 	MEMORY_VIEW,   /* of a sealed object; what is written through it is its own */
 };
@@ -130,7 +131,8 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
 			      struct memory **out) MUST_CHECK;
 
 /* A view of the pages that a capability with the rights to map and to read names.
- * ST_BAD_STATE: the object is not sealed. Else as from cap_bind. */
+ * ST_BAD_STATE: the object is not sealed; ST_BAD_ARG: it has not all of them. Else as from
+ * cap_bind. */
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
 			    struct memory **out) MUST_CHECK;
 
@@ -139,32 +141,34 @@ status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
 bool memory_range(const struct memory *m, uint64_t badge, uint64_t *page,
 		  uint64_t count) MUST_CHECK;
 
-/* All below: page numbers are within the object; the range was checked. Objects are locked
- * on entry and on exit. After ST_LATER, and where a `by` is taken also otherwise, the lock
- * was let go in between; `by` is the capability on whose behalf it is done, looked at again
- * (ST_BAD_CAP) before anything is changed. */
+/* All below: page numbers are within the object; the range was checked, and the object is
+ * locked on entry and on exit. ST_LATER: the lock may have been let go in between; look at
+ * everything again and come back. With any other answer it was held, unless said otherwise. */
 
 /* Commit and decommit `*done` of `count` pages; ST_LATER when there is more. Decommit
- * takes the mappings of the pages away on every CPU before the frames are freed.
- * ST_BAD_STATE: sealed, pinned, or of a kind that can't. ST_NO_RIGHT: a page that is RO. */
+ * takes the mappings of the pages away on every CPU before the frames are freed, with the lock let
+ * go; `by` is the capability on whose behalf, looked at again (ST_BAD_CAP) before anything is
+ * changed. ST_BAD_STATE: sealed, pinned, or of a kind that can't. ST_NO_RIGHT: a page that is
+ * RO. */
 status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t *done) MUST_CHECK;
 status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count,
 			 uint64_t *done) MUST_CHECK;
 
-/* Copies bytes between the object and kernel memory (not crossing a page). */
+/* Copies bytes, not across a page, between the object and kernel memory: `out` of it, or into it.
+ * ST_BAD_ARG: out of range. ST_BAD_STATE: of a kind that can't; to be written, and sealed. */
 struct memory_bytes {
 	uint64_t offset;
 	void *bytes;
 	size_t size;
 };
-status_t memory_copy_out(struct memory *m, const struct memory_bytes *b) MUST_CHECK;
-status_t memory_copy_in(const struct cap_ref *by, const struct memory_bytes *b) MUST_CHECK;
+status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out) MUST_CHECK;
 
 /* A snapshot of `count` slots of `from` becomes those of `to` (whose slots there must be
- * empty: ST_EXISTS), sharing the frames. With `read_only` the new slots can never be
- * written through `to`. Pinned slots, and those of a BLOCK, are copied at once. On any
- * return `*done` pages are shared and the others are as before. The objects are two, both
- * locked; ST_BAD_ARG: they are one, or of a kind that can't. */
+ * empty: ST_EXISTS), sharing the frames; pages are numbered in the ranges that the capabilities
+ * name. With `read_only` the new slots can never be written through `to`. Pinned slots, and those
+ * of a BLOCK, are copied at once. On any return `*done` pages are shared and the others are as
+ * before; ST_LATER: go on behind them. Nothing is locked. ST_BAD_ARG: the objects are one, or of a
+ * kind that can't, or the range is not theirs. */
 struct memory_share {
 	const struct cap_ref *to, *from;
 	uint64_t to_page, from_page, count;
@@ -177,14 +181,13 @@ status_t memory_share(const struct memory_share *s, uint64_t *done) MUST_CHECK;
 status_t memory_seal(struct memory *m) MUST_CHECK;
 
 /* Keeps the frame of `page` in place and gives its address; for writing it is made
- * exclusive first. Message blocks, state pages, DMA. The lock may have been let go in between
- * with ST_OK as well: the caller looks at its capability once more, and unpins if it is gone.
+ * exclusive first. Message blocks, state pages, DMA.
  * ST_BAD_STATE: sealed, or an RO page that was never committed. */
 status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out) MUST_CHECK;
 void memory_unpin(struct memory *m, uint64_t page, bool write);
 
-/* For faults: the frame of `page`, and what a translation of it may allow.
- * ST_WOULD_BLOCK: memory_prepare first, with no other lock held; then look anew. */
+/* For faults: the frame of `page`, made ready for that, and what a translation of it may
+ * allow. */
 struct memory_page {
 	paddr_t pa;
 	unsigned level; /* the largest page around it that the frames allow */
@@ -192,7 +195,6 @@ struct memory_page {
 };
 status_t memory_look(struct memory *m, uint64_t page, bool write,
 		     struct memory_page *out) MUST_CHECK;
-status_t memory_prepare(struct memory *m, uint64_t page, bool write) MUST_CHECK;
 
 /* aspace.c: mappings come, go, and go to come back changed. What remove says, whether a
  * transition has to take access through it yet, is told to add; of a new one it is false.

@@ -5,10 +5,7 @@
 #include <core/cap.h>
 #include <core/cpu.h>
 #include <core/endpoint.h>
-#include <core/ioport.h>
-#include <core/irq_object.h>
 #include <core/memory.h>
-#include <core/node.h>
 #include <core/notification.h>
 #include <core/quota.h>
 #include <core/reply.h>
@@ -17,22 +14,6 @@
 #include <core/thread.h>
 #include <core/timer_object.h>
 
-/* Where there are no unit tests. */
-static bool nothing_to_close(struct object *o)
-{
-	(void)o;
-	return true;
-}
-
-const struct object_ops test_ops __attribute__((weak)) = {
-	.name = "none",
-	.size = OBJECT_GRANULE,
-	.rank = LOCK_IPC,
-	.close = nothing_to_close,
-};
-
-extern const struct object_ops dma_ops __attribute__((weak, alias("test_ops")));
-
 #define TYPE_OPS(NAME, name, rights) [OBJ_##NAME] = &name##_ops,
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,
@@ -40,6 +21,12 @@ const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJECT_SCHED_PART] = &sched_part_ops,
 	OBJECT_TYPE_LIST(TYPE_OPS) /* the rest */
 };
+
+bool object_close_nothing(struct object *o)
+{
+	(void)o;
+	return true;
+}
 
 struct object *object_create(struct quota *q, unsigned kind)
 {
@@ -79,7 +66,7 @@ void object_free(struct object *o)
 	object_return(o);
 }
 
-uint64_t object_kill_locked(struct object *o)
+uint64_t object_kill(struct object *o)
 {
 	if (!(o->flags & OBJECT_LIVE) || o->quota == NULL)
 		return 0;
@@ -88,14 +75,6 @@ uint64_t object_kill_locked(struct object *o)
 	spin_unlock(&o->lock);
 	o->flags = OBJECT_DYING;
 	return token_make(object_id(o), o->gen, o->type);
-}
-
-uint64_t object_kill(struct object *o)
-{
-	spin_lock(&o->tree);
-	uint64_t ticket = object_kill_locked(o);
-	spin_unlock(&o->tree);
-	return ticket;
 }
 
 /* ---- destruction ---- */
@@ -148,7 +127,7 @@ static bool object_work_once(struct object *o)
 bool object_demolish(struct object *o)
 {
 	spin_lock(&o->tree);
-	object_kill_locked(o);
+	object_kill(o);
 	bool mine = object_claim(o);
 	spin_unlock(&o->tree);
 	return mine && object_work_once(o);

@@ -95,9 +95,12 @@ struct object_ops {
 	bool (*close)(struct object *o);
 };
 
+/* close of what holds nothing. */
+bool object_close_nothing(struct object *o);
+
 /* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops; /* of the unit tests, where there are some */
+extern const struct object_ops test_ops, irq_ops, dma_ops, ioport_ops, node_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */
@@ -112,8 +115,7 @@ void object_free(struct object *o);
 /* Kills `o` at once: from now on nobody finds it. Gives a ticket for what is left to
  * do, or 0 if it is not live, or is the root quota. The memory of `o` may be gone as soon as the
  * caller has left the kernel, so only the ticket can be kept. */
-uint64_t object_kill(struct object *o);
-uint64_t object_kill_locked(struct object *o) REQUIRES(o->tree);
+uint64_t object_kill(struct object *o) REQUIRES(o->tree);
 
 /* Goes on with the destruction of a killed object by one piece: sweep of its slots,
  * bindings and mappings, close, return of its memory. True when it is gone. Anybody

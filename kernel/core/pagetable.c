@@ -16,11 +16,6 @@ static pte_t *table_at(paddr_t pa)
 	return arch_phys_to_virt(pa);
 }
 
-static uint64_t load(const pte_t *e)
-{
-	return atomic_load_explicit(e, memory_order_acquire);
-}
-
 static unsigned index_at(vaddr_t va, unsigned level)
 {
 	return (unsigned)(va / pagetable_span(level)) % ENTRIES;
@@ -33,47 +28,44 @@ static bool is_table(uint64_t e, unsigned level)
 
 /* ---- life ---- */
 
-static status_t root_alloc(struct quota *q, paddr_t *out)
+static bool root_alloc(struct quota *q, struct pagetable_root *root, uint32_t tag)
 {
-	if (!quota_frame_alloc(q, out))
-		return ST_NO_MEMORY;
-	arch_root_init(*out);
-	return ST_OK;
+	if (!quota_frame_alloc(q, &root->pa))
+		return false;
+	arch_root_init(root->pa);
+	root->tag = tag;
+	return true;
 }
 
 status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool is_half)
 {
-	paddr_t top;
+	struct pagetable_root *root = &t->root[ROOT_MAIN];
 
 	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half };
-	status_t st = root_alloc(q, &t->root[ROOT_OWN].pa);
-	if (st != ST_OK)
-		return st;
-	t->root[ROOT_OWN].tag = tag;
-	t->top = t->root[ROOT_OWN].pa;
+	if (!root_alloc(q, root, tag))
+		return ST_NO_MEMORY;
+	t->top = root->pa;
 	if (!is_half)
 		return ST_OK;
-
-	if (!quota_frame_alloc(q, &top)) {
-		quota_frame_free(q, t->top);
+	if (!quota_frame_alloc(q, &t->top)) {
+		quota_frame_free(q, root->pa);
 		*t = (struct pagetable){ 0 };
 		return ST_NO_MEMORY;
 	}
-	table_at(t->top)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(top);
-	t->top = top;
+	table_at(root->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(t->top);
 	t->level = TOP_LEVEL - 1;
 	return ST_OK;
 }
 
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half)
 {
-	struct pagetable_root *joint = &t->root[ROOT_JOINT];
+	struct pagetable_root *joint = &t->root[ROOT_MAIN];
+	const struct pagetable_root own = *joint;
 
 	ASSERT(half->is_half && !t->is_half);
-	status_t st = root_alloc(q, &joint->pa);
-	if (st != ST_OK)
-		return st;
-	joint->tag = t->root[ROOT_OWN].tag + 1;
+	if (!root_alloc(q, joint, own.tag + 1))
+		return ST_NO_MEMORY;
+	t->root[ROOT_GUEST] = own;
 	table_at(joint->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
 	atomic_store(&t->half, half);
 	return ST_OK;
@@ -81,7 +73,7 @@ status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *
 
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c)
 {
-	atomic_store(&table_at(t->root[ROOT_JOINT].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
+	atomic_store(&table_at(t->root[ROOT_MAIN].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
 	atomic_store(&t->half, NULL);
 	c->flush.count = TLB_RANGES + 1;
 }
@@ -98,65 +90,69 @@ void pagetable_free(struct pagetable *t, struct quota *q)
 
 /* ---- entries ---- */
 
+struct walk {
+	pte_t *e;
+	uint64_t value;
+	unsigned level;
+};
+
 /* The entry for `va` at the lowest level that there is: of level 0, or one that is absent
  * or a large page. */
-static pte_t *entry_find(const struct pagetable *t, vaddr_t va, unsigned *level)
+static struct walk walk(const struct pagetable *t, vaddr_t va)
 {
 	pte_t *table = table_at(t->top);
 
-	for (unsigned at = t->level;; at--) {
-		pte_t *e = &table[index_at(va, at)];
-		uint64_t value = load(e);
+	for (unsigned level = t->level;; level--) {
+		pte_t *e = &table[index_at(va, level)];
+		uint64_t value = *e;
 
-		if (!is_table(value, at)) {
-			*level = at;
-			return e;
-		}
+		if (!is_table(value, level))
+			return (struct walk){ e, value, level };
 		table = table_at(pte_address(value));
 	}
 }
 
-/* Puts a table's entry, or 0, into a table of `level`; the joint root follows. */
-static void set_table(struct pagetable *t, pte_t *e, vaddr_t va, unsigned level, uint64_t value)
+/* Puts a table's entry, or 0, in the place of what was found; false if that has changed. The
+ * joint root follows. */
+static bool set_table(struct pagetable *t, const struct walk *w, vaddr_t va, uint64_t value)
 {
-	atomic_store_explicit(e, value, memory_order_release);
-	if (level == TOP_LEVEL && t->root[ROOT_JOINT].pa != 0)
-		atomic_store_explicit(&table_at(t->root[ROOT_JOINT].pa)[index_at(va, level)],
+	uint64_t old = w->value;
+
+	if (!atomic_compare_exchange_strong(w->e, &old, value))
+		return false;
+	if (w->level == TOP_LEVEL && t->root[ROOT_GUEST].pa != 0)
+		atomic_store_explicit(&table_at(t->root[ROOT_MAIN].pa)[index_at(va, TOP_LEVEL)],
 				      value == 0 ? 0 : pte_forbid_exec(value),
 				      memory_order_release);
+	return true;
 }
 
 status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct pagetable_page *page)
 {
-	unsigned level;
-	pte_t *e;
+	struct walk w;
+	paddr_t table;
 
-	for (;;) {
-		paddr_t table;
-
-		e = entry_find(t, page->va, &level);
-		if (level <= page->level)
-			break;
-		ASSERT(!pte_is_present(load(e))); /* a larger page was cut before this */
+	while (w = walk(t, page->va), w.level > page->level) {
+		ASSERT(!pte_is_present(w.value)); /* a larger page was cut before this */
 		if (!quota_frame_alloc(q, &table))
 			return ST_NO_MEMORY;
-		set_table(t, e, page->va, level, pte_table(table));
+		if (!set_table(t, &w, page->va, pte_table(table)))
+			quota_frame_free(q, table); /* another fault was faster */
 	}
-	if (level < page->level)
+	if (w.level < page->level)
 		return ST_EXISTS;
 
-	uint64_t old = load(e);
 	uint64_t new;
 	do {
-		ASSERT(!pte_is_present(old) || pte_address(old) == page->pa);
-		new = pte_page(page->pa, level, page->access) | pte_used(old);
-	} while (!atomic_compare_exchange_weak(e, &old, new));
+		ASSERT(!pte_is_present(w.value) || pte_address(w.value) == page->pa);
+		new = pte_page(page->pa, w.level, page->access) | pte_used(w.value);
+	} while (!atomic_compare_exchange_weak(w.e, &w.value, new));
 	return ST_OK;
 }
 
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget)
 {
-	tlb_batch_init(&c->flush, t->root[ROOT_OWN].tag);
+	tlb_batch_init(&c->flush, t->root[ROOT_MAIN].tag);
 	c->flush.table = t;
 	c->budget = budget;
 }
@@ -165,7 +161,7 @@ void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned b
 static void restrict_entry(pte_t *e, unsigned keep, vaddr_t va, unsigned level,
 			   struct pagetable_cut *c)
 {
-	uint64_t old = load(e);
+	uint64_t old = *e;
 	uint64_t new;
 
 	do {
@@ -183,21 +179,20 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 	vaddr_t at = va;
 
 	while (at < end && c->budget > 0) {
-		unsigned level;
-		pte_t *e = entry_find(t, at, &level);
-		vaddr_t base = ALIGN_DOWN(at, pagetable_span(level));
-		vaddr_t next = base + pagetable_span(level);
+		struct walk w = walk(t, at);
+		vaddr_t base = ALIGN_DOWN(at, pagetable_span(w.level));
+		vaddr_t next = base + pagetable_span(w.level);
 
-		if (level > 0) {
+		if (w.level > 0) {
 			bool whole = base == at && next <= end;
-			restrict_entry(e, whole ? keep : 0, base, level, c);
+			restrict_entry(w.e, whole ? keep : 0, base, w.level, c);
 			at = next;
 			c->budget--;
 			continue;
 		}
 		/* The rest of the table, as far as it is in the range. */
 		do {
-			restrict_entry(e++, keep, at, 0, c);
+			restrict_entry(w.e++, keep, at, 0, c);
 			at += FRAME_SIZE;
 		} while (at < end && --c->budget > 0 && index_at(at, 0) != 0);
 	}
@@ -206,31 +201,27 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c)
 {
-	unsigned level;
-	pte_t *e = entry_find(t, va, &level);
-	uint64_t old = load(e);
+	struct walk w = walk(t, va);
+	uint64_t used = pte_used(w.value);
 
-	if (!pte_is_present(old))
+	if (!pte_is_present(w.value))
 		return 0;
-	uint64_t used = pte_used(old);
-	if (used != 0) {
-		used &= atomic_fetch_and(e, ~used);
-		tlb_batch_add(&c->flush, ALIGN_DOWN(va, pagetable_span(level)),
-			      pagetable_span(level));
+	if (used != 0 && w.level == 0) {
+		used &= atomic_fetch_and(w.e, ~used);
+		tlb_batch_add(&c->flush, va, FRAME_SIZE);
 	}
-	return (uint8_t)(PAGETABLE_PRESENT | (pte_is_accessed(used) ? PAGETABLE_ACCESSED : 0) |
-			 (pte_is_dirty(used) ? PAGETABLE_DIRTY : 0));
+	return (uint8_t)(SCAN_PRESENT | (pte_is_accessed(used) ? SCAN_ACCESSED : 0) |
+			 (pte_is_dirty(used) ? SCAN_DIRTY : 0));
 }
 
 bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
 {
-	unsigned level;
-	uint64_t e = load(entry_find(t, va, &level));
+	struct walk w = walk(t, va);
 
-	if (!pte_is_present(e))
+	if (!pte_is_present(w.value))
 		return false;
-	*out = (struct pagetable_page){ ALIGN_DOWN(va, pagetable_span(level)), pte_address(e),
-					level, pte_access(e) };
+	*out = (struct pagetable_page){ ALIGN_DOWN(va, pagetable_span(w.level)),
+					pte_address(w.value), w.level, pte_access(w.value) };
 	return true;
 }
 
@@ -245,16 +236,15 @@ static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t bas
 
 	for (; va < gap->to && va < base + ENTRIES * span; va += span) {
 		pte_t *e = &table_at(table)[index_at(va, level)];
-		uint64_t value = load(e);
+		struct walk w = { e, *e, level };
 
-		if (!is_table(value, level))
+		if (!is_table(w.value, level))
 			continue;
-		paddr_t child = pte_address(value);
+		paddr_t child = pte_address(w.value);
 		if (level > 1)
 			trim(t, child, level - 1, va, gap);
-		if (va < gap->low || va + span > gap->high)
+		if (va < gap->low || va + span > gap->high || !set_table(t, &w, va, 0))
 			continue;
-		set_table(t, e, va, level, 0);
 		/* A link is not present, should a processor still walk here. */
 		atomic_store_explicit(table_at(child), gap->list, memory_order_relaxed);
 		gap->list = child;
@@ -274,7 +264,7 @@ void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct paget
 void pagetable_free_list(struct quota *q, paddr_t list)
 {
 	while (list != 0) {
-		paddr_t next = load(table_at(list));
+		paddr_t next = *table_at(list);
 
 		quota_frame_free(q, list);
 		list = next;
@@ -327,18 +317,21 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 {
 	struct cpu *cpu = arch_this_cpu();
 	struct pagetable_cpu *c = &cpu->tables;
-	struct pagetable *half = which == ROOT_JOINT ? atomic_load(&t->half) : NULL;
+	struct pagetable *half = atomic_load(&t->half);
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
+	enlist(t, 1ull << cpu->id);
+	if (half == NULL) {
+		atomic_fetch_or(&t->ready, 1ull << cpu->id);
+	} else {
+		enlist(half, 1ull << cpu->id);
+		/* While `c` still says which tag is active. */
+		if (arch_root_is_tagged())
+			check_generation(c, half, t->root[ROOT_MAIN].tag);
+	}
 	c->root = t->root[which].pa;
 	c->table = t;
 	c->half = half;
-	enlist(t, 1ull << cpu->id);
-	if (half != NULL) {
-		enlist(half, 1ull << cpu->id);
-		if (arch_root_is_tagged())
-			check_generation(c, half, t->root[which].tag);
-	}
 	arch_root_load(c->root, t->root[which].tag);
 }
 
@@ -356,13 +349,15 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		in_use = false;
 	}
 	if (in_use && c->half == t)
-		tlb_flush_tag(b, pagetable_tag(c));
+		tlb_flush_tag(b, c->table->root[ROOT_MAIN].tag);
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
 			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);
 	}
-	if (!in_use)
+	if (!in_use) {
+		atomic_fetch_and(&t->ready, ~(1ull << cpu->id));
 		atomic_fetch_and(&t->cpus, ~(1ull << cpu->id));
+	}
 }
 
 void pagetable_retire(struct pagetable *t)

@@ -4,20 +4,21 @@
  * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
- * Locks   the aspace's lock guards the shape: which tables are there. Entries that
- *         translate are changed under the lock of the mapped memory object, with the
- *         aspace's lock or without it: a table that covers part of a mapping is never
- *         taken away, so whoever holds the memory object's lock can walk to the
- *         translations of its mappings. Entries are atomic: processors read them
- *         and set bits in them at any time.
+ * Locks   entries for the pages of a mapping are changed under the lock of its memory
+ *         object, with the aspace's lock or without it. Tables are taken out under the
+ *         aspace's lock, none that covers a part of a mapping; so whoever holds the lock of
+ *         a mapped memory object can walk to its translations. Tables are put in by whoever
+ *         needs one, by compare-and-exchange. Entries are atomic: processors read
+ *         them and set bits in them at any time.
  * Blocks  never.
  *
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
  * in the port's pte.h. Levels count from 0, the tables whose entries are pages of 4 KiB.
  *
- * A guest half has two roots over the same lower tables: ROOT_OWN, and ROOT_JOINT, in
- * which its entries forbid execution and the personality's only entry stands beside
- * them. That entry never changes, so all joint roots share what is below it.
+ * ROOT_MAIN is what the space's threads run on. A guest half has two roots over the same lower
+ * tables: ROOT_GUEST, which is the guest's own, and ROOT_MAIN, the joint one, in which its entries
+ * forbid execution and the personality's only entry stands beside them. That entry never
+ * changes, so all joint roots share what is below it.
  *
  * When a translation is gone on every CPU
  *
@@ -34,6 +35,7 @@
  * tag when it loads one again with another generation.
  */
 #pragma once
+#include <abi/memory.h>
 #include <arch/arch.h>
 #include <core/assert.h>
 #include <core/frame.h>
@@ -43,7 +45,7 @@
 
 struct quota;
 
-enum pagetable_which { ROOT_OWN, ROOT_JOINT, ROOTS };
+enum pagetable_which { ROOT_MAIN, ROOT_GUEST, ROOTS };
 
 struct pagetable_root {
 	paddr_t pa; /* 0: there is none */
@@ -53,13 +55,14 @@ struct pagetable_root {
 struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
-	paddr_t top;   /* where walks begin: the root, or the half's only table below it */
+	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
 	uint8_t level; /* of `top` */
-	bool is_half;  /* a personality's: others' joint roots have its entry */
+	bool is_half;  /* a personality's: guests' joint roots have its entry */
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
-	_Atomic uint64_t cpus;       /* that may have translations cached */
+	_Atomic uint64_t cpus;       /* that may have translations cached; of these, for a */
+	_Atomic uint64_t ready;      /* table without `half`, those that have loaded its root */
 	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 	_Atomic uint32_t flushes;    /* that are on their way: other CPUs may read this */
 };
@@ -71,7 +74,7 @@ struct pagetable {
 struct pagetable_cpu {
 	paddr_t root;
 	struct pagetable *table; /* whose root it is */
-	struct pagetable *half;  /* whose half it shows besides */
+	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
 	/* Joint roots loaded before, by tag, and the half's generation then. */
 	struct {
@@ -85,7 +88,7 @@ static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
 {
 	if (c->root == 0)
 		return 0;
-	return c->table->root[c->table->root[ROOT_OWN].pa == c->root ? ROOT_OWN : ROOT_JOINT].tag;
+	return c->table->root[c->table->root[ROOT_MAIN].pa == c->root ? ROOT_MAIN : ROOT_GUEST].tag;
 }
 
 /* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
@@ -109,7 +112,7 @@ struct pagetable_page {
 };
 
 /* Enters a translation, or gives more access to the one that is there. ST_EXISTS: there is
- * a table where a large page should go; ST_NO_MEMORY. Holds both locks. */
+ * a table where a large page should go; ST_NO_MEMORY. Holds the lock of the memory object. */
 status_t pagetable_enter(struct pagetable *t, struct quota *q,
 			 const struct pagetable_page *page) MUST_CHECK;
 
@@ -137,11 +140,8 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 /* Takes the half out of the joint root. */
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
-/* Reads and clears what the processor noted about one page: PAGETABLE_ACCESSED, ...; 0 if
- * it is not there. */
-#define PAGETABLE_ACCESSED 1u
-#define PAGETABLE_DIRTY    2u
-#define PAGETABLE_PRESENT  4u
+/* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
+ * there. What it notes about a large page is of all its pages, and stays. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -168,19 +168,20 @@ bool pagetable_is_flushed(struct pagetable *t);
 void pagetable_flush_here(const struct tlb_batch *b);
 
 /* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
- * the own root; pagetable_switch_short: if this CPU has loaded it before, which it need not have.
+ * the main root; pagetable_switch_short: if this CPU has loaded it before, and it is no joint
+ * one, which need not be.
  */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
 						     uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
+	paddr_t root = t->root[ROOT_MAIN].pa;
 
 	if (c->root == root)
 		return true;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_OWN].tag)))
+	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_MAIN].tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
@@ -192,5 +193,15 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
 	if (!pagetable_switch_short(c, t, bit))
-		pagetable_load(t, ROOT_OWN);
+		pagetable_load(t, ROOT_MAIN);
+}
+
+/* The other root of the guest half that is active. Both were made ready when one was loaded. */
+static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetable *t,
+				  enum pagetable_which which)
+{
+	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
+	c->root = t->root[which].pa;
+	if (UNLIKELY(!arch_root_switch(c->root, &t->root[which].tag)))
+		arch_root_load(c->root, t->root[which].tag);
 }

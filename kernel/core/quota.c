@@ -13,6 +13,10 @@ const struct object_ops quota_ops = {
 	.close = quota_close,
 };
 
+/* No others are made of these kinds. */
+extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));
+extern const struct object_ops dma_ops __attribute__((weak, alias("quota_ops")));
+
 struct quota *quota_root;
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -34,7 +38,6 @@ static uint64_t quota_take(struct quota *q, uint64_t min, uint64_t want)
 {
 	spin_lock(&q->obj.lock);
 	if (min > q->limit - q->used) {
-		q->refused++;
 		spin_unlock(&q->obj.lock);
 		return 0;
 	}
@@ -53,10 +56,7 @@ static uint64_t quota_take(struct quota *q, uint64_t min, uint64_t want)
 	q->drawn += drawn;
 	uint64_t excess = q->drawn > q->limit ? q->drawn - q->limit : 0; /* others drew too */
 	q->drawn -= excess;
-	if (drawn == 0) {
-		q->used -= taken;
-		q->refused++;
-	}
+	q->used -= drawn == 0 ? taken : 0;
 	spin_unlock(&q->obj.lock);
 	if (excess > 0)
 		quota_refund(q->parent, excess);
@@ -103,7 +103,7 @@ void quota_refund(struct quota *q, uint64_t bytes)
 	}
 }
 
-bool quota_frame_alloc(struct quota *q, paddr_t *out)
+bool quota_frame_take(struct quota *q, paddr_t *out)
 {
 	if (!quota_charge(q, FRAME_SIZE))
 		return false;
@@ -111,8 +111,15 @@ bool quota_frame_alloc(struct quota *q, paddr_t *out)
 		quota_refund(q, FRAME_SIZE);
 		return false;
 	}
-	frame_zero(*out, 0);
 	frame_of(*out)->payer = object_id(&q->obj);
+	return true;
+}
+
+bool quota_frame_alloc(struct quota *q, paddr_t *out)
+{
+	if (!quota_frame_take(q, out))
+		return false;
+	frame_zero(*out, 0);
 	return true;
 }
 
@@ -246,11 +253,11 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 
 unsigned quota_trim(struct quota *q)
 {
-	unsigned left = 0;
+	unsigned left = 0, budget = SLAB_BATCH;
 
 	grace_poll();
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		left += slab_reclaim(&q->slab[kind], 0);
+		left += slab_reclaim(&q->slab[kind], false, &budget);
 	grace_poll();
 	return left;
 }
@@ -264,14 +271,6 @@ static const uint8_t close_order[] = {
 
 _Static_assert(ARRAY_LEN(close_order) == OBJ_TYPES, "every type is destroyed");
 
-static void quota_begin_close(struct quota *q)
-{
-	q->closing = true;
-	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		slab_close(&q->slab[kind]);
-	q->ticket = grace_ticket();
-}
-
 /* One piece of one object after the other, kind by kind. */
 static bool quota_close(struct object *o)
 {
@@ -280,8 +279,9 @@ static bool quota_close(struct object *o)
 	if (q->parent == NULL)
 		return true; /* half made: nothing was taken from the parent */
 	if (!(o->flags & OBJECT_NEW)) {
-		if (!q->closing)
-			quota_begin_close(q);
+		for (unsigned kind = 0; q->ticket == 0 && kind < OBJECT_KINDS; kind++)
+			slab_close(&q->slab[kind]);
+		bool over = grace_passed(&q->ticket);
 		for (; q->stage < ARRAY_LEN(close_order); q->stage++) {
 			struct object *victim =
 				slab_next(&q->slab[close_order[q->stage]], &q->cursor);
@@ -293,7 +293,7 @@ static bool quota_close(struct object *o)
 		}
 		/* Somebody may have looked the quota up before it died and be about
 		 * to charge something to it. */
-		if (quota_trim(q) > 0 || !grace_is_over(q->ticket))
+		if (quota_trim(q) > 0 || !over)
 			return false;
 	}
 	ASSERT(q->used == 0);

@@ -33,10 +33,8 @@ struct quota {
 	uint64_t drawn, used;
 	uint64_t promised; /* reservations of its children */
 	uint64_t peak;     /* highest `used` */
-	uint64_t refused;  /* charges that failed */
 
 	/* Whoever destroys it, one at a time. */
-	bool closing;
 	uint8_t stage;   /* of the walk through its objects */
 	unsigned cursor; /* within one kind */
 	uint64_t ticket; /* for those who were about to charge something to it */
@@ -64,7 +62,8 @@ void quota_refund(struct quota *q, uint64_t bytes);
  * many slab pages are left. Holds no lock. */
 unsigned quota_trim(struct quota *q);
 
-/* A zeroed frame charged to `q`. */
+/* A frame charged to `q`, with what its last owner left; and one that is zeroed. */
+bool quota_frame_take(struct quota *q, paddr_t *out) MUST_CHECK;
 bool quota_frame_alloc(struct quota *q, paddr_t *out) MUST_CHECK;
 void quota_frame_free(struct quota *q, paddr_t pa);
 

@@ -20,16 +20,6 @@ static struct run_queue *queue_of(uint32_t cpu)
 	return cpu_by_id[cpu]->run_queue;
 }
 
-static int priority_of(const struct run_queue *rq)
-{
-	return atomic_load_explicit(&rq->priority, memory_order_relaxed);
-}
-
-static void set_priority(struct run_queue *rq, int priority) REQUIRES(rq->lock)
-{
-	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-}
-
 /* ---- parts in levels, threads in parts; the queue's lock is held ---- */
 
 /* The most urgent level with a part in it, or -1. */
@@ -40,6 +30,17 @@ static int level_top(const struct run_queue *rq)
 			return word * 64 + 63 - __builtin_clzll(rq->levels[word]);
 	}
 	return -1;
+}
+
+/* True if a part in a level is at least as urgent as `priority`. */
+static bool level_reaches(const struct run_queue *rq, unsigned priority)
+{
+	unsigned word = priority / 64;
+	uint64_t found = rq->levels[word] >> priority % 64;
+
+	while (++word < SCHED_PRIORITIES / 64)
+		found |= rq->levels[word];
+	return found != 0;
 }
 
 static struct sched_part *part_at(struct tree_node *n)
@@ -93,17 +94,6 @@ static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
 }
 
-/* From now on all that is ready is in its level. */
-static void rq_lock(struct run_queue *rq) ACQUIRES(rq->lock)
-{
-	spin_lock(&rq->lock);
-	if (UNLIKELY(rq->aside != NULL)) {
-		struct sched_part *p = rq->aside;
-		rq->aside = NULL;
-		part_enter(rq, p);
-	}
-}
-
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	struct tree *parts = &rq->level[p->level].parts;
@@ -113,13 +103,6 @@ static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_remove(parts, &p->node);
 	if (tree_first(parts) == NULL)
 		rq->levels[p->level / 64] &= ~(1ull << p->level % 64);
-}
-
-static void count_ready(struct run_queue *rq, uint32_t change) REQUIRES(rq->lock)
-{
-	uint32_t n = atomic_load_explicit(&rq->ready, memory_order_relaxed);
-
-	atomic_store_explicit(&rq->ready, n + change, memory_order_relaxed);
 }
 
 /* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
@@ -134,7 +117,7 @@ static void part_push(struct run_queue *rq, struct sched_part *p, struct thread 
 	} else {
 		thread_queue_push(&p->ready[t->in_guests], t);
 	}
-	count_ready(rq, 1);
+	atomic_store_explicit(&rq->ready, rq->ready + 1, memory_order_relaxed);
 	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
 	thread_put(t, THREAD_READY, &p->obj);
 }
@@ -144,18 +127,10 @@ static struct thread *part_pull(struct run_queue *rq, struct sched_part *p, stru
 				enum thread_state state) REQUIRES(rq->lock)
 {
 	thread_queue_remove(&p->ready[t->in_guests], t);
-	count_ready(rq, UINT32_MAX);
-	thread_put(t, state, NULL);
-	return t;
-}
-
-/* The same for a part that may be in its level. */
-static struct thread *part_take(struct run_queue *rq, struct sched_part *p, struct thread *t)
-	REQUIRES(rq->lock)
-{
-	(void)part_pull(rq, p, t, THREAD_MOVING);
-	if (!part_has_work(p))
+	atomic_store_explicit(&rq->ready, rq->ready - 1, memory_order_relaxed);
+	if (UNLIKELY(p->node.linked) && !part_has_work(p))
 		part_leave(rq, p);
+	thread_put(t, state, NULL);
 	return t;
 }
 
@@ -165,12 +140,7 @@ static void pool_refill(struct ktimer *timer)
 {
 	struct sched *s = container_of(timer, struct sched, refill);
 
-	/* One period follows the other for who has used up the last; else the next one begins
-	 * with the next use. */
-	if (s->pool <= 0)
-		timer_set(timer, timer->deadline + s->period, pool_refill);
-	else
-		s->in_period = false;
+	s->in_period = false;
 	sched_fill(s);
 	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
 		(void)sched_part_update(s->part[cpu], true);
@@ -185,8 +155,12 @@ static bool part_draw(struct sched_part *p, uint64_t now)
 
 	if (s->budget == 0)
 		return true;
-	if (!s->in_period && !atomic_exchange(&s->in_period, true))
-		timer_set(&s->refill, now + s->period, pool_refill);
+	if (!s->in_period && !atomic_exchange(&s->in_period, true)) {
+		/* Who goes on where the last one ended has no gap between them. */
+		uint64_t begin = now < s->period_end + s->period ? s->period_end : now;
+		s->period_end = begin + s->period;
+		timer_set(&s->refill, s->period_end, pool_refill);
+	}
 	if (piece < DRAW_MIN)
 		piece = DRAW_MIN;
 	/* A refill fills the pool, then takes the queue's lock to look who is throttled. */
@@ -222,7 +196,9 @@ static void rq_charge(struct run_queue *rq, uint64_t now) REQUIRES(rq->lock)
 	if (p == NULL)
 		return;
 	p->vtime += ran * SCHED_WEIGHT_DEFAULT / p->sched->weight;
-	p->turn += ran;
+	/* When the turn began is not known exactly: it is not to be cut short for that. */
+	p->turn = p->new_turn ? 0 : p->turn + ran;
+	p->new_turn = false;
 	p->spent += ran;
 	if (LIKELY(rq->debtor == 0) || !debt_charge(rq->debtor, ran))
 		p->allowance -= p->sched->budget != 0 ? (int64_t)ran : 0;
@@ -237,10 +213,8 @@ static void slice_over(struct ktimer *timer)
 {
 	struct run_queue *rq = container_of(timer, struct run_queue, slice);
 
-	rq_lock(rq);
 	rq->slice_end = TIMER_NEVER;
-	spin_unlock(&rq->lock);
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	cpu_resched(rq->cpu);
 }
 
 /* Arms the end of the running thread's turn, if anything could then take over: nobody else
@@ -248,7 +222,7 @@ static void slice_over(struct ktimer *timer)
 static void slice_arm(struct run_queue *rq) REQUIRES(rq->lock)
 {
 	struct sched_part *p = rq->running;
-	bool rivals = part_first(p) != NULL || level_top(rq) >= (int)sched_priority(p->sched);
+	bool rivals = part_first(p) != NULL || level_reaches(rq, sched_priority(p->sched));
 	uint64_t left = p->turn < SCHED_SLICE_NS ? SCHED_SLICE_NS - p->turn : 0;
 
 	if (p->allowance > 0 && (!rivals || (uint64_t)p->allowance < left))
@@ -274,8 +248,7 @@ static int64_t load_of(uint32_t cpu)
 {
 	const struct run_queue *rq = queue_of(cpu);
 
-	return priority_of(rq) * LOAD_PRIORITY +
-	       atomic_load_explicit(&rq->ready, memory_order_relaxed);
+	return rq->priority * LOAD_PRIORITY + rq->ready;
 }
 
 /* The CPU for `t`: where it was, if it is more urgent than what runs there or would be no better
@@ -312,36 +285,35 @@ static bool move_away(struct thread *t, uint32_t here)
 	return s != NULL && choose_cpu(t, s) != here && sched_take(t);
 }
 
-/* Queues `t` on the CPU of `rq`; false if that can't be any more. `*waits`: behind others. */
-static bool rq_accept(struct run_queue *rq, struct sched *s, struct thread *t, bool *waits)
+/* Queues `t` on the CPU of `rq`: 1 if it goes first there, 0 if it waits behind others, -1 if
+ * that can't be any more. */
+static int rq_accept(struct run_queue *rq, struct sched *s, struct thread *t)
 {
 	struct sched_part *p = s->part[rq->cpu];
 	int priority = (int)sched_priority(s);
 
-	rq_lock(rq);
-	int runs = priority_of(rq);
+	spin_lock(&rq->lock);
+	int runs = rq->priority;
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
 	bool ok = part_is_allowed(p) && (!p->throttled || sched_of(t, NULL) == s);
 	/* An equal waits for the end of the turn; see to it that the turn ends. */
-	bool look = ok && (runs < priority || (runs == priority && rq->slice_end == TIMER_NEVER));
+	bool look = runs < priority || (runs == priority && rq->slice_end == TIMER_NEVER);
 	if (ok) {
 		part_push(rq, p, t, false);
 		part_enter(rq, p);
-		set_priority(rq, runs < priority ? priority : runs);
+		if (runs < priority)
+			atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	}
 	spin_unlock(&rq->lock);
-	if (look)
+	if (ok && look)
 		cpu_resched(rq->cpu);
-	*waits = runs >= priority;
-	return ok;
+	return ok ? runs < priority : -1;
 }
 
 void sched_wake(struct thread *t)
 {
 	for (;;) {
-		bool waits;
-
 		atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 		struct sched *s = sched_of(t, NULL);
 		if (s == NULL) {
@@ -349,31 +321,31 @@ void sched_wake(struct thread *t)
 			return;
 		}
 		uint32_t cpu = choose_cpu(t, s);
-		if (!rq_accept(queue_of(cpu), s, t, &waits))
+		int first = rq_accept(queue_of(cpu), s, t);
+		if (first < 0)
 			arch_cpu_relax(); /* it was changed, or died, meanwhile */
-		else if (LIKELY(!waits) || !move_away(t, cpu))
+		else if (LIKELY(first) || !move_away(t, cpu))
 			return;
 	}
 }
 
 bool sched_take(struct thread *t)
 {
-	uintptr_t place;
-
-	while (thread_state_of(place = atomic_load_explicit(&t->place, memory_order_acquire)) ==
-	       THREAD_READY) {
+	for (;;) {
+		uintptr_t place = t->place;
+		if (thread_state_of(place) != THREAD_READY)
+			return false;
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
-		rq_lock(rq);
-		bool here = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+		spin_lock(&rq->lock);
+		bool here = t->place == place;
 		if (here)
-			(void)part_take(rq, p, t);
+			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
 		if (here)
 			return true;
 	}
-	return false;
 }
 
 static bool may_steal(const struct sched_part *p, uint32_t to)
@@ -387,7 +359,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 	struct thread *t = NULL;
 	unsigned looked = 0;
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
 	if (p != NULL && !may_steal(p, to))
 		p = NULL;
@@ -397,7 +369,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 			p = may_steal(part_at(n), to) ? part_at(n) : NULL;
 	}
 	if (p != NULL)
-		t = part_take(rq, p, part_first(p));
+		t = part_pull(rq, p, part_first(p), THREAD_MOVING);
 	spin_unlock(&rq->lock);
 	return t;
 }
@@ -470,76 +442,67 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 {
 	struct thread *t = part_first(p);
 	struct sched *payer;
+	bool allowed = part_is_allowed(p);
 
-	if (LIKELY(part_is_allowed(p))) {
-		bool fits = sched_of(t, &payer) == p->sched;
-		if (fits && !p->throttled && part_draw(p, rq->since))
-			return rq_run(rq, p, payer);
-		if (p->throttled) /* its own threads wait */
-			t = p->ready[true].head;
-	}
+	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched &&
+		   part_draw(p, rq->since)))
+		return rq_run(rq, p, payer);
+	if (allowed && p->throttled) /* its own threads wait */
+		t = p->ready[true].head;
 	if (t != NULL)
 		(void)part_pull(rq, p, t, THREAD_MOVING);
 	part_enter(rq, p);
 	return t;
 }
 
-/* True if `was`, which ran, goes before all others: the turn of its first thread goes on, unless
- * it is more than a turn ahead of an equal. */
-static bool stays_first(struct run_queue *rq, const struct sched_part *was, bool goes_on)
+/* The part that goes first, taken out of its level, or NULL. `was`, unless NULL, is the one that
+ * ran; it stays before its equals if it isn't `lead` ahead of them. */
+static struct sched_part *rq_first(struct run_queue *rq, struct sched_part *was, uint64_t lead)
 	REQUIRES(rq->lock)
 {
-	int priority = (int)sched_priority(was->sched);
+	int priority = was == NULL ? -1 : (int)sched_priority(was->sched);
 	int top = level_top(rq);
+	struct sched_part *first = top < 0 ? NULL : part_at(tree_first(&rq->level[top].parts));
 
-	if (!part_has_work(was) || priority != top)
-		return part_has_work(was) && priority > top;
-	return goes_on && was->vtime < part_at(tree_first(&rq->level[top].parts))->vtime + LAG_MAX;
-}
-
-/* The thread that runs next (THREAD_RUNNING), one that has to look for another sched or CPU
- * (THREAD_MOVING), or NULL. */
-static struct thread *rq_choose(struct run_queue *rq, struct sched_part *was, bool goes_on)
-	REQUIRES(rq->lock)
-{
-	struct thread *next = NULL;
-	int top;
-
-	if (was != NULL && stays_first(rq, was, goes_on))
-		next = part_try(rq, was);
-	else if (was != NULL)
+	if (was != NULL && part_has_work(was) &&
+	    (priority > top || (priority == top && was->vtime < first->vtime + lead)))
+		return was;
+	if (first != NULL)
+		part_leave(rq, first);
+	if (was != NULL)
 		part_enter(rq, was);
-	while (next == NULL && (top = level_top(rq)) >= 0) {
-		struct sched_part *p = part_at(tree_first(&rq->level[top].parts));
-		part_leave(rq, p);
-		next = part_try(rq, p);
-	}
-	return next;
+	return first;
 }
 
-/* One try, as rq_choose. */
+/* One try: the thread that runs next (THREAD_RUNNING), one that has to look for another sched or
+ * CPU (THREAD_MOVING), or NULL. */
 static struct thread *pick_once(struct cpu *c)
 {
 	struct run_queue *rq = c->run_queue;
 	struct thread *t = c->current;
 
 	c->epoch = c->call_number;
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool over = c->yielding || was == NULL || was->turn >= SCHED_SLICE_NS;
+	bool yields = c->yielding;
+	bool over = yields || (was != NULL && was->turn >= SCHED_SLICE_NS);
 	c->yielding = false;
 	/* What left for another CPU may run there while its registers are still here. */
-	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING &&
-		    atomic_load_explicit(&t->cpu, memory_order_relaxed) == c->id;
+	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
-	if (was != NULL && (over || !back))
+	bool goes_on = back && !over;
+	if (was != NULL && !goes_on)
 		was->turn = 0;
-	struct thread *next = rq_choose(rq, was, back && !over);
-	set_priority(rq, rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched));
+	struct thread *next = NULL;
+	struct sched_part *p = rq_first(rq, was, goes_on ? LAG_MAX : 0);
+	while (p != NULL && (next = part_try(rq, p)) == NULL)
+		p = rq_first(rq, NULL, 0);
+	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -579,83 +542,79 @@ bool sched_is_charged(const struct thread *t)
 
 /* ---- short ways ---- */
 
-/* The same as rq_charge, but for parts that have neither a limit nor a debtor; false for others. */
-static bool rq_charge_plain(struct run_queue *rq) REQUIRES(rq->lock)
-{
-	struct sched_part *p = rq->running;
-
-	if (UNLIKELY(p->sched->budget != 0) || UNLIKELY(rq->debtor != 0))
-		return false;
-	uint64_t now = time_now();
-	uint64_t ran = now - rq->since;
-	rq->since = now;
-	p->vtime += ran * SCHED_WEIGHT_DEFAULT / p->sched->weight;
-	p->turn += ran;
-	p->spent += ran;
-	return true;
-}
-
-/* The running thread, which is ready again, may be better off elsewhere. */
-static void offer(struct cpu *c, struct thread *self, cpumask_t cpus)
-{
-	c->epoch = c->call_number;
-	if (UNLIKELY(cpus != c->bit) && move_away(self, c->id))
-		thread_settle(self);
-}
-
 bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 {
 	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
 	struct run_queue *rq = c->run_queue;
 
-	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(s->budget != 0) ||
-	    UNLIKELY(atomic_load_explicit(&t->debtor, memory_order_relaxed) != 0))
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(sched_is_dry(s)))
 		return false;
 	struct sched_part *p = s->part[c->id];
 	int priority = (int)sched_priority(s);
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
-	/* Then `p` has nobody else that is ready, and is in no level. */
-	bool ok = LIKELY(priority > priority_of(rq)) && LIKELY(part_is_allowed(p)) &&
-		  LIKELY(rq_charge_plain(rq));
+	bool ok = priority > rq->priority && part_is_allowed(p) && !p->node.linked;
+	if (LIKELY(ok)) {
+		rq_charge(rq, time_now());
+		ok = part_draw(p, rq->since);
+	}
 	if (LIKELY(ok)) {
 		part_catch_up(rq, p);
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
-		rq->aside = was;
-		set_priority(rq, priority);
+		part_enter(rq, was);
+		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
+		if (UNLIKELY(p->allowance != 0))
+			slice_arm(rq);
 		thread_put(t, THREAD_RUNNING, NULL);
 	}
 	spin_unlock(&rq->lock);
-	if (LIKELY(ok))
-		offer(c, self, was->sched->cpus);
-	return ok;
+	if (UNLIKELY(!ok))
+		return false;
+	c->epoch = c->call_number;
+	if (UNLIKELY(was->sched->cpus != c->bit) && move_away(self, c->id))
+		thread_settle(self);
+	return true;
+}
+
+/* True if `self`, which gives its turn away, and `next` run on the sched of `p` and no other, and
+ * nobody is as urgent. What changes for them and is not seen here makes this CPU look again. */
+static bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
+			   const struct thread *self, const struct thread *next)
+{
+	const struct run_queue *rq = c->run_queue;
+
+	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
+	       LIKELY(!level_reaches(rq, (unsigned)rq->priority)) &&
+	       LIKELY(self->home == p->sched) && LIKELY(!sched_serves(self)) &&
+	       LIKELY(!sched_serves(next)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id) &&
+	       LIKELY(next == self || rq->slice_end != TIMER_NEVER);
 }
 
 struct thread *sched_turn(struct cpu *c, struct thread *self)
 {
 	struct run_queue *rq = c->run_queue;
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
-	struct thread *next = p->ready[false].head;
-	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
-	    UNLIKELY(next->loaded_on != c->id) || UNLIKELY(p->ready[true].head != NULL) ||
-	    UNLIKELY(sched_serves(self)) || UNLIKELY(!part_is_allowed(p)) ||
-	    UNLIKELY(rq->level[priority_of(rq)].parts.root != NULL) ||
-	    UNLIKELY(rq->slice_end == TIMER_NEVER) || UNLIKELY(!rq_charge_plain(rq))) {
-		spin_unlock(&rq->lock);
-		return NULL;
+	struct thread_queue *q = &p->ready[false];
+	struct thread *next = q->head != NULL ? q->head : self;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool simple = turn_is_simple(c, p, self, next);
+	if (LIKELY(simple && next != self)) {
+		thread_queue_pop(q);
+		thread_queue_push(q, self);
+		self->in_guests = false;
+		p->new_turn = true;
+		thread_put(self, THREAD_READY, &p->obj);
+		self = next;
 	}
-	p->turn = 0;
-	thread_queue_remove(&p->ready[false], next);
-	thread_queue_push(&p->ready[false], self);
-	self->in_guests = false;
-	thread_put(self, THREAD_READY, &p->obj);
-	thread_put(next, THREAD_RUNNING, NULL);
+	thread_put(self, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
-	offer(c, self, p->sched->cpus);
-	return next;
+	return LIKELY(simple) ? next : NULL;
 }
 
 /* ---- parts change ---- */
@@ -664,7 +623,7 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	bool look = !refilled || p->throttled;
 	if (look) {
 		p->throttled = false;
@@ -680,17 +639,17 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 
 /* ---- beginning ---- */
 
+#define QUEUE_ORDER 1
+_Static_assert(sizeof(struct run_queue) <= FRAME_SIZE << QUEUE_ORDER, "it fits");
+
 void run_queue_init(void)
 {
 	struct cpu *c = arch_this_cpu();
-	unsigned order = 0;
 	paddr_t pa;
 
-	while ((FRAME_SIZE << order) < sizeof(struct run_queue))
-		order++;
-	if (!frame_alloc(order, FRAME_ANY, &pa))
+	if (!frame_alloc(QUEUE_ORDER, FRAME_ANY, &pa))
 		panic("no memory for the run queue of CPU %u", c->id);
-	frame_zero(pa, order);
+	frame_zero(pa, QUEUE_ORDER);
 	c->run_queue = arch_phys_to_virt(pa);
 	c->run_queue->cpu = c->id;
 	c->run_queue->slice_end = TIMER_NEVER;

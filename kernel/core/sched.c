@@ -10,30 +10,16 @@
 
 struct sched *sched_root;
 
-static struct thread *load_thread(_Atomic(struct thread *) const *p)
-{
-	return atomic_load_explicit(p, memory_order_acquire);
-}
-
-static struct sched *home_of(const struct thread *t)
-{
-	return atomic_load_explicit(&t->home, memory_order_acquire);
-}
-
 /* ---- lending ---- */
 
 /* Whom `t` serves at the moment; NULL: nobody. A helper that has nothing to give at present
  * is passed over. */
 static const struct thread *served_by(const struct thread *t)
 {
-	const struct thread *helper = load_thread(&t->helper);
+	const struct thread *helper = t->helper;
+	const struct sched *s = helper == NULL ? NULL : helper->home;
 
-	if (UNLIKELY(helper != NULL)) {
-		const struct sched *s = home_of(helper);
-		if (s == NULL || !sched_is_dry(s))
-			return helper;
-	}
-	return load_thread(&t->reply.caller);
+	return helper != NULL && (s == NULL || !sched_is_dry(s)) ? helper : t->reply.caller;
 }
 
 struct sched *sched_follow(const struct thread *t, struct sched **payer)
@@ -42,12 +28,11 @@ struct sched *sched_follow(const struct thread *t, struct sched **payer)
 	struct sched *use = NULL;
 
 	for (unsigned depth = 0; t != NULL && depth < SCHED_CHAIN; depth++) {
-		struct sched *s = home_of(t);
-		if (s != NULL) {
+		struct sched *s = t->home;
+		if (s != NULL)
 			top = s;
-			if (LIKELY(!sched_is_dry(s)))
-				use = s;
-		}
+		if (s != NULL && !sched_is_dry(s))
+			use = s;
 		t = served_by(t);
 	}
 	if (use == NULL)
@@ -87,33 +72,22 @@ void sched_refresh(struct thread *t)
 	 * a fence: either he sees what has changed, or we see where he put it. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned depth = 0; t != NULL && depth < SCHED_CHAIN;) {
-		uintptr_t place = atomic_load_explicit(&t->place, memory_order_acquire);
+		uintptr_t place = t->place;
+		enum thread_state state = thread_state_of(place);
 
-		switch (thread_state_of(place)) {
-		case THREAD_READY:
-			if (!sched_take(t))
-				continue;
-			thread_settle(t);
-			return;
-		case THREAD_RUNNING:
-			cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
-			return;
-		case THREAD_MOVING:
+		if (state == THREAD_MOVING) {
 			tlb_serve();
 			arch_cpu_relax();
-			continue;
-		case THREAD_STOPPED:
-			thread_retry_sched(t);
-			return;
-		case THREAD_CALLING:
-		case THREAD_REPLY:
+		} else if (state == THREAD_CALLING || state == THREAD_REPLY) {
 			t = refresh_waiting(t, place);
 			depth++;
-			continue;
-		case THREAD_PARKED:
-		case THREAD_WAITING:
-		case THREAD_RECEIVING:
-		case THREAD_STATES:
+		} else if (state != THREAD_READY || sched_take(t)) {
+			if (state == THREAD_READY)
+				thread_settle(t);
+			else if (state == THREAD_RUNNING)
+				cpu_resched(t->cpu);
+			else if (state == THREAD_STOPPED)
+				thread_retry_sched(t);
 			return;
 		}
 	}
@@ -131,7 +105,7 @@ void sched_note_debt(struct thread *server, const struct thread *t)
 
 void sched_set_home(struct thread *t, struct sched *s)
 {
-	struct sched *old = home_of(t);
+	struct sched *old = t->home;
 
 	/* One at a time: who configures the thread, cuts its binding or ends it. */
 	if (old != NULL) {
@@ -187,10 +161,18 @@ static bool params_ok(const struct sched_params *p)
 	       p->budget >= SCHED_BUDGET_MIN_NS && p->budget <= p->period * cpu_count();
 }
 
-static void params_set(struct sched *s, const struct sched_params *p) REQUIRES(s->obj.lock)
+status_t sched_configure(struct sched *s, const struct sched_params *p, const struct cap_ref *by)
 {
-	bool fill = s->budget != p->budget || s->period != p->period;
+	struct thread *t = NULL;
 
+	if (!params_ok(p))
+		return ST_BAD_ARG;
+	spin_lock(&s->obj.lock);
+	if (by != NULL && !cap_still(by)) {
+		spin_unlock(&s->obj.lock);
+		return ST_BAD_CAP;
+	}
+	bool fill = s->budget != p->budget || s->period != p->period;
 	s->walk += s->priority != p->priority;
 	s->priority = (uint8_t)p->priority;
 	s->weight = p->weight;
@@ -199,21 +181,7 @@ static void params_set(struct sched *s, const struct sched_params *p) REQUIRES(s
 	s->cpus = p->cpus;
 	if (fill)
 		sched_fill(s);
-}
-
-status_t sched_configure(struct sched *s, const struct sched_params *p, const struct cap_ref *by)
-{
-	struct thread *t = NULL;
-
-	if (!params_ok(p))
-		return ST_BAD_ARG;
-	spin_lock(&s->obj.lock);
-	bool alive = by == NULL || cap_still(by);
-	if (alive)
-		params_set(s, p);
 	spin_unlock(&s->obj.lock);
-	if (!alive)
-		return ST_BAD_CAP;
 	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
 		(void)sched_part_update(s->part[cpu], false);
 	for (unsigned i = 0; i < WALK_BATCH && (t = walk_next(s)) != NULL; i++)
@@ -263,17 +231,10 @@ uint64_t sched_spent(const struct sched *s)
 
 /* ---- the end ---- */
 
-static bool part_close(struct object *o)
-{
-	(void)o;
-	return true;
-}
-
 const struct object_ops sched_part_ops = {
 	.name = "sched part",
 	.size = ALIGN_UP(sizeof(struct sched_part), OBJECT_GRANULE),
 	.rank = LOCK_IPC,
-	.close = part_close,
 };
 
 /* No thread has it for its home any more. What runs on it looks for something else, and then,

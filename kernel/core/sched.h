@@ -54,6 +54,7 @@ struct sched_part {
 	uint8_t level;         /* where it is, or was last */
 	bool throttled;        /* waits for the next period */
 	bool guest_next;       /* whose turn it is, if there are both */
+	bool new_turn;         /* a turn began since the last charge */
 	struct tree_node node; /* in its level, by vtime */
 	uint64_t vtime;        /* ns scaled by weight */
 	uint64_t turn;         /* ns that the present turn has lasted */
@@ -75,6 +76,7 @@ struct sched {
 	_Atomic int64_t pool;   /* ns left in this period; negative: a debt */
 	_Atomic bool in_period; /* the refill timer is set, or about to */
 	struct ktimer refill;
+	uint64_t period_end; /* of the present or last period; who sets the timer writes it */
 
 	struct sched_part *part[CPU_MAX]; /* of CPUs that are up; constant */
 
@@ -183,7 +185,7 @@ struct run_queue {
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
-	uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
+	_Atomic uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
 
 	/* Written under the lock, read by all who choose a CPU. */
 	_Atomic int priority;   /* of what runs, or was sent since to preempt that; -1: idle */
@@ -215,7 +217,8 @@ bool sched_is_charged(const struct thread *t);
 /* The short ways to another thread, for ipc_fast.c: it runs next (THREAD_RUNNING), and the running
  * thread `self` is ready. sched_preempt: `t`, which is about to be taken out of its wait, is more
  * urgent than all that is ready here. sched_turn: the one given, which is the next on the sched
- * of `self`. False or NULL: it takes more, or something else would come first; nothing has changed.
+ * of `self`, or `self` if there is nobody else. False or NULL: it takes more, or something else
+ * would come first; nothing has changed.
  */
 bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
 struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;

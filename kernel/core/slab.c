@@ -125,19 +125,11 @@ static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 		page_mark(s, true);
 	if (s == NULL)
 		return NULL;
-	cache->empties -= s->list == &cache->empty;
 	unsigned i = (unsigned)__builtin_ctzll(s->free);
 	s->free &= s->free - 1;
 	if (s->list != &cache->used || s->free == 0)
 		list_push(&cache->used, s, s->free == 0);
 	return slot_at(cache, s, i);
-}
-
-/* The page is empty now: it is kept at hand. */
-static void put_empty(struct slab_cache *cache, struct slab *s) REQUIRES(cache->lock)
-{
-	list_push(&cache->empty, s, true);
-	cache->empties++;
 }
 
 struct object *slab_alloc(struct slab_cache *cache)
@@ -155,7 +147,7 @@ struct object *slab_alloc(struct slab_cache *cache)
 		if (s == NULL)
 			return NULL;
 		spin_lock(&cache->lock);
-		put_empty(cache, s);
+		list_push(&cache->empty, s, true);
 		cache->pages++;
 		o = cache->closed ? NULL : take_slot(cache);
 		spin_unlock(&cache->lock);
@@ -195,18 +187,19 @@ void slab_free(struct slab_cache *cache, struct object *o)
 			list_remove(s);
 			cache->pages--;
 		} else {
-			put_empty(cache, s);
+			list_push(&cache->empty, s, true);
 		}
 	} else if (s->free == bit) {
 		list_push(&cache->used, s, false);
 	}
-	bool more = cache->empties > 1;
+	bool more = cache->empty.first != cache->empty.last;
 	spin_unlock(&cache->lock);
 	if (undone)
 		page_free(cache, s);
 	if (more) {
+		unsigned budget = SLAB_BATCH;
 		grace_poll();
-		slab_reclaim(cache, 1);
+		slab_reclaim(cache, true, &budget);
 	}
 }
 
@@ -240,28 +233,29 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 	return o;
 }
 
-unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
+unsigned slab_reclaim(struct slab_cache *cache, bool keep_one, unsigned *budget)
 {
 	struct slab *over = NULL;
 	struct slab *s;
 
 	spin_lock(&cache->lock);
 	if (cache->limbo.first != NULL && grace_is_over(cache->ticket)) {
-		while ((s = cache->limbo.first) != NULL) {
+		for (; *budget > 0 && (s = cache->limbo.first) != NULL; --*budget) {
 			list_remove(s);
 			s->next = over;
 			over = s;
 			cache->pages--;
 		}
 	}
-	if (cache->limbo.first == NULL && cache->empties > keep) {
-		for (unsigned n = 0; n < SLAB_BATCH && cache->empties > keep; n++) {
-			s = cache->empty.first;
+	if (cache->limbo.first == NULL) {
+		const struct slab *kept = keep_one ? cache->empty.last : NULL;
+
+		for (; *budget > 0 && (s = cache->empty.first) != kept; --*budget) {
 			page_mark(s, false);
 			list_push(&cache->limbo, s, true);
-			cache->empties--;
 		}
-		cache->ticket = grace_ticket();
+		if (cache->limbo.first != NULL)
+			cache->ticket = grace_ticket();
 	}
 	unsigned left = cache->pages;
 	spin_unlock(&cache->lock);

@@ -10,9 +10,6 @@
 #define PIECE 512 /* bytes that are copied at a time, */
 #define BATCH 8   /* so many of them between two preemption points */
 
-_Static_assert(SCAN_MAX == ASPACE_BATCH && SCAN_ACCESSED == PAGETABLE_ACCESSED &&
-		       SCAN_DIRTY == PAGETABLE_DIRTY && SCAN_PRESENT == PAGETABLE_PRESENT,
-	       "the ABI tells them");
 _Static_assert(MEMORY_PAGE == FRAME_SIZE, "the ABI tells it");
 
 static struct quota *payer_of(const struct syscall *c)
@@ -65,167 +62,110 @@ MUST_CHECK UNCHECKED_LOCKS static status_t pages_lock(const struct syscall *c, u
 	return ST_BAD_ARG;
 }
 
+/* The pages that were done are taken off the arguments. */
+UNCHECKED_LOCKS static void pages_unlock(struct syscall *c, uint64_t done)
+{
+	spin_unlock(&c->cap[0].object->lock);
+	c->arg[1] += done;
+	c->arg[2] -= done;
+}
+
 UNCHECKED_LOCKS status_t sys_memory_commit(struct syscall *c)
 {
-	uint64_t page, done = 0;
+	uint64_t page, done;
 	status_t st = pages_lock(c, &page);
 
 	if (st != ST_OK)
 		return st;
 	st = memory_commit(memory_of(&c->cap[0]), page, c->arg[2], &done);
-	spin_unlock(&c->cap[0].object->lock);
-	c->arg[1] += done;
-	c->arg[2] -= done;
+	pages_unlock(c, done);
 	return st;
 }
 
 UNCHECKED_LOCKS status_t sys_memory_decommit(struct syscall *c)
 {
-	uint64_t page, done = 0;
+	uint64_t page, done;
 	status_t st = pages_lock(c, &page);
 
 	if (st != ST_OK)
 		return st;
 	st = memory_decommit(&c->cap[0], page, c->arg[2], &done);
-	spin_unlock(&c->cap[0].object->lock);
-	c->arg[1] += done;
-	c->arg[2] -= done;
+	pages_unlock(c, done);
 	return st;
 }
 
-/* A piece of the bytes [arg 1, + arg 3) of the range of the first capability: up to PIECE, not
- * across a page. Locks the memory. */
-MUST_CHECK UNCHECKED_LOCKS static status_t bytes_lock(const struct syscall *c,
-						      struct memory_bytes *b)
+/* Copies a piece of the bytes [arg 1, + arg 3) of the range of the first capability, up to PIECE
+ * and not across a page: out to `piece`, or in. */
+UNCHECKED_LOCKS static status_t bytes_copy(const struct syscall *c, char *piece, size_t size,
+					   bool out)
 {
-	uint64_t offset = c->arg[1], size = c->arg[3];
-	uint64_t page = offset / FRAME_SIZE;
-
-	if (size > UINT64_MAX - FRAME_SIZE - offset)
-		return ST_BAD_ARG;
+	uint64_t in_page = c->arg[1] % FRAME_SIZE, page = c->arg[1] / FRAME_SIZE;
+	struct memory *m = memory_of(&c->cap[0]);
 	status_t st = cap_ref_lock(&c->cap[0]);
+
 	if (st != ST_OK)
 		return st;
-	uint64_t pages = (offset % FRAME_SIZE + size + FRAME_SIZE - 1) / FRAME_SIZE;
-	if (!memory_range(memory_of(&c->cap[0]), c->cap[0].badge, &page, pages)) {
-		spin_unlock(&c->cap[0].object->lock);
-		return ST_BAD_ARG;
+	if (c->arg[3] > MEMORY_PAGES_MAX * FRAME_SIZE ||
+	    !memory_range(m, c->cap[0].badge, &page,
+			  (in_page + c->arg[3] + FRAME_SIZE - 1) / FRAME_SIZE)) {
+		st = ST_BAD_ARG;
+	} else if (size > 0) {
+		struct memory_bytes b = { page * FRAME_SIZE + in_page, piece, size };
+		st = memory_copy(m, &b, out);
 	}
-	b->offset = page * FRAME_SIZE + offset % FRAME_SIZE;
-	b->size = FRAME_SIZE - offset % FRAME_SIZE;
-	if (b->size > PIECE)
-		b->size = PIECE;
-	if (b->size > size)
-		b->size = size;
-	return ST_OK;
+	spin_unlock(&m->obj.lock);
+	return st;
 }
 
-UNCHECKED_LOCKS static status_t read_piece(struct syscall *c)
+/* Bytes go between the caller's memory and a piece without a lock. */
+static status_t copy_some(struct syscall *c, bool out)
 {
 	char piece[PIECE];
-	struct memory_bytes b = { .bytes = piece };
-	status_t st = bytes_lock(c, &b);
 
-	if (st != ST_OK)
-		return st;
-	st = memory_copy_out(memory_of(&c->cap[0]), &b);
-	spin_unlock(&c->cap[0].object->lock);
-	if (st == ST_OK)
-		st = user_copy_out(c->self, c->arg[2], piece, b.size);
-	if (st != ST_OK)
-		return st;
-	c->arg[1] += b.size;
-	c->arg[2] += b.size;
-	c->arg[3] -= b.size;
-	return ST_OK;
-}
-
-/* The bytes are copied out of the caller's memory before the object is locked. */
-UNCHECKED_LOCKS static status_t write_piece(struct syscall *c)
-{
-	char piece[PIECE];
-	struct memory_bytes b = { .bytes = piece };
-	status_t st = bytes_lock(c, &b);
-
-	if (st != ST_OK)
-		return st;
-	spin_unlock(&c->cap[0].object->lock);
-	st = user_copy_in(c->self, piece, c->arg[2], b.size);
-	if (st == ST_OK)
-		st = cap_ref_lock(&c->cap[0]);
-	if (st != ST_OK)
-		return st;
-	st = memory_copy_in(&c->cap[0], &b);
-	spin_unlock(&c->cap[0].object->lock);
-	if (st != ST_OK)
-		return st;
-	c->arg[1] += b.size;
-	c->arg[2] += b.size;
-	c->arg[3] -= b.size;
-	return ST_OK;
-}
-
-static status_t copy_some(struct syscall *c, status_t (*copy_piece)(struct syscall *))
-{
 	for (unsigned n = 0; n < BATCH; n++) {
-		status_t st = copy_piece(c);
-		if (st != ST_OK || c->arg[3] == 0)
+		size_t size = FRAME_SIZE - c->arg[1] % FRAME_SIZE;
+		status_t st = ST_OK;
+
+		size = size < PIECE ? size : PIECE;
+		size = size < c->arg[3] ? size : c->arg[3];
+		if (!out)
+			st = user_copy_in(c->self, piece, c->arg[2], size);
+		if (st == ST_OK)
+			st = bytes_copy(c, piece, size, out);
+		if (st == ST_OK && out)
+			st = user_copy_out(c->self, c->arg[2], piece, size);
+		if (st != ST_OK)
 			return st;
+		c->arg[1] += size;
+		c->arg[2] += size;
+		c->arg[3] -= size;
+		if (c->arg[3] == 0)
+			return ST_OK;
 	}
 	return ST_LATER;
 }
 
 status_t sys_memory_read(struct syscall *c)
 {
-	return copy_some(c, read_piece);
+	return copy_some(c, true);
 }
 
 status_t sys_memory_write(struct syscall *c)
 {
-	return copy_some(c, write_piece);
+	return copy_some(c, false);
 }
 
-/* Locks two objects of one rank, if both capabilities stand. */
-MUST_CHECK UNCHECKED_LOCKS static status_t lock_both(const struct cap_ref *a,
-						     const struct cap_ref *b)
+status_t sys_memory_share(struct syscall *c)
 {
-	const bool swap = a->object > b->object;
-
-	spin_lock(swap ? &b->object->lock : &a->object->lock);
-	spin_lock_second(swap ? &a->object->lock : &b->object->lock);
-	if (cap_still(a) && cap_still(b))
-		return ST_OK;
-	spin_unlock(&a->object->lock);
-	spin_unlock(&b->object->lock);
-	return ST_BAD_CAP;
-}
-
-UNCHECKED_LOCKS status_t sys_memory_share(struct syscall *c)
-{
-	struct memory_share s = {
-		.to = &c->cap[0],
-		.from = &c->cap[1],
-		.to_page = c->arg[2],
-		.from_page = c->arg[3],
-		.count = c->arg[4],
-		.read_only = c->arg[5] == SHARE_READ_ONLY,
-	};
-	uint64_t done = 0;
+	const struct memory_share s = { &c->cap[0], &c->cap[1], c->arg[2],
+					c->arg[3],  c->arg[4],  c->arg[5] == SHARE_READ_ONLY };
+	uint64_t done;
 
 	if (!(token_rights(s.from->token) & RIGHT_READ))
 		return ST_NO_RIGHT;
-	if (c->arg[5] > SHARE_READ_ONLY || s.to->object == s.from->object)
+	if (c->arg[5] > SHARE_READ_ONLY)
 		return ST_BAD_ARG;
-	status_t st = lock_both(s.to, s.from);
-	if (st != ST_OK)
-		return st;
-	if (memory_range(memory_of(s.to), s.to->badge, &s.to_page, s.count) &&
-	    memory_range(memory_of(s.from), s.from->badge, &s.from_page, s.count))
-		st = memory_share(&s, &done);
-	else
-		st = ST_BAD_ARG;
-	spin_unlock(&s.to->object->lock);
-	spin_unlock(&s.from->object->lock);
+	status_t st = memory_share(&s, &done);
 	c->arg[2] += done;
 	c->arg[3] += done;
 	c->arg[4] -= done;
@@ -277,18 +217,13 @@ status_t sys_aspace_unmap(struct syscall *c)
 
 status_t sys_aspace_protect(struct syscall *c)
 {
-	const struct protect_request r = {
-		.va = c->arg[1],
-		.pages = c->arg[2],
-		.access = (unsigned)c->arg[3],
-	};
-	uint64_t done = 0;
+	struct protect_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3] };
 
 	if (c->arg[3] > UINT32_MAX)
 		return ST_BAD_ARG;
-	status_t st = aspace_protect(&c->cap[0], &r, &done);
-	c->arg[1] += done * FRAME_SIZE;
-	c->arg[2] -= done;
+	status_t st = aspace_protect(&c->cap[0], &r);
+	c->arg[1] = r.va;
+	c->arg[2] = r.pages;
 	return st;
 }
 

@@ -86,10 +86,12 @@ UNCHECKED_LOCKS static inline status_t run(struct syscall *c, const struct sysca
 
 void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
-	struct cpu_counters *counters = &arch_this_cpu()->counters;
+	struct cpu *cpu = arch_this_cpu();
+	struct cpu_counters *counters = &cpu->counters;
 	struct syscall c UNINITIALIZED;
 	status_t st = ST_BAD_SYSCALL;
 
+	cpu_run_begin(cpu, (unsigned)number);
 	c.self = self;
 	c.arg = arg;
 	c.out[0] = c.out[1] = c.out[2] = 0;

@@ -49,14 +49,3 @@ void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SY
 
 /* The name of call `number`, or NULL. */
 const char *syscall_name(uint64_t number);
-
-/* Handlers of CHECKED calls: locks the object of `ref` if the capability still stands; else
- * ST_BAD_CAP. */
-MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_ref_lock(const struct cap_ref *ref)
-{
-	spin_lock(&ref->object->lock);
-	if (LIKELY(cap_still(ref)))
-		return ST_OK;
-	spin_unlock(&ref->object->lock);
-	return ST_BAD_CAP;
-}

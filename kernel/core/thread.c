@@ -3,6 +3,7 @@
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/endpoint.h>
+#include <core/guest.h>
 #include <core/ipc_fast.h>
 #include <core/message.h>
 #include <core/notification.h>
@@ -334,7 +335,8 @@ void thread_switch(struct cpu *c, struct thread *to)
 	}
 	struct aspace *as =
 		to == NULL ? NULL : atomic_load_explicit(&to->aspace, memory_order_relaxed);
-	if (LIKELY(as != NULL))
+	/* For one in guest mode see guest_resume. */
+	if (LIKELY(as != NULL) && LIKELY(!arch_thread_in_guest(&to->arch)))
 		pagetable_switch(&c->tables, &as->table, c->bit);
 }
 
@@ -358,12 +360,14 @@ void thread_exit_slow(void)
 		if (object_reap_waiting())
 			(void)object_reap_some();
 		t = thread_next();
-		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed) &&
-		    !object_reap_some())
-			cpu_idle();
+		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed))
+			cpu_idle(!object_reap_some());
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
+	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
+		guest_resume(t);
+	cpu_run_end(c);
 	/* A piece at each exit. */
-	if (object_reap_waiting())
+	if (object_reap_waiting() || c->run.measured)
 		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
@@ -372,6 +376,10 @@ void thread_exit_slow(void)
 UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f)
 {
 	struct cpu *c = arch_this_cpu();
+
+	cpu_count_up(&c->counters.faults);
+	if (guest_fault(self, f))
+		return;
 	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
 	struct message m = {
 		.info = MSG_INFO(0, sizeof(*f), 0) | MSG_FAULT,
@@ -379,7 +387,6 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		.deadline = TIMER_NEVER,
 	};
 
-	cpu_count_up(&c->counters.faults);
 	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
 	 * what the thread put there. */
 	self->fault = *f;

@@ -30,7 +30,7 @@ void host_boot_usual(void);
 
 /* Runs fn(id) on CPUs 0 to n - 1 at once and returns when all have come back.
  * CPU 0 is the caller. The others are started when they are needed first, and
- * from then on sit in cpu_idle_loop between runs. While it waits for the others
+ * from then on sit idle (cpu_idle) between runs. While it waits for the others
  * the caller takes interrupts, as if it were idle. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id));
 
@@ -83,6 +83,10 @@ void host_user_translations(void (*visit)(const struct host_translation *t, void
 
 /* The root that is active on this CPU; 0: none. */
 paddr_t host_user_root(void);
+
+/* Copies from and to user memory go through these page tables; else user addresses are those of
+ * the test itself. */
+extern bool host_user_modelled;
 
 /* For arch_tlb_flush_range and arch_tlb_flush_tag. */
 void host_user_flush_range(uint32_t tag, vaddr_t base, size_t size);

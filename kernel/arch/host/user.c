@@ -32,6 +32,24 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 	t->restarts++;
 }
 
+status_t arch_guest_enter(struct arch_thread *t, bool called)
+{
+	struct arch_guest_start start;
+
+	(void)called;
+	if (!arch_guest_start(t, &start))
+		return ST_BAD_ARG;
+	arch_guest_run(t, &start);
+	return ST_OK;
+}
+
+void arch_guest_leave(struct arch_thread *t, bool keep)
+{
+	if (keep)
+		*t->guest = t->inside;
+	t->in_guest = false;
+}
+
 /* A test leaves the kernel by itself. */
 void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
@@ -48,21 +66,49 @@ void arch_thread_load(struct arch_thread *t)
 	ASSERT(atomic_exchange(&t->loaded, arch_this_cpu()) == NULL);
 }
 
-/* A test's programs lie in its own memory. */
+bool host_user_modelled;
+
+/* Where the modelled user memory at `va` is, and how much of `size` lies in that page; NULL: a
+ * page fault. */
+static char *user_piece(vaddr_t va, unsigned access, size_t *size)
+{
+	size_t rest = FRAME_SIZE - va % FRAME_SIZE;
+	paddr_t pa;
+
+	if (*size > rest)
+		*size = rest;
+	if (va >= ARCH_USER_END || !host_user_access(va, access, &pa))
+		return NULL;
+	return arch_phys_to_virt(pa);
+}
+
+/* Else a test's programs lie in its own memory. */
 bool arch_copy_from_user(void *to, const void *from, size_t size)
 {
-	if (from == NULL)
-		return false;
-	__builtin_memcpy(to, from, size);
-	return true;
+	if (!host_user_modelled && from != NULL)
+		__builtin_memcpy(to, from, size);
+	for (size_t done = 0, piece; host_user_modelled && done < size; done += piece) {
+		piece = size - done;
+		const char *user = user_piece((vaddr_t)from + done, ARCH_READ, &piece);
+		if (user == NULL)
+			return false;
+		__builtin_memcpy((char *)to + done, user, piece);
+	}
+	return host_user_modelled || from != NULL;
 }
 
 bool arch_copy_to_user(void *to, const void *from, size_t size)
 {
-	if (to == NULL)
-		return false;
-	__builtin_memcpy(to, from, size);
-	return true;
+	if (!host_user_modelled && to != NULL)
+		__builtin_memcpy(to, from, size);
+	for (size_t done = 0, piece; host_user_modelled && done < size; done += piece) {
+		piece = size - done;
+		char *user = user_piece((vaddr_t)to + done, ARCH_WRITE, &piece);
+		if (user == NULL)
+			return false;
+		__builtin_memcpy(user, (const char *)from + done, piece);
+	}
+	return host_user_modelled || to != NULL;
 }
 
 void arch_thread_close(struct arch_thread *t, struct quota *q)

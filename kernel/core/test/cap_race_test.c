@@ -87,7 +87,7 @@ static void anything(struct chance *c, unsigned id)
 	case 8:
 		if (chance_below(c, 4) == 0 &&
 		    cap_find(space[place], handle, OBJ_NONE, 0, &ref) == ST_OK)
-			object_reap(object_kill(ref.object));
+			object_reap(do_kill(ref.object));
 		return;
 	case 9:
 		if (id == 0)
@@ -186,7 +186,7 @@ static void one_round(uint64_t round, enum way way)
 	for (unsigned i = 1; way == BY_DROP && i < CPUS; i++)
 		CHECK(do_drop(space[i], h[i]) == ST_OK);
 	if (way == BY_KILL) {
-		ticket = object_kill(o);
+		ticket = do_kill(o);
 		CHECK(ticket != 0);
 	}
 	promise.closed = round;
@@ -196,7 +196,7 @@ static void one_round(uint64_t round, enum way way)
 	CHECK(test_object_of(o)->uses == uses);
 	if (ticket == 0) {
 		CHECK(cap_find(home, first, OBJ_NONE, 0, &ref) == ST_OK);
-		ticket = object_kill(o);
+		ticket = do_kill(o);
 	}
 	while (!object_destroy_some(ticket))
 		host_user_mode();

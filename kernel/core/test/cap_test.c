@@ -51,7 +51,7 @@ TEST(cap_find_tells_why_not)
 	CHECK(ref_lock(cs, h, OBJ_NONE, 1, &ref) == ST_OK);
 	CHECK(spin_is_held(&o->lock));
 	spin_unlock(&o->lock);
-	CHECK(object_kill(o) != 0);
+	CHECK(do_kill(o) != 0);
 	CHECK(ref_lock(cs, h, OBJ_NONE, 1, &ref) == ST_BAD_CAP);
 	CHECK(cap_find(cs, h, OBJ_ENDPOINT, 1, &ref) == ST_BAD_CAP); /* not: of another type */
 	CHECK(cap_find(cs, h, OBJ_NONE, 4, &ref) == ST_BAD_CAP);
@@ -505,7 +505,7 @@ TEST(revoke_needs_its_right)
 	CHECK(do_derive(home, home, h, RIGHTS_ALL & ~RIGHT_REVOKE, 0, &child) == ST_OK);
 	CHECK(do_derive(home, home, child, RIGHTS_ALL, 0, &h) == ST_OK);
 	CHECK(do_revoke(home, child) == ST_NO_RIGHT && o->caps == 3);
-	object_kill(o);
+	do_kill(o);
 	CHECK(do_revoke(home, child) == ST_BAD_CAP);
 }
 
@@ -821,7 +821,7 @@ TEST(a_look_up_is_asked_again_under_the_lock)
 
 	/* The slot untouched, the object dead. */
 	CHECK(cap_find(home, h, OBJ_NONE, 1, &ref[1]) == ST_OK);
-	object_kill(o);
+	do_kill(o);
 	spin_lock(&o->lock);
 	CHECK(!cap_still(&ref[1]));
 	spin_unlock(&o->lock);

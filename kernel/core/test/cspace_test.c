@@ -162,7 +162,7 @@ TEST(cspace_that_died_takes_nothing)
 	world_boot(0, 0);
 	struct cspace *cs = test_space(NULL);
 	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
-	uint64_t ticket = object_kill(&cs->obj);
+	uint64_t ticket = do_kill(&cs->obj);
 	CHECK(!object_destroy_some(ticket)); /* closed now; it waits for a grace period */
 	CHECK(do_derive(cs, home, h, RIGHTS_ALL, 0, &child) == ST_BAD_CAP);
 	CHECK(do_move(cs, home, h, &child) == ST_BAD_CAP);
@@ -187,7 +187,7 @@ TEST(cspace_death_drops_what_it_holds)
 	for (unsigned i = 1; i < MANY; i++)
 		test_object_make(quota_root, cs, RIGHTS_ALL, &h[i]);
 	CHECK(do_derive(cs, home, keep, RIGHTS_ALL, 0, &child) == ST_OK);
-	uint64_t ticket = object_kill(&cs->obj);
+	uint64_t ticket = do_kill(&cs->obj);
 	CHECK(!object_destroy_some(ticket) && cs->used > 0 && cs->used < MANY + 1);
 	while (!object_destroy_some(ticket))
 		host_user_mode();

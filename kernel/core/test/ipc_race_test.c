@@ -21,10 +21,10 @@ struct role {
 	cap_t service; /* a server's; a client has `entrance` */
 	cap_t reply[LATER];
 	uint64_t number[LATER], token[LATER];
-	uint64_t last;  /* number of the last call made, SYS_... */
+	uint64_t last; /* number of the last call made, SYS_... */
 	uint64_t token_out;
-	uint64_t call;  /* number of the call in hand */
-	cap_t gift;     /* a capability to `item`, for the next call */
+	uint64_t call;   /* number of the call in hand */
+	cap_t gift;      /* a capability to `item`, for the next call */
 	uint64_t ticket; /* a boss's: of a destruction */
 	struct actor *victim;
 	unsigned victim_state;
@@ -203,8 +203,8 @@ static void server(struct actor *a)
 {
 	struct role *r = a->with;
 	bool received = r->last == SYS_endpoint_receive || r->last == SYS_endpoint_reply_receive;
-	bool call = received && a->t->arch.result[0] == ST_OK &&
-		    !(actor_info(a) & MSG_NOTIFICATION);
+	bool call =
+		received && a->t->arch.result[0] == ST_OK && !(actor_info(a) & MSG_NOTIFICATION);
 	uint64_t token = a->block->word[0];
 
 	if (call) {
@@ -277,7 +277,7 @@ static void boss(struct actor *a)
 	case 0:
 		note(DESTROY, v);
 		r->victim = v;
-		r->ticket = object_kill(&v->t->obj);
+		r->ticket = do_kill(&v->t->obj);
 		break;
 	case 1:
 	case 2:
@@ -326,7 +326,8 @@ static void cast(void)
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		clients[i] = role_make(i, client, 40 + (int)i % 4 * 5);
 		for (unsigned s = 0; s < SERVICES; s++)
-			entrance[s][i] = give(servers[0], service[s], clients[i], RIGHTS_ALL, i + 1);
+			entrance[s][i] =
+				give(servers[0], service[s], clients[i], RIGHTS_ALL, i + 1);
 	}
 	for (unsigned i = 0; i < BOSSES; i++)
 		bosses[i] = role_make(i, boss, 45);
@@ -353,7 +354,7 @@ static bool finished(void)
 
 static void destroy(struct object *o)
 {
-	uint64_t ticket = object_kill(o);
+	uint64_t ticket = do_kill(o);
 
 	while (!object_destroy_some(ticket)) {
 		(void)play_user();

@@ -35,8 +35,8 @@ TEST(object_is_dead_at_once_and_gone_later)
 	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
 	CHECK(do_derive(other, home, h, RIGHTS_ALL, 0, &copy) == ST_OK);
 	test_object_of(o)->pieces = 3;
-	uint64_t ticket = object_kill(o);
-	CHECK(ticket != 0 && object_kill(o) == 0);
+	uint64_t ticket = do_kill(o);
+	CHECK(ticket != 0 && do_kill(o) == 0);
 	CHECK(look(h) == ST_BAD_CAP && do_drop(other, copy) == ST_BAD_CAP);
 	CHECK(do_derive(home, other, copy, RIGHTS_ALL, 0, &h) == ST_BAD_CAP);
 	CHECK(other->used == 1); /* not swept yet */
@@ -58,7 +58,7 @@ TEST(object_that_was_never_named_is_undone_without_trace)
 	struct quota *q = test_quota(quota_root, MIB(1), 0);
 	struct object *o = object_create(q, OBJ_NONE);
 	CHECK(o != NULL && o->quota == q && q->used == FRAME_SIZE);
-	CHECK(object_kill(o) == 0); /* nobody can, it is being made */
+	CHECK(do_kill(o) == 0); /* nobody can, it is being made */
 	object_discard(o);
 	CHECK(q->used == 0 && test_objects_closed == 1);
 
@@ -124,7 +124,7 @@ TEST(object_memory_is_not_reused_before_the_sweep)
 	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h[0]);
 	for (unsigned i = 1; i <= MANY; i++)
 		CHECK(do_derive(other, home, h[0], RIGHTS_ALL, 0, &h[i]) == ST_OK);
-	uint64_t ticket = object_kill(o);
+	uint64_t ticket = do_kill(o);
 	unsigned pieces = 0;
 	while (!object_destroy_some(ticket)) {
 		struct object *another = test_object_make(quota_root, home, RIGHTS_ALL, &again);
@@ -152,7 +152,7 @@ TEST(object_destroyer_may_hand_on_to_the_reaper)
 		struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h[i]);
 
 		test_object_of(o)->pieces = 2;
-		uint64_t ticket = object_kill(o);
+		uint64_t ticket = do_kill(o);
 		CHECK(!object_destroy_some(ticket));
 		object_reap(ticket);
 		object_reap(ticket); /* once is enough */
@@ -183,7 +183,7 @@ TEST(object_destroyer_helps_the_reaper_of_another_cpu)
 	world_boot(0, 0);
 	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
 	test_object_of(o)->pieces = 5;
-	left_behind = object_kill(o);
+	left_behind = do_kill(o);
 	host_cpus_run(2, leave_behind);
 	CHECK(!object_reap_waiting()); /* not with us */
 	while (!object_destroy_some(left_behind))

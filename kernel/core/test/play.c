@@ -523,12 +523,13 @@ static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *
 static bool level_ok(const struct run_queue *rq, unsigned i, uint32_t *queued)
 {
 	const struct sched_level *level = &rq->level[i];
-	bool ok = tree_ok(&level->parts) &&
-		  (tree_first(&level->parts) != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+	bool ok = (tree_first(&level->parts) != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+	uint64_t key = 0;
 
 	for (struct tree_node *n = tree_first(&level->parts); ok && n != NULL; n = tree_next(n)) {
 		struct sched_part *p = container_of(n, struct sched_part, node);
-		ok = p->level == i && n->key == p->vtime && part_ok(rq, p, queued);
+		ok = p->level == i && n->key == p->vtime && n->key >= key && part_ok(rq, p, queued);
+		key = n->key;
 	}
 	return ok;
 }

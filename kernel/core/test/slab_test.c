@@ -73,10 +73,10 @@ static void put(struct object *o)
 	put_into(&cache, o);
 }
 
-static unsigned reclaim(unsigned keep)
+static unsigned reclaim(bool keep_one)
 {
 	grace_poll();
-	unsigned left = slab_reclaim(&cache, keep);
+	unsigned left = slab_reclaim(&cache, keep_one, &(unsigned){ SLAB_BATCH });
 	grace_poll();
 	return left;
 }
@@ -87,12 +87,12 @@ static unsigned reclaim_all(void)
 	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
 		unsigned before = left;
 
-		left = reclaim(0);
+		left = reclaim(false);
 		if (left != before)
 			idle = 0;
 		host_user_mode();
 	}
-	return reclaim(0);
+	return reclaim(false);
 }
 
 /* ---- slots ---- */
@@ -230,7 +230,7 @@ TEST(slab_object_in_limbo_is_not_found)
 	struct object *o = slab_alloc(&cache);
 	put(o);
 	CHECK(slab_object(object_id(o), TYPE) == o);
-	CHECK(reclaim(0) == 1);
+	CHECK(reclaim(false) == 1);
 	CHECK(slab_object(object_id(o), TYPE) == NULL);
 	CHECK(slab_alloc(&cache) == o && slab_object(object_id(o), TYPE) == o);
 	slab_free(&cache, o); /* who was told before may be looking */
@@ -346,7 +346,7 @@ TEST(slab_gives_back_in_batches)
 	for (unsigned left = ARRAY_LEN(held); left > 0;) {
 		unsigned before = left;
 
-		left = reclaim(0);
+		left = reclaim(false);
 		CHECK(before - left <= SLAB_BATCH && left == stats().pages && slab_ok(&cache));
 		host_user_mode();
 	}
@@ -413,10 +413,10 @@ TEST(slab_page_waits_for_the_grace_period)
 	put(o);
 	CHECK(free_frames() == free - 1 && stats().pages == 1);
 	for (unsigned i = 0; i < 5; i++)
-		CHECK(reclaim(0) == 1); /* this CPU is inside the kernel */
+		CHECK(reclaim(false) == 1); /* this CPU is inside the kernel */
 	host_user_mode();
 	CHECK(stats().pages == 1);
-	CHECK(reclaim(0) == 0);
+	CHECK(reclaim(false) == 0);
 	CHECK(stats().pages == 0 && free_frames() == free);
 }
 
@@ -427,15 +427,15 @@ TEST(slab_waiting_page_is_used_again)
 	begin(512);
 	struct object *o = slab_alloc(&cache);
 	put(o);
-	CHECK(reclaim(0) == 1);
+	CHECK(reclaim(false) == 1);
 	CHECK(slab_alloc(&cache) == o && stats().pages == 1);
 	host_user_mode();
-	CHECK(reclaim(0) == 1);
+	CHECK(reclaim(false) == 1);
 	CHECK(slab_ok(&cache));
 	put(o);
-	CHECK(reclaim(0) == 1 && reclaim(0) == 1);
+	CHECK(reclaim(false) == 1 && reclaim(false) == 1);
 	host_user_mode();
-	CHECK(reclaim(0) == 0);
+	CHECK(reclaim(false) == 0);
 }
 
 static _Atomic unsigned stage;
@@ -599,7 +599,7 @@ static void storm(unsigned id)
 			break;
 		case 2:
 			if (chance_below(&chance, 16) == 0)
-				reclaim(0);
+				reclaim(false);
 			break;
 		default:
 			look_up(at);

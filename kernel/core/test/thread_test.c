@@ -504,7 +504,7 @@ TEST(thread_without_sched_waits_for_one)
 	CHECK(thread_configure(&ref, &c) == ST_OK);
 	CHECK(play_user() == a);
 	/* The sched dies: it waits again, wherever it is. */
-	uint64_t ticket = object_kill(&s->obj);
+	uint64_t ticket = do_kill(&s->obj);
 	while (!object_destroy_some(ticket))
 		(void)play_user();
 	CHECK(s->obj.flags == 0 && thread_state(a->t) == THREAD_STOPPED && play_until(b));

@@ -117,13 +117,10 @@ status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access)
 
 	do {
 		struct cap_ref by;
-		uint64_t done = 0;
 
 		st = cap_find(home, aspace, OBJ_ASPACE, RIGHT_MANAGE, &by);
 		if (st == ST_OK)
-			st = aspace_protect(&by, &r, &done);
-		r.va += done * PAGE;
-		r.pages -= done;
+			st = aspace_protect(&by, &r);
 		host_user_mode();
 	} while (st == ST_LATER);
 	return st;
@@ -203,7 +200,7 @@ status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value)
 	struct memory_bytes b = { offset, &value, sizeof(value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_in(&ref, &b), );
+	LOCKED(memory, memory_copy(m, &b, false), );
 	return st;
 }
 
@@ -212,23 +209,11 @@ status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value)
 	struct memory_bytes b = { offset, value, sizeof(*value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy_out(m, &b), );
+	LOCKED(memory, memory_copy(m, &b, true), );
 	return st;
 }
 
-/* What the dispatcher does for a call on two objects. */
-UNCHECKED_LOCKS static status_t lock_two(struct cap_ref *a, struct cap_ref *b)
-{
-	struct object *first = a->object < b->object ? a->object : b->object;
-	struct object *second = a->object < b->object ? b->object : a->object;
-
-	spin_lock(&first->lock);
-	if (second != first)
-		spin_lock_second(&second->lock);
-	return cap_still(a) && cap_still(b) ? ST_OK : ST_BAD_CAP;
-}
-
-UNCHECKED_LOCKS static status_t share_once(const struct vm_share *s, uint64_t *done)
+static status_t share_once(const struct vm_share *s, uint64_t *done)
 {
 	struct cap_ref to, from;
 	status_t st = cap_find(home, s->to, OBJ_MEMORY, RIGHT_WRITE, &to);
@@ -238,16 +223,10 @@ UNCHECKED_LOCKS static status_t share_once(const struct vm_share *s, uint64_t *d
 		st = cap_find(home, s->from, OBJ_MEMORY, RIGHT_MAP, &from);
 	if (st != ST_OK)
 		return st;
-	st = lock_two(&to, &from);
-	struct memory_share share = {
+	const struct memory_share share = {
 		&to, &from, s->to_page, s->from_page, s->count, s->read_only,
 	};
-	if (st == ST_OK)
-		st = memory_share(&share, done);
-	spin_unlock(&to.object->lock);
-	if (from.object != to.object)
-		spin_unlock(&from.object->lock);
-	return st;
+	return memory_share(&share, done);
 }
 
 status_t vm_share(const struct vm_share *s, uint64_t *done)
@@ -272,17 +251,16 @@ status_t vm_share(const struct vm_share *s, uint64_t *done)
 
 status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 {
-	unsigned how = ARCH_READ | (access & MAP_WRITE ? ARCH_WRITE : 0) |
-		       (access & MAP_EXEC ? ARCH_EXEC : 0);
+	enum pagetable_which own = as->kind == ASPACE_GUEST ? ROOT_GUEST : ROOT_MAIN;
 
-	aspace_switch(as, ROOT_OWN);
-	while (!host_user_access(va, how, pa)) {
+	aspace_switch(as, own);
+	while (!host_user_access(va, access | MAP_READ, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
 			return st;
 		host_user_mode();
-		aspace_switch(as, ROOT_OWN);
+		aspace_switch(as, own);
 	}
 	return ST_OK;
 }
@@ -375,7 +353,7 @@ uint64_t vm_table_frames(struct aspace *as)
 {
 	uint64_t count = tables_below(as->table.top, as->table.level);
 
-	return count + as->table.is_half + (as->table.root[ROOT_JOINT].pa != 0);
+	return count + as->table.is_half + (as->table.root[ROOT_GUEST].pa != 0);
 }
 
 uint64_t vm_payer_frames(const struct quota *q)
@@ -394,6 +372,15 @@ uint64_t vm_payer_frames(const struct quota *q)
 	return count;
 }
 
+uint64_t vm_mapped(const struct aspace *as)
+{
+	uint64_t pages = 0;
+
+	for (struct tree_node *n = tree_first(&as->regions); n != NULL; n = tree_next(n))
+		pages += container_of(n, struct mapping, region)->pages;
+	return pages;
+}
+
 struct tlb_check {
 	struct aspace *as;
 	bool ok;
@@ -403,12 +390,13 @@ static void check_translation(const struct host_translation *t, void *with)
 {
 	struct tlb_check *c = with;
 	struct pagetable_page e;
-	unsigned which = t->tag == c->as->table.root[ROOT_JOINT].tag;
+	unsigned which = t->tag == c->as->table.root[ROOT_MAIN].tag ? ROOT_MAIN : ROOT_GUEST;
+	bool is_joint = which == ROOT_MAIN && c->as->table.root[ROOT_GUEST].pa != 0;
 
 	if (t->tag != c->as->table.root[which].tag)
 		return;
 	struct pagetable *table = &c->as->table;
-	if (which == ROOT_JOINT && t->va >= ARCH_PERSONALITY)
+	if (is_joint && t->va >= ARCH_PERSONALITY)
 		return; /* see vm_half_ok */
 	if (!pagetable_find(table, t->va, &e) || e.pa + (t->va - e.va) != t->pa ||
 	    (t->access & ~e.access))

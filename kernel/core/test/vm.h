@@ -65,5 +65,8 @@ uint64_t vm_memory_frames(struct memory *m);
 uint64_t vm_table_frames(struct aspace *as);
 uint64_t vm_payer_frames(const struct quota *q);
 
+/* Pages that are mapped in `as`. */
+uint64_t vm_mapped(const struct aspace *as);
+
 /* True if this CPU has no translation of `as` that its tables don't have. */
 bool vm_tlb_ok(struct aspace *as);

@@ -230,7 +230,7 @@ static bool object_agrees(unsigned i)
 		struct memory_bytes b = { p * PAGE, word, PAGE };
 
 		spin_lock(&m->obj.lock);
-		status_t st = memory_copy_out(m, &b);
+		status_t st = memory_copy(m, &b, true);
 		spin_unlock(&m->obj.lock);
 		if (st != content_of(o, p, &content) ||
 		    (st == ST_OK && !is_filled_with(word, content)))
@@ -272,7 +272,7 @@ static bool space_agrees(unsigned s)
 	for (unsigned i = 0; i < WINDOW; i++)
 		mapped += space[s][i].mapped;
 	return vm_aspace_ok(space_cap[s]) && vm_tlb_ok(vm_space(space_cap[s])) &&
-	       vm_space(space_cap[s])->mapped == mapped;
+	       vm_mapped(vm_space(space_cap[s])) == mapped;
 }
 
 /* The books and two objects after each step, everything after each eighth. */
@@ -534,7 +534,7 @@ static bool do_copy_in(unsigned i)
 	if (ref_lock(home, object[i].cap[0], OBJ_MEMORY, 0, &ref) != ST_OK)
 		return false;
 	do
-		st = memory_copy_in(&ref, &b);
+		st = memory_copy(container_of(ref.object, struct memory, obj), &b, false);
 	while (st == ST_LATER);
 	spin_unlock(&ref.object->lock);
 	status_t want = make_private(i, b.offset / PAGE);

@@ -214,9 +214,17 @@ status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *r
 	return ST_OK;
 }
 
+uint64_t do_kill(struct object *o)
+{
+	spin_lock(&o->tree);
+	uint64_t ticket = object_kill(o);
+	spin_unlock(&o->tree);
+	return ticket;
+}
+
 bool do_destroy(struct object *o)
 {
-	uint64_t ticket = object_kill(o);
+	uint64_t ticket = do_kill(o);
 
 	if (ticket == 0)
 		return false;

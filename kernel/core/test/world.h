@@ -74,6 +74,9 @@ status_t do_bind(struct cspace *cs, cap_t handle, struct object *owner, unsigned
 status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *rights,
 		 uint64_t *badge);
 
+/* object_kill, with the lock that it needs. */
+uint64_t do_kill(struct object *o);
+
 /* Kills and destroys to the end. False: it was dead already. */
 bool do_destroy(struct object *o);
 
