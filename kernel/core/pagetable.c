@@ -320,10 +320,9 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 			check_generation(c, half, t->root[ROOT_MAIN].tag);
 	}
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
 	c->table = t;
 	c->half = half;
-	arch_root_load(c->root, c->tag);
+	arch_root_load(c->root, t->root[which].tag);
 }
 
 void pagetable_flush_here(const struct tlb_batch *b)

@@ -73,7 +73,6 @@ struct pagetable {
 
 struct pagetable_cpu {
 	paddr_t root;
-	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
 	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
@@ -83,6 +82,14 @@ struct pagetable_cpu {
 		uint32_t tag;
 	} note[PAGETABLE_NOTES];
 };
+
+/* The tag of the root that is active; 0: the kernel's. */
+static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
+{
+	if (c->root == 0)
+		return 0;
+	return c->table->root[c->table->root[ROOT_MAIN].pa == c->root ? ROOT_MAIN : ROOT_GUEST].tag;
+}
 
 /* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
  * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
@@ -168,16 +175,14 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 						     uint64_t bit)
 {
 	paddr_t root = t->root[ROOT_MAIN].pa;
-	uint32_t tag = t->root[ROOT_MAIN].tag;
 
 	if (c->root == root)
 		return true;
 	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(!arch_root_switch(root, tag)))
+	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_MAIN].tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
-	c->tag = tag;
 	c->table = t;
 	c->half = NULL;
 	return true;
@@ -195,7 +200,6 @@ static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetabl
 {
 	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
-	if (UNLIKELY(!arch_root_switch(c->root, c->tag)))
-		arch_root_load(c->root, c->tag);
+	if (UNLIKELY(!arch_root_switch(c->root, &t->root[which].tag)))
+		arch_root_load(c->root, t->root[which].tag);
 }
