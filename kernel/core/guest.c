@@ -154,6 +154,7 @@ status_t sys_guest_enter(struct syscall *c)
 		return st;
 	if ((uint32_t)c->arg[0] < CSPACE_CHUNK) {
 		self->entered.handle = c->arg[0];
+		self->entered.gen = c->cap[0].gen;
 		self->entered.slot = c->cap[0].slot;
 		self->entered.token = c->cap[0].token;
 	}

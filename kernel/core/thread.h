@@ -164,6 +164,7 @@ struct thread {
 	uint64_t guest_ticket;          /* grace period of a cut */
 	struct {                        /* the capability that guest_enter was called with, */
 		cap_t handle;
+		uint32_t gen;                /* of the slot, as the handle has it; */
 		const struct cap_slot *slot; /* if in the first chunk, which lasts */
 		uint64_t token;
 	} entered;
@@ -358,6 +359,13 @@ static inline void thread_queue_push_front(struct thread_queue *q, struct thread
 	else
 		q->head->prev = t;
 	q->head = t;
+}
+
+/* Takes the first one out; there is one. */
+static inline void thread_queue_pop(struct thread_queue *q)
+{
+	q->head = q->head->next;
+	*(q->head == NULL ? &q->tail : &q->head->prev) = NULL;
 }
 
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)
