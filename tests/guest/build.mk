@@ -26,3 +26,4 @@ guest-bench-src := main.c console.c world.c registers.S registers.c
 guest-bench-src += bench.c
 guest-bench-src += bench_caps.c storm.c job.c
 guest-bench-src += guest_bench.c sandbox.c sandbox.S
+guest-bench-src += bench_scale.c scale.c
