@@ -16,6 +16,7 @@ guest-test-src += shared_page.c
 guest-test-src += signal.c
 guest-test-src += quota.c
 guest-test-src += refuse.c
+guest-test-src += scale.c scale_test.c
 guest-test-src += storm.c
 guest-test-src += table.c
 guest-test-src += thread.c

@@ -3,9 +3,10 @@
  * lock that somebody waits for and, where the cycle counter counts the instructions of all CPUs
  * together (-icount), no more of them for each operation than one thread alone needs. */
 #include "scale.h"
-#include "console.h"
 #include <abi/node.h>
 #include <abi/status.h>
+
+#include <stdatomic.h>
 
 #define PAGES 64
 #define PLACE 0x2000000000ull
@@ -16,6 +17,16 @@ struct work {
 	cap_t ep, aspace, memory, done;
 	uint64_t bit;
 	uint64_t wrong;
+	unsigned count; /* of those who begin and end together; 0: each for himself */
+	struct gate *gate;
+	cap_t node; /* who has it looks at the counters when all are there */
+	uint64_t waits;
+};
+
+/* In a page that all see. */
+struct gate {
+	_Atomic unsigned ready, finished;
+	_Atomic bool open;
 };
 
 static struct work *work_of(struct actor *a)
@@ -31,8 +42,43 @@ static void answer(struct actor *a)
 		r = SYS(endpoint_reply_receive, work_of(a)->ep, MSG_INFO(2, 0, 0), NEVER);
 }
 
+static uint64_t lock_waits(cap_t node)
+{
+	struct node_counters n;
+	uint64_t sum = 0;
+
+	for (unsigned cpu = 0; cpu < SCALE_CPUS; cpu++) {
+		SYS(node_counters, node, cpu, &n, sizeof(n));
+		sum += n.lock_waits;
+	}
+	return sum;
+}
+
+/* Nobody goes on before all are there, and none of them is in the kernel while it is counted. */
+static void begin(struct work *w)
+{
+	if (w->count == 0)
+		return;
+	atomic_fetch_add(&w->gate->ready, 1);
+	if (w->node != CAP_NONE) {
+		while (atomic_load(&w->gate->ready) < w->count)
+			continue;
+		w->waits = lock_waits(w->node);
+		atomic_store(&w->gate->open, true);
+	}
+	while (!atomic_load(&w->gate->open))
+		continue;
+}
+
 static void finish(struct work *w)
 {
+	if (w->count != 0) {
+		atomic_fetch_add(&w->gate->finished, 1);
+		while (atomic_load(&w->gate->finished) < w->count)
+			continue;
+		if (w->node != CAP_NONE)
+			w->waits = lock_waits(w->node) - w->waits;
+	}
 	SYS(notification_signal, w->done, w->bit);
 }
 
@@ -40,6 +86,7 @@ static void calls(struct actor *a)
 {
 	struct work *w = work_of(a);
 
+	begin(w);
 	for (uint64_t i = 0; i < w->rounds; i++)
 		w->wrong += STATUS(endpoint_call, w->ep, MSG_INFO(1, 0, 0), NEVER) != ST_OK;
 	finish(w);
@@ -49,6 +96,7 @@ static void maps(struct actor *a)
 {
 	struct work *w = work_of(a);
 
+	begin(w);
 	for (uint64_t i = 0; i < w->rounds; i++) {
 		w->wrong += STATUS(aspace_map, w->aspace, w->memory, PLACE, 0, 1,
 				   MAP_READ | MAP_WRITE) != ST_OK;
@@ -61,6 +109,7 @@ static void faults(struct actor *a)
 {
 	struct work *w = work_of(a);
 
+	begin(w);
 	w->wrong += STATUS(aspace_map, w->aspace, w->memory, PLACE, 0, PAGES,
 			   MAP_READ | MAP_WRITE) != ST_OK;
 	for (uint64_t i = 0; i < w->rounds; i++) {
@@ -84,14 +133,14 @@ static void pin(struct actor *a, unsigned cpu)
 }
 
 /* A process, paid by a quota of its own as all that it has, that does `run` on one CPU. */
-static struct actor *worker(void (*run)(struct actor *), unsigned cpu, cap_t done, uint64_t rounds)
+static struct actor *worker(void (*run)(struct actor *), unsigned cpu, cap_t done)
 {
 	cap_t whole = quota;
 
 	quota = new_quota(8 << 20);
 	struct actor *a = process_new(run);
 	struct work *w = work_of(a);
-	*w = (struct work){ .rounds = rounds, .bit = 1ull << cpu };
+	*w = (struct work){ .rounds = SCALE_ROUNDS, .bit = 1ull << cpu };
 	w->aspace = actor_give(a, a->aspace, RIGHT_MANAGE, 0);
 	w->memory = actor_give(a, new_memory(PAGES), RIGHT_READ | RIGHT_WRITE | RIGHT_MAP, 0);
 	w->done = actor_give(a, done, RIGHT_SIGNAL, w->bit);
@@ -116,27 +165,25 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-static uint64_t lock_waits(void)
+/* Lets `count` workers do `rounds` operations each, beginning together or not; cycles for each
+ * operation. */
+static uint64_t cost(void (*run)(struct actor *), unsigned count, bool together, struct scale *out)
 {
-	struct node_counters n;
-	uint64_t sum = 0;
-
-	for (unsigned cpu = 0; cpu < start->cpus; cpu++) {
-		SYS(node_counters, start->node, cpu, &n, sizeof(n));
-		sum += n.lock_waits;
-	}
-	return sum;
-}
-
-/* Cycles for each operation of `count` workers at once; what they did wrong is added to `wrong`. */
-static uint64_t cost(void (*run)(struct actor *), unsigned count, uint64_t rounds, uint64_t *wrong)
-{
+	cap_t done = new_notification(), page = new_memory(1);
+	struct gate *gate = map(page, 1, MAP_READ | MAP_WRITE);
 	struct actor *a[SCALE_CPUS];
-	cap_t done = new_notification();
 	uint64_t left = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		a[i] = worker(run, i, done, rounds);
+		a[i] = worker(run, i, done);
+		struct work *w = work_of(a[i]);
+		if (together) {
+			w->count = count;
+			w->gate = gate;
+			actor_map(a[i], page, gate, 1, MAP_READ | MAP_WRITE);
+			w->node = i == 0 ? actor_give(a[i], start->node, RIGHT_COUNTERS, 0)
+					 : CAP_NONE;
+		}
 		left |= 1ull << i;
 	}
 	yield(); /* servers wait now */
@@ -147,34 +194,26 @@ static uint64_t cost(void (*run)(struct actor *), unsigned count, uint64_t round
 		left &= ~SYS(notification_wait, done, NEVER).out[1];
 	uint64_t cycles = now() - begin;
 	for (unsigned i = 0; i < count; i++)
-		*wrong += work_of(a[i])->wrong;
-	return cycles / (count * rounds);
+		out->wrong += work_of(a[i])->wrong;
+	out->waits = work_of(a[0])->waits;
+	return cycles / (count * SCALE_ROUNDS);
 }
 
-static bool scale(const char *name, void (*run)(struct actor *), struct scale *out)
-{
-	uint64_t wrong = 0;
+static void (*const kinds[])(struct actor *) = {
+	[SCALE_CALLS] = calls,
+	[SCALE_MAPS] = maps,
+	[SCALE_FAULTS] = faults,
+};
 
-	out->alone = cost(run, 1, SCALE_ROUNDS, &wrong);
-	uint64_t waits = lock_waits();
-	out->together = cost(run, SCALE_CPUS, SCALE_ROUNDS, &wrong);
-	out->waits = lock_waits() - waits;
-	say("scale: %s: %lu cycles alone, %lu of four together, %lu waits for locks", name,
-	    out->alone, out->together, out->waits);
-	return wrong == 0;
+void scale_cost(enum scale_kind kind, struct scale *out)
+{
+	*out = (struct scale){ 0 };
+	out->alone = cost(kinds[kind], 1, false, out);
+	out->together = cost(kinds[kind], SCALE_CPUS, false, out);
 }
 
-bool scale_calls(struct scale *out)
+void scale_waits(enum scale_kind kind, struct scale *out)
 {
-	return scale("calls", calls, out);
-}
-
-bool scale_maps(struct scale *out)
-{
-	return scale("maps", maps, out);
-}
-
-bool scale_faults(struct scale *out)
-{
-	return scale("faults", faults, out);
+	*out = (struct scale){ 0 };
+	out->together = cost(kinds[kind], SCALE_CPUS, true, out);
 }
