@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#define PAGES 64
+#define PAGES 16 /* as many as a CPU and a quota keep at hand */
 #define PLACE 0x2000000000ull
 
 /* Lies behind the struct actor in the page that both sides see. */
@@ -76,8 +76,12 @@ static void finish(struct work *w)
 		atomic_fetch_add(&w->gate->finished, 1);
 		while (atomic_load(&w->gate->finished) < w->count)
 			continue;
-		if (w->node != CAP_NONE)
+		if (w->node != CAP_NONE) {
 			w->waits = lock_waits(w->node) - w->waits;
+			atomic_store(&w->gate->open, false);
+		}
+		while (atomic_load(&w->gate->open))
+			continue;
 	}
 	SYS(notification_signal, w->done, w->bit);
 }
@@ -86,6 +90,8 @@ static void calls(struct actor *a)
 {
 	struct work *w = work_of(a);
 
+	/* After the first the server waits for the next. */
+	w->wrong += STATUS(endpoint_call, w->ep, MSG_INFO(1, 0, 0), NEVER) != ST_OK;
 	begin(w);
 	for (uint64_t i = 0; i < w->rounds; i++)
 		w->wrong += STATUS(endpoint_call, w->ep, MSG_INFO(1, 0, 0), NEVER) != ST_OK;
