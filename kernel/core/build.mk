@@ -1,6 +1,6 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
-core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c elf.c endpoint.c \
+core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c dma.c elf.c endpoint.c \
 	extent.c format.c frame.c grace.c ioport.c ipc_fast.c irq_object.c log.c main.c memory.c message.c node.c \
 	notification.c object.c pagetable.c panic.c quota.c random.c reply.c root.c run_queue.c scale.c \
 	sched.c slab.c spinlock.c symbol.c sys_cap.c sys_memory.c sys_message.c sys_thread.c syscall.c \
