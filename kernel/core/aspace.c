@@ -713,10 +713,10 @@ static bool aspace_close(struct object *o)
 	}
 	if (!pagetable_is_flushed(&as->table))
 		return false;
-	if (as->table.root[ROOT_OWN].pa != 0) {
+	if (as->table.root[ROOT_MAIN].pa != 0) {
 		pagetable_retire(&as->table);
 		pagetable_free(&as->table, o->quota);
-		as->table.root[ROOT_OWN].pa = 0;
+		as->table.root[ROOT_MAIN].pa = 0;
 	}
 	return cap_unbind(&as->half);
 }

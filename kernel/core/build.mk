@@ -1,7 +1,7 @@
 # Sources of the core; core-freestanding-src names those among them that a
 # program on the host has from its C library.
 core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c dma.c elf.c endpoint.c \
-	extent.c format.c frame.c grace.c ioport.c ipc_fast.c irq_object.c log.c main.c memory.c message.c node.c \
+	extent.c format.c frame.c grace.c guest.c guest_fast.c ioport.c ipc_fast.c irq_object.c log.c main.c memory.c message.c node.c \
 	notification.c object.c pagetable.c panic.c quota.c random.c reply.c root.c run_queue.c scale.c \
 	sched.c slab.c spinlock.c symbol.c sys_cap.c sys_memory.c sys_message.c sys_thread.c syscall.c \
 	thread.c thread_bind.c timer.c timer_object.c tlb.c tree.c user.c
@@ -19,7 +19,13 @@ core-test-src := test/archive_test.c test/aspace_test.c test/blake2s_test.c test
 	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c \
 	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_test.c test/syscall_test.c \
 	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_test.c test/vm.c \
+	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_test.c \
+	test/syscall_test.c test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c \
 	test/vm_model_test.c test/vm_ok.c test/vm_race_test.c test/world.c
+	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_fake.c \
+	test/symbol_test.c test/syscall_test.c test/thread_test.c test/timer_test.c \
+	test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c test/vm_model_test.c \
+	test/vm_ok.c test/vm_race_test.c test/world.c
 core-tsan-test-src :=
 
 # What the tests of every port use.

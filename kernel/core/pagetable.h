@@ -15,9 +15,10 @@
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
  * in the port's pte.h. Levels count from 0, the tables whose entries are pages of 4 KiB.
  *
- * A guest half has two roots over the same lower tables: ROOT_OWN, and ROOT_JOINT, in
- * which its entries forbid execution and the personality's only entry stands beside
- * them. That entry never changes, so all joint roots share what is below it.
+ * ROOT_MAIN is what the space's threads run on. A guest half has two roots over the same lower
+ * tables: ROOT_GUEST, which is the guest's own, and ROOT_MAIN, the joint one, in which its entries
+ * forbid execution and the personality's only entry stands beside them. That entry never
+ * changes, so all joint roots share what is below it.
  *
  * When a translation is gone on every CPU
  *
@@ -44,7 +45,7 @@
 
 struct quota;
 
-enum pagetable_which { ROOT_OWN, ROOT_JOINT, ROOTS };
+enum pagetable_which { ROOT_MAIN, ROOT_GUEST, ROOTS };
 
 struct pagetable_root {
 	paddr_t pa; /* 0: there is none */
@@ -54,13 +55,14 @@ struct pagetable_root {
 struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
-	paddr_t top;   /* where walks begin: the root, or the half's only table below it */
+	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
 	uint8_t level; /* of `top` */
-	bool is_half;  /* a personality's: others' joint roots have its entry */
+	bool is_half;  /* a personality's: guests' joint roots have its entry */
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
-	_Atomic uint64_t cpus;       /* that may have translations cached */
+	_Atomic uint64_t cpus;       /* that may have translations cached; of these, for a */
+	_Atomic uint64_t ready;      /* table without `half`, those that have loaded its root */
 	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 	_Atomic uint32_t flushes;    /* that are on their way: other CPUs may read this */
 };
@@ -73,7 +75,7 @@ struct pagetable_cpu {
 	paddr_t root;
 	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
-	struct pagetable *half;  /* whose half it shows besides */
+	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
 	/* Joint roots loaded before, by tag, and the half's generation then. */
 	struct {
@@ -132,7 +134,7 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
 /* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
- * there. */
+ * there. What it notes about a large page is of all its pages, and stays. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -159,19 +161,20 @@ bool pagetable_is_flushed(struct pagetable *t);
 void pagetable_flush_here(const struct tlb_batch *b);
 
 /* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
- * the own root; pagetable_switch_short: if this CPU has loaded it before, which it need not have.
+ * the main root; pagetable_switch_short: if this CPU has loaded it before, and it is no joint
+ * one, which need not be.
  */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
 						     uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
-	uint32_t tag = t->root[ROOT_OWN].tag;
+	paddr_t root = t->root[ROOT_MAIN].pa;
+	uint32_t tag = t->root[ROOT_MAIN].tag;
 
 	if (c->root == root)
 		return true;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
+	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
 	    UNLIKELY(!arch_root_switch(root, tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
@@ -185,5 +188,16 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
 	if (!pagetable_switch_short(c, t, bit))
-		pagetable_load(t, ROOT_OWN);
+		pagetable_load(t, ROOT_MAIN);
+}
+
+/* The other root of the guest half that is active. Both were made ready when one was loaded. */
+static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetable *t,
+				  enum pagetable_which which)
+{
+	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
+	c->root = t->root[which].pa;
+	c->tag = t->root[which].tag;
+	if (UNLIKELY(!arch_root_switch(c->root, c->tag)))
+		arch_root_load(c->root, c->tag);
 }

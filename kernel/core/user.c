@@ -12,6 +12,12 @@ status_t user_fault(struct thread *self, vaddr_t va, unsigned access)
 
 	if (va >= ARCH_USER_END || as == NULL)
 		return ST_BAD_ADDRESS;
+	if (UNLIKELY(as != self->own_aspace) && !arch_thread_in_guest(&self->arch)) {
+		if (va >= ARCH_PERSONALITY)
+			as = self->own_aspace;
+		else if (access & FAULT_EXEC)
+			return ST_NO_RIGHT; /* only the guest itself runs its code */
+	}
 	return aspace_fault(as, va, access);
 }
 

@@ -385,8 +385,10 @@ TEST(sched_budget_of_150_percent_over_4_cpus)
 		a[i] = hog(s[0]);
 	hogs(s[1], 8);
 	spend_budgets(s[0], budget, s, ARRAY_LEN(s), &sum);
-	/* Of four CPUs, 37.5 % are 150 % of one. */
-	CHECK(near(share((int64_t)(PERIODS * budget), sum), 3750, 300));
+	/* Of four CPUs, 37.5 % are 150 % of one. One that stands still with a piece of the budget
+	 * holds up the end of the period, so this only tells it from 100 % and 200 %; the unit
+	 * test of the same name is exact. */
+	CHECK(near(share((int64_t)(PERIODS * budget), sum), 3750, 800));
 	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
 		CHECK(a[i]->seen > 0);
 }
