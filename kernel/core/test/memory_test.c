@@ -81,7 +81,7 @@ TEST(memory_create_undoes_every_partial_failure)
 		reached = step_failed();
 		CHECK((st == ST_OK) == (m != NULL) && (st == ST_OK || st == ST_NO_MEMORY));
 		failed += st != ST_OK;
-		CHECK(m == NULL || (m->order == 3 && vm_memory_frames(m) == 8));
+		CHECK(m == NULL || (frame_of(m->base)->order == 3 && vm_memory_frames(m) == 8));
 		if (m != NULL)
 			object_discard(&m->obj);
 		CHECK(used_after_all(quota_root) == before);
