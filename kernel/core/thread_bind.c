@@ -163,12 +163,6 @@ static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread
 	return st;
 }
 
-static void swap(struct thread_binding *b, const struct cap_ref *to)
-{
-	if (to->object != NULL)
-		b->at = !b->at;
-}
-
 /* The successors come into force; `t` is stopped, or the running thread. Gives the notification
  * that it is to be unbound from, or NULL. */
 static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
