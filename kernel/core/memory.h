@@ -47,9 +47,9 @@
 #include <core/tree.h>
 
 #define MEMORY_PAGES_MAX (1ull << 32)
-#define MEMORY_BATCH     64  /* pages between two preemption points, */
+#define MEMORY_BATCH     32  /* pages between two preemption points, */
 #define MEMORY_HEAVY     8   /* of which one that is copied or zeroed counts as so many; */
-#define MEMORY_WALK      512 /* entries of page tables */
+#define MEMORY_WALK      256 /* entries of page tables; one mapping counts as some of them */
 
 enum memory_kind {
 	MEMORY_ANON,   /* frames come on demand, zeroed */

@@ -206,10 +206,9 @@ uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c)
 
 	if (!pte_is_present(w.value))
 		return 0;
-	if (used != 0) {
+	if (used != 0 && w.level == 0) {
 		used &= atomic_fetch_and(w.e, ~used);
-		tlb_batch_add(&c->flush, ALIGN_DOWN(va, pagetable_span(w.level)),
-			      pagetable_span(w.level));
+		tlb_batch_add(&c->flush, va, FRAME_SIZE);
 	}
 	return (uint8_t)(SCAN_PRESENT | (pte_is_accessed(used) ? SCAN_ACCESSED : 0) |
 			 (pte_is_dirty(used) ? SCAN_DIRTY : 0));

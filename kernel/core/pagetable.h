@@ -134,7 +134,7 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
 /* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
- * there. */
+ * there. What it notes about a large page is of all its pages, and stays. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any

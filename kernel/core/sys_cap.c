@@ -6,7 +6,7 @@
 #include <core/slab.h>
 
 #define TYPE_RIGHTS(NAME, name, rights) [OBJ_##NAME] = RIGHTS_EVERY | (rights),
-static const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
+const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
 
 static struct cspace *space_of(const struct cap_ref *ref)
 {

@@ -361,6 +361,13 @@ static inline void thread_queue_push_front(struct thread_queue *q, struct thread
 	q->head = t;
 }
 
+/* Takes the first one out; there is one. */
+static inline void thread_queue_pop(struct thread_queue *q)
+{
+	q->head = q->head->next;
+	*(q->head == NULL ? &q->tail : &q->head->prev) = NULL;
+}
+
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)
 {
 	if (t->prev == NULL)

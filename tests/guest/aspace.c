@@ -73,22 +73,14 @@ TEST(aspace_map_shows_the_memory)
 TEST(aspace_map_refuses_addresses)
 {
 	cap_t as = new_aspace(ASPACE_PLAIN, CAP_NONE), memory = new_memory(1ull << 32);
+	static const uint64_t low[] = { 0, PAGE, FIRST - PAGE };
 	static const uint64_t bad[] = {
-		0,
-		PAGE,
-		FIRST - PAGE,
-		FIRST + 1,
-		VA + 1,
-		VA + 2048,
-		END,
-		END + PAGE,
-		0x0000800000000000,
-		0x0100000000000000,
-		0xffff7ffffffff000,
-		0xffff800000000000,
-		0xffffffff80000000,
-		0xfffffffffffff000,
-		UINT64_MAX,
+		FIRST + 1,          VA + 1,
+		VA + 2048,          END,
+		END + PAGE,         0x0000800000000000,
+		0x0100000000000000, 0xffff7ffffffff000,
+		0xffff800000000000, 0xffffffff80000000,
+		0xfffffffffffff000, UINT64_MAX,
 	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
@@ -97,6 +89,8 @@ TEST(aspace_map_refuses_addresses)
 		CHECK(REFUSES(ST_BAD_ARG, aspace_protect, as, bad[i], 1, MAP_READ));
 		CHECK(REFUSES(ST_BAD_ARG, aspace_scan, as, bad[i], 1, new_pages(1)));
 	}
+	for (unsigned i = 0; i < ARRAY_LEN(low); i++)
+		CHECK(REFUSES(ST_BAD_ARG, aspace_map, as, memory, low[i], 0, 1, RW));
 	CHECK(map_at(as, memory, FIRST, 0, 1, RW) == ST_OK);
 	CHECK(map_at(as, memory, END - PAGE, 0, 1, RW) == ST_OK);
 }

@@ -199,6 +199,23 @@ TEST(shared_page_message_block)
 	CHECK(is_whole(&other));
 }
 
+TEST(shared_page_state_page)
+{
+	cap_t half = make(SYS_aspace_create, CAP_NONE, ASPACE_PERSONALITY, 0);
+	cap_t guest = make(SYS_aspace_create, half, ASPACE_GUEST, 0);
+	cap_t thread = make(SYS_thread_create, half, new_space(), 0);
+	struct page p = new_page(), other = new_page();
+	struct guest_setup g = { .aspace = guest, .state = p.memory, .page = 1 };
+	cap_t to = new_memory(2);
+
+	CHECK(sys_thread_set_guest(thread, &g) == ST_OK);
+	CHECK(REFUSES(ST_NO_RIGHT, thread_set_guest, thread, guest, other.weak, 1));
+	CHECK(sys_memory_share(to, other.memory, &(struct memory_pages){ 0, 0, 2 },
+			       SHARE_READ_ONLY) == ST_OK);
+	CHECK(REFUSES(ST_NO_RIGHT, thread_set_guest, thread, guest, to, 1));
+	CHECK(is_whole(&other));
+}
+
 /* ---- copies by the kernel to an address ---- */
 
 static cap_t stopped;

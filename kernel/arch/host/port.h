@@ -102,6 +102,14 @@ static inline uint64_t arch_cycles(void)
 	return step == 0 ? __builtin_ia32_rdtsc() : atomic_fetch_add(&host_cycles, step);
 }
 
+void arch_root_load(paddr_t root, uint32_t tag); /* user_mmu.c */
+
+static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+{
+	arch_root_load(root, tag);
+	return true;
+}
+
 /* Counted down by every allocation of this thread; the one that finds 0 fails. */
 extern _Thread_local int64_t host_steps_left; /* negative: none fails */
 
