@@ -77,8 +77,8 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) M
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
 void *arch_device_map(paddr_t pa, size_t size); /* a window on registers; panics if none can be */
-bool arch_device_is_taken(paddr_t pa);          /* the kernel has a window on this page */
-paddr_t arch_physical_end(void);                /* physical addresses end here */
+bool arch_device_is_taken(paddr_t pa, uint64_t size); /* the kernel has a window on a part */
+paddr_t arch_physical_end(void);                      /* physical addresses end here */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 

@@ -109,7 +109,7 @@ struct protect_request {
 status_t aspace_protect(const struct cap_ref *by, struct protect_request *r) MUST_CHECK;
 
 /* One byte for each of up to SCAN_MAX pages into `out`: SCAN_ACCESSED, SCAN_DIRTY since the last
- * scan, SCAN_PRESENT; clears them. */
+ * scan, SCAN_PRESENT; clears them, but for large pages. */
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out) MUST_CHECK;
 
 /* Resolves a user fault at `va`. ST_OK: retry the instruction, which faults again if something was

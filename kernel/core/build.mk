@@ -19,7 +19,13 @@ core-test-src := test/archive_test.c test/aspace_test.c test/blake2s_test.c test
 	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c \
 	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_test.c test/syscall_test.c \
 	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_test.c test/vm.c \
+	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_test.c \
+	test/syscall_test.c test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c \
 	test/vm_model_test.c test/vm_ok.c test/vm_race_test.c test/world.c
+	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_fake.c \
+	test/symbol_test.c test/syscall_test.c test/thread_test.c test/timer_test.c \
+	test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c test/vm_model_test.c \
+	test/vm_ok.c test/vm_race_test.c test/world.c
 core-tsan-test-src :=
 
 # What the tests of every port use.

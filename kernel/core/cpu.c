@@ -46,12 +46,6 @@ void cpu_run_end(struct cpu *c)
 	c->run.longest_what = c->run.what;
 }
 
-void cpu_kick(uint32_t id)
-{
-	if (id != arch_this_cpu()->id)
-		arch_cpu_kick(id);
-}
-
 void cpu_resched(uint32_t id)
 {
 	struct cpu *self = arch_this_cpu();
@@ -75,10 +69,4 @@ void cpu_idle(bool halt)
 	else
 		arch_cpu_interrupts();
 	cpu_leave_idle(c);
-}
-
-void cpu_idle_loop(void)
-{
-	for (;;)
-		cpu_idle(true);
 }

@@ -107,18 +107,12 @@ extern struct cpu cpu_boot;
  * unmapped before this CPU could be asked, it has not been told. */
 void cpu_set_online(struct cpu *c);
 
-/* Asks CPU `id` to leave its idle loop and look for work. */
-void cpu_kick(uint32_t id);
-
 /* Makes CPU `id`, maybe this one, look at its run queue before it goes (back) to user mode. */
 void cpu_resched(uint32_t id);
 
 /* Is outside the kernel for a moment: until an interrupt has been served, or only as long as those
  * take that wait. */
 void cpu_idle(bool halt);
-
-/* The idle loop: serves interrupts, halts between them, never returns. */
-NORETURN void cpu_idle_loop(void);
 
 /* One CPU at a time advances a counter, so that needs no locked instruction. */
 static inline void cpu_count_up(cpu_counter_t *n)

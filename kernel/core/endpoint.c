@@ -112,14 +112,13 @@ void endpoint_forget_server(struct endpoint *ep, struct thread *t)
  * holds the call. On failure nothing has changed. */
 static status_t deliver(struct thread *caller, struct thread *server)
 {
-	uint64_t info = caller->call_info;
-	status_t st = message_carry(caller, server, &info);
+	struct message_carried m = message_carry(caller, server, caller->call_info);
 
-	if (st != ST_OK)
-		return st;
+	if (m.status != ST_OK)
+		return m.status;
 	uint64_t badge = caller->call_badge;
 	reply_hold(arch_this_cpu(), server, caller);
-	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
+	arch_thread_result(&server->arch, ST_OK, m.info, badge, server->reply.number);
 	return ST_OK;
 }
 

@@ -27,6 +27,13 @@ struct frame_buddies frame_buddies[FRAME_ZONES] = {
 /* Where an allocation looks first. FRAME_ANY begins high only on a machine that has
  * high frames, so that others do not look at an empty zone each time. */
 static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
+static struct {
+	bool known;                /* the lists are filled */
+	struct extent_list ram;    /* all RAM, loader's included */
+	struct extent_list free;   /* what nothing occupies */
+	struct extent_list loader; /* what frame_free_loader will free, the archive's frames too */
+} boot;
+
 static bool region_mapped[REGIONS];
 static uint64_t frames_total;
 static bool ready;
@@ -58,6 +65,11 @@ static bool is_mapped(uint64_t n)
 bool frame_exists(paddr_t pa)
 {
 	return is_mapped(pa >> FRAME_SHIFT) && frame_of(pa)->state != FRAME_ABSENT;
+}
+
+bool frame_exists_in(paddr_t pa, uint64_t size)
+{
+	return extent_overlap(&boot.ram, pa >> FRAME_SHIFT, (pa + size) >> FRAME_SHIFT) > 0;
 }
 
 bool frame_ready(void)
@@ -310,13 +322,6 @@ void frame_zero(paddr_t pa, unsigned order)
 {
 	__builtin_memset(arch_phys_to_virt(pa), 0, FRAME_SIZE << order);
 }
-
-static struct {
-	bool known;                /* the lists are filled */
-	struct extent_list ram;    /* all RAM, loader's included */
-	struct extent_list free;   /* what nothing occupies */
-	struct extent_list loader; /* what frame_free_loader will free, the archive's frames too */
-} boot;
 
 void frame_stats(struct frame_stats *out)
 {

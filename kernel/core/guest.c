@@ -24,20 +24,31 @@ static bool take_flag(struct thread *t, uint32_t flag)
 
 /* ---- binding ---- */
 
-void guest_set(struct thread *t, const struct guest_config *g, struct arch_registers *state)
+static struct aspace *guest_of(const struct thread_config *c)
 {
-	struct cpu *c = arch_this_cpu();
-	struct aspace *as = t->own_aspace;
+	return container_of(c->guest.object, struct aspace, obj);
+}
 
-	if (state != NULL)
-		as = container_of(g->aspace.object, struct aspace, obj);
+bool guest_fits(const struct thread *t, const struct thread_config *c)
+{
+	return c->fix_up_from <= c->fix_up_to && c->fix_up_to < ARCH_USER_END &&
+	       (c->guest.object == NULL) == (c->state.object == NULL) &&
+	       (c->guest.object == NULL ||
+		atomic_load(&guest_of(c)->table.half) == &t->own_aspace->table);
+}
+
+void guest_set(struct thread *t, const struct thread_config *c, struct arch_registers *state)
+{
+	struct cpu *cpu = arch_this_cpu();
+	struct aspace *as = state != NULL ? guest_of(c) : t->own_aspace;
+
 	atomic_fetch_and(&t->flags, ~THREAD_CUT_OFF);
 	atomic_store_explicit(&t->aspace, as, memory_order_release);
 	t->arch.guest = state;
-	t->fix_up_from = g->fix_up_from;
-	t->fix_up_to = g->fix_up_to;
-	if (atomic_load_explicit(&c->current, memory_order_relaxed) == t)
-		pagetable_switch(&c->tables, &as->table, c->bit);
+	t->fix_up_from = c->fix_up_from;
+	t->fix_up_to = c->fix_up_to;
+	if (atomic_load_explicit(&cpu->current, memory_order_relaxed) == t)
+		pagetable_switch(&cpu->tables, &as->table, cpu->bit);
 }
 
 bool guest_take_away(struct thread *t)
@@ -60,17 +71,15 @@ bool guest_take_away(struct thread *t)
 
 status_t sys_thread_set_guest(struct syscall *c)
 {
-	const struct guest_config guest = {
-		.aspace = c->cap[1],
+	const struct thread_config config = {
+		.serves = true,
+		.guest = c->cap[1],
 		.state = c->cap[2],
-		.page = c->arg[3],
+		.state_page = c->arg[3],
 		.fix_up_from = c->arg[4],
 		.fix_up_to = c->arg[5],
 	};
-	const struct thread_config config = { .guest = &guest };
 
-	if (guest.fix_up_from > guest.fix_up_to || guest.fix_up_to >= ARCH_USER_END)
-		return ST_BAD_ARG;
 	return thread_configure(&c->cap[0], &config);
 }
 
@@ -145,6 +154,7 @@ status_t sys_guest_enter(struct syscall *c)
 		return st;
 	if ((uint32_t)c->arg[0] < CSPACE_CHUNK) {
 		self->entered.handle = c->arg[0];
+		self->entered.gen = c->cap[0].gen;
 		self->entered.slot = c->cap[0].slot;
 		self->entered.token = c->cap[0].token;
 	}

@@ -25,18 +25,14 @@
 
 struct arch_thread;
 struct thread;
+struct thread_config;
 
-/* Guest half and page: both, or neither (object NULL) for a thread that has no guest from then
- * on. The fix-up range is the thread's with or without a guest. */
-struct guest_config {
-	struct cap_ref aspace, state;
-	uint64_t page; /* of the range that `state` names */
-	vaddr_t fix_up_from, fix_up_to;
-};
-
-/* For thread_configure: the bindings are in force, the page is pinned at `state`. The thread's
- * lock is held; it runs here, or nowhere. */
-void guest_set(struct thread *t, const struct guest_config *g, struct arch_registers *state);
+/* For thread_configure. The first: guest half and page are both there, and of the half that the
+ * thread lives in, or neither is; the fix-up range is one. The second: the bindings are in
+ * force, the page is pinned at `state` (NULL: it serves no guest from now on); the thread's lock
+ * is held, it runs here, or nowhere. */
+bool guest_fits(const struct thread *t, const struct thread_config *c);
+void guest_set(struct thread *t, const struct thread_config *c, struct arch_registers *state);
 
 /* For thread_cut: takes guest and page away. True when no CPU uses either; else call again. */
 bool guest_take_away(struct thread *t) MUST_CHECK;

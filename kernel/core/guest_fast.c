@@ -20,7 +20,7 @@ ALWAYS_INLINE bool is_self(const struct thread *self, cap_t handle)
 
 	return LIKELY(handle == self->entered.handle) &&
 	       LIKELY(atomic_load_explicit(&slot->gen, memory_order_relaxed) ==
-		      (uint32_t)(self->entered.handle >> 32)) &&
+		      self->entered.gen) &&
 	       LIKELY(atomic_load_explicit(&slot->token, memory_order_relaxed) ==
 		      self->entered.token);
 }
@@ -50,9 +50,8 @@ void guest_enter(cap_t handle, uint64_t a1, uint64_t a2, struct arch_thread *use
 	struct arch_guest_start start;
 
 	(void)a1, (void)a2;
-	if (UNLIKELY(!at_ease(c, self)) ||
-	    UNLIKELY(table->root[ROOT_GUEST].pa == 0) || UNLIKELY(!is_self(self, handle)) ||
-	    UNLIKELY(exit_of(user)->reason != GUEST_SYSCALL) ||
+	if (UNLIKELY(!at_ease(c, self)) || UNLIKELY(table->root[ROOT_GUEST].pa == 0) ||
+	    UNLIKELY(!is_self(self, handle)) || UNLIKELY(exit_of(user)->reason != GUEST_SYSCALL) ||
 	    UNLIKELY(!arch_guest_start(user, &start))) {
 		slow(self, handle);
 		return;
@@ -66,8 +65,8 @@ ALWAYS_INLINE void come_back(struct arch_thread *user)
 {
 	struct cpu *c = arch_this_cpu();
 
-	arch_guest_stop(user);
 	exit_of(user)->reason = GUEST_SYSCALL;
+	arch_guest_stop(user);
 	/* Should the guest be cut off, its tables are there until this CPU has seen it. */
 	pagetable_flip(&c->tables, c->tables.table, ROOT_MAIN);
 	if (UNLIKELY(atomic_load_explicit(&c->resched, memory_order_relaxed))) {

@@ -83,19 +83,24 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
 	if (LIKELY((uint32_t)info == 0)) {
-		ipc_take_server(ep, server);
+		(void)ipc_take_server(ep);
 		spin_unlock(&ep->obj.lock);
+	} else if (message_is_plain(self, info)) {
+		(void)ipc_take_server(ep);
+		spin_unlock(&ep->obj.lock);
+		info = message_copy(self, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		ipc_take_server(ep, server);
+		(void)ipc_take_server(ep);
 		spin_unlock(&ep->obj.lock);
-		status_t st = message_carry(self, server, &info);
-		if (UNLIKELY(st != ST_OK)) {
-			call_fails(ep, self, server, st);
+		struct message_carried m = message_carry(self, server, info);
+		if (UNLIKELY(m.status != ST_OK)) {
+			call_fails(ep, self, server, m.status);
 			return;
 		}
+		info = m.info;
 	}
 	cpu_count_up(&c->counters.fast[FAST_CALL]);
 	reply_hold(c, server, self);
@@ -175,7 +180,7 @@ COLD void answer_fault(cap_t handle, uint64_t info, struct thread *self)
 	struct thread *caller = NULL;
 	struct cap_ref ref UNINITIALIZED;
 
-	if (MSG_METHOD(info) == FAULT_RETRY && (info & MESSAGE_SIZES) == 0 &&
+	if (MSG_METHOD(info) == FAULT_RETRY && MSG_LEN(info) == 0 && MSG_NCAPS(info) == 0 &&
 	    find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref))
 		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
 	if (caller == NULL) {
@@ -206,17 +211,23 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 		caller = take_caller(c, self, c->hot);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
+	} else if (message_is_plain(self, info)) {
+		caller = take_caller(c, self, c->hot);
+		if (UNLIKELY(caller == NULL))
+			goto fault;
+		info = message_copy(self, caller, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) == ST_OK)
 			caller = take_caller(c, self, c->hot);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
-		status_t st = message_carry(self, caller, &info);
-		if (UNLIKELY(st != ST_OK)) {
-			answer_fails(self, caller, st);
+		struct message_carried m = message_carry(self, caller, info);
+		if (UNLIKELY(m.status != ST_OK)) {
+			answer_fails(self, caller, m.status);
 			return;
 		}
+		info = m.info;
 	}
 	if (UNLIKELY(!wait_again(self, &ref))) {
 		answered(self, caller, info, handle);
@@ -284,7 +295,7 @@ void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thre
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);
 	arch_thread_result(user, ST_OK, 0, 0, 0);
-	if (!ipc_switch(c, self, next))
+	if (next != self && !ipc_switch(c, self, next))
 		ipc_switch_long(self, next);
 	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
 		guest_resume(next);

@@ -157,23 +157,32 @@ static bool has_slots(const struct memory *m)
 	return m->kind == MEMORY_ANON || m->kind == MEMORY_VIEW;
 }
 
-/* The frame that has what `page` holds now; *slot is its own, if it names that. Of a view's
- * object only what is sealed is read. */
+/* The frame that has what `page` holds if it has no slot. Of a view's object only what is sealed
+ * is read. */
+static status_t page_below(struct memory *m, uint64_t page, paddr_t *pa)
+{
+	uint64_t slot = 0;
+
+	if (m->kind == MEMORY_VIEW) {
+		if (m->cut)
+			return ST_PEER_GONE;
+		page += m->first;
+		m = m->source;
+		slot = has_slots(m) ? slot_at(m, page) : 0;
+	}
+	*pa = m->kind == MEMORY_BLOCK && page < m->zeroed ? m->base + page * FRAME_SIZE
+							  : zero_frame;
+	if (slot & MEMORY_SLOT_HERE)
+		*pa = slot & MEMORY_SLOT_FRAME;
+	return ST_OK;
+}
+
+/* The frame that has what `page` holds now; *slot is its own, if it names that. */
 static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, paddr_t *pa)
 {
-	uint64_t ignored;
-
 	*slot = has_slots(m) ? slot_at(m, page) : 0;
-	*pa = zero_frame;
-	if (*slot & MEMORY_SLOT_HERE)
-		*pa = *slot & MEMORY_SLOT_FRAME;
-	else if (m->kind == MEMORY_BLOCK && page < m->zeroed)
-		*pa = m->base + page * FRAME_SIZE;
-	else if (m->kind == MEMORY_VIEW && m->cut)
-		return ST_PEER_GONE;
-	else if (m->kind == MEMORY_VIEW)
-		return page_shown(m->source, m->first + page, &ignored, pa);
-	return ST_OK;
+	*pa = *slot & MEMORY_SLOT_FRAME;
+	return *slot & MEMORY_SLOT_HERE ? ST_OK : page_below(m, page, pa);
 }
 
 /* A frame of its own for `q` with what `from` holds: 0 if there is none. */
@@ -257,7 +266,7 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 		pagetable_flush(&cut, where);
 		spin_lock(&m->obj.lock);
 	}
-	return cut.budget > MEMORY_HEAVY ? cut.budget - MEMORY_HEAVY : 0;
+	return cut.budget > 2 * MEMORY_HEAVY ? cut.budget - 2 * MEMORY_HEAVY : 0;
 }
 
 /* Takes access to the pages away on every CPU, all or, to share them, that of writing. The
@@ -381,29 +390,26 @@ static bool block_zero(struct memory *m)
 
 /* ---- faults ---- */
 
-/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
-static bool is_device(paddr_t pa)
+/* True if programs may use it as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa, uint64_t size)
 {
-	return !frame_exists(pa) && !arch_device_is_taken(pa);
+	return !frame_exists_in(pa, size) && !arch_device_is_taken(pa, size);
 }
 
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
-	const uint64_t base = m->base / FRAME_SIZE;
+	const paddr_t end = m->base + m->pages * FRAME_SIZE;
 	unsigned level = 0;
 
-	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
-		uint64_t span = level_pages(next);
-		uint64_t first = ALIGN_DOWN(base + page, span);
+	while (level < 2) {
+		uint64_t span = pagetable_span(level + 1);
+		paddr_t pa = ALIGN_DOWN(m->base + page * FRAME_SIZE, span);
 
-		if (first < base || first + span > base + m->pages)
+		if (pa < m->base || pa + span > end ||
+		    (m->kind == MEMORY_DEVICE && !is_device(pa, span)))
 			break;
-		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (!is_device((first + i) * FRAME_SIZE))
-				return level;
-		}
-		level = next;
+		level++;
 	}
 	return level;
 }
@@ -412,7 +418,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 {
 	out->pa = m->base + page * FRAME_SIZE;
 	out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-	if (m->kind == MEMORY_DEVICE && !is_device(out->pa))
+	if (m->kind == MEMORY_DEVICE && !is_device(out->pa, FRAME_SIZE))
 		return ST_BAD_ADDRESS;
 	if (m->kind == MEMORY_BLOCK) {
 		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
@@ -610,13 +616,13 @@ void memory_unpin(struct memory *m, uint64_t page, bool write)
 
 /* ---- share, seal ---- */
 
-/* What the new slot of one page is to be; 0: it needs none. Frames that no slot names (of a
- * BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
-static status_t share_value(struct memory *to, uint64_t to_page, struct memory *from, uint64_t page,
+/* What the new slot of one page is to be, where `shows` was; 0: it needs none. Frames that no slot
+ * names (of a BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
+static status_t share_value(struct memory *to, paddr_t shows, struct memory *from, uint64_t page,
 			    uint64_t *value)
 {
-	uint64_t slot, own;
-	paddr_t pa, shows;
+	uint64_t slot;
+	paddr_t pa;
 	status_t st = page_shown(from, page, &slot, &pa);
 
 	if (st != ST_OK)
@@ -626,8 +632,7 @@ static status_t share_value(struct memory *to, uint64_t to_page, struct memory *
 		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
 			pa != zero_frame);
 	*value = 0;
-	if (constant && (counted || pa == zero_frame) &&
-	    page_shown(to, to_page, &own, &shows) == ST_OK && shows == pa)
+	if (constant && (counted || pa == zero_frame) && shows == pa)
 		return ST_OK; /* it shows that already */
 	*value =
 		constant && counted ? frame_join(pa, to->obj.quota) : frame_copy(pa, to->obj.quota);
@@ -680,25 +685,29 @@ UNCHECKED_LOCKS static void side_end(struct side *p, bool waits)
 static status_t share_page(struct side *into, struct side *of, bool read_only, bool *heavy)
 {
 	struct memory *to = memory_of(into->ref);
-	uint64_t value;
+	uint64_t page = into->page++, value;
+	_Atomic uint64_t *slot = slot_find(to, page, false);
+	paddr_t shows;
 
-	if (slot_at(to, into->page) != 0)
+	if (slot != NULL && *slot != 0)
 		return ST_EXISTS;
-	status_t st = share_value(to, into->page++, memory_of(of->ref), of->page++, &value);
+	if (page_below(to, page, &shows) != ST_OK)
+		shows = 0;
+	status_t st = share_value(to, shows, memory_of(of->ref), of->page++, &value);
 	if (st != ST_OK)
 		return st;
 	*heavy = value != 0 && is_alone(value);
 	if (read_only)
 		value |= MEMORY_SLOT_RO;
-	if (value == 0)
-		return ST_OK;
-	_Atomic uint64_t *slot = slot_find(to, into->page - 1, true);
-	if (slot == NULL) {
+	if (value != 0 && slot == NULL)
+		slot = slot_find(to, page, true);
+	if (value != 0 && slot == NULL) {
 		if (value & MEMORY_SLOT_HERE)
 			frame_leave(value, to->obj.quota);
 		return ST_NO_MEMORY;
 	}
-	slot_store(slot, value);
+	if (value != 0)
+		slot_store(slot, value);
 	to->committed += value & MEMORY_SLOT_HERE;
 	return ST_OK;
 }
@@ -834,7 +843,11 @@ status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struc
 		return ST_NO_MEMORY;
 	status_t st = cap_ref_lock(sealed);
 	if (st == ST_OK) {
-		st = source->sealed ? ST_OK : ST_BAD_STATE;
+		uint64_t none = 0; /* a capability may name pages that there are not */
+		if (!memory_range(source, sealed->badge, &none, 0))
+			st = ST_BAD_ARG;
+		else if (!source->sealed)
+			st = ST_BAD_STATE;
 		m->source = source;
 		set_pages(m, range_of(source, sealed->badge, &m->first));
 		spin_unlock(&source->obj.lock);

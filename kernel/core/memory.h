@@ -47,9 +47,9 @@
 #include <core/tree.h>
 
 #define MEMORY_PAGES_MAX (1ull << 32)
-#define MEMORY_BATCH     64  /* pages between two preemption points, */
+#define MEMORY_BATCH     32  /* pages between two preemption points, */
 #define MEMORY_HEAVY     8   /* of which one that is copied or zeroed counts as so many; */
-#define MEMORY_WALK      512 /* entries of page tables */
+#define MEMORY_WALK      256 /* entries of page tables; one mapping counts as some of them */
 
 enum memory_kind {
 	MEMORY_ANON,   /* frames come on demand, zeroed */
@@ -131,7 +131,8 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
 			      struct memory **out) MUST_CHECK;
 
 /* A view of the pages that a capability with the rights to map and to read names.
- * ST_BAD_STATE: the object is not sealed. Else as from cap_bind. */
+ * ST_BAD_STATE: the object is not sealed; ST_BAD_ARG: it has not all of them. Else as from
+ * cap_bind. */
 status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
 			    struct memory **out) MUST_CHECK;
 

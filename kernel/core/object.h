@@ -95,9 +95,12 @@ struct object_ops {
 	bool (*close)(struct object *o);
 };
 
+/* close of what holds nothing. */
+bool object_close_nothing(struct object *o);
+
 /* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops, dma_ops;
+extern const struct object_ops test_ops, irq_ops, dma_ops, ioport_ops, node_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

@@ -206,10 +206,9 @@ uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c)
 
 	if (!pte_is_present(w.value))
 		return 0;
-	if (used != 0) {
+	if (used != 0 && w.level == 0) {
 		used &= atomic_fetch_and(w.e, ~used);
-		tlb_batch_add(&c->flush, ALIGN_DOWN(va, pagetable_span(w.level)),
-			      pagetable_span(w.level));
+		tlb_batch_add(&c->flush, va, FRAME_SIZE);
 	}
 	return (uint8_t)(SCAN_PRESENT | (pte_is_accessed(used) ? SCAN_ACCESSED : 0) |
 			 (pte_is_dirty(used) ? SCAN_DIRTY : 0));
@@ -322,7 +321,9 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	enlist(t, 1ull << cpu->id);
-	if (half != NULL) {
+	if (half == NULL) {
+		atomic_fetch_or(&t->ready, 1ull << cpu->id);
+	} else {
 		enlist(half, 1ull << cpu->id);
 		/* While `c` still says which tag is active. */
 		if (arch_root_is_tagged())
@@ -354,8 +355,10 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		if (t->root[i].pa != 0)
 			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);
 	}
-	if (!in_use)
+	if (!in_use) {
+		atomic_fetch_and(&t->ready, ~(1ull << cpu->id));
 		atomic_fetch_and(&t->cpus, ~(1ull << cpu->id));
+	}
 }
 
 void pagetable_retire(struct pagetable *t)

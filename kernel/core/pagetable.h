@@ -61,7 +61,8 @@ struct pagetable {
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
-	_Atomic uint64_t cpus;       /* that may have translations cached */
+	_Atomic uint64_t cpus;       /* that may have translations cached; of these, for a */
+	_Atomic uint64_t ready;      /* table without `half`, those that have loaded its root */
 	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 	_Atomic uint32_t flushes;    /* that are on their way: other CPUs may read this */
 };
@@ -133,7 +134,7 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
 /* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
- * there. */
+ * there. What it notes about a large page is of all its pages, and stays. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -173,8 +174,7 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 
 	if (c->root == root)
 		return true;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(atomic_load_explicit(&t->half, memory_order_relaxed) != NULL) ||
+	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
 	    UNLIKELY(!arch_root_switch(root, tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));

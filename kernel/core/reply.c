@@ -72,13 +72,12 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 	spin_unlock(&holder->lock);
 	if (st != ST_OK)
 		return st;
-	uint64_t info = a->info;
-	st = message_carry(self, t, &info);
-	if (st != ST_OK) {
+	struct message_carried m = message_carry(self, t, a->info);
+	if (m.status != ST_OK) {
 		reply_put_again(holder, t);
-		return st;
+		return m.status;
 	}
-	thread_answer(t, info);
+	thread_answer(t, m.info);
 	*caller = t;
 	return ST_OK;
 }

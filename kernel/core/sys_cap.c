@@ -7,7 +7,7 @@
 #include <core/slab.h>
 
 #define TYPE_RIGHTS(NAME, name, rights) [OBJ_##NAME] = RIGHTS_EVERY | (rights),
-static const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
+const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
 
 static struct cspace *space_of(const struct cap_ref *ref)
 {
@@ -115,6 +115,16 @@ status_t sys_cap_revoke(struct syscall *c)
 
 /* ---- destruction ---- */
 
+/* True if `o` is a quota that pays for the thread, or for the quota that does. */
+static bool goes_with(const struct thread *self, const struct object *o)
+{
+	const struct quota *q = self->obj.quota;
+
+	while (q != NULL && &q->obj != o)
+		q = q->parent;
+	return q != NULL;
+}
+
 /* One piece of it. Who destroys himself leaves the rest to the reaper. */
 static status_t destroy_some(struct thread *self, uint64_t ticket)
 {
@@ -137,7 +147,14 @@ status_t sys_object_destroy(struct syscall *c)
 	if (cap_still(&c->cap[0]))
 		ticket = object_kill(o);
 	spin_unlock(&o->tree);
-	return ticket == 0 ? ST_BAD_CAP : destroy_some(c->self, ticket);
+	if (ticket == 0)
+		return ST_BAD_CAP;
+	/* Else somebody could stop him for good in the middle, and nobody would finish it. */
+	if (goes_with(c->self, o)) {
+		atomic_fetch_or(&c->self->flags, THREAD_DYING);
+		(void)thread_kill(c->self);
+	}
+	return destroy_some(c->self, ticket);
 }
 
 void sys_work_abandon(struct thread *t)

@@ -11,6 +11,9 @@ static inline struct quota *sys_payer(const struct syscall *c)
 	return container_of(c->cap[0].object, struct quota, obj);
 }
 
+/* Every right that a capability to an object of some type can carry. */
+extern const rights_t type_rights[OBJ_TYPES];
+
 /* Gives the caller the first capability, with every right, to the new object `o`; its handle
  * is the call's first result. On failure the object is discarded. */
 status_t sys_publish(struct syscall *c, struct object *o) MUST_CHECK;

@@ -4,6 +4,8 @@
 #include <core/assert.h>
 #include <core/endpoint.h>
 #include <core/guest.h>
+#include <core/ipc_fast.h>
+#include <core/message.h>
 #include <core/notification.h>
 #include <core/sched.h>
 
@@ -361,9 +363,9 @@ void thread_exit_slow(void)
 		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed))
 			cpu_idle(!object_reap_some());
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
-	cpu_run_end(c);
 	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
 		guest_resume(t);
+	cpu_run_end(c);
 	/* A piece at each exit. */
 	if (object_reap_waiting() || c->run.measured)
 		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
@@ -373,33 +375,35 @@ void thread_exit_slow(void)
 
 UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f)
 {
-	struct thread_binding *b = &self->bound_fault;
+	struct cpu *c = arch_this_cpu();
 
-	cpu_count_up(&arch_this_cpu()->counters.faults);
+	cpu_count_up(&c->counters.faults);
 	if (guest_fault(self, f))
 		return;
-	spin_lock(&self->obj.lock);
-	const struct cap_slot *slot = &b->slot[b->at];
-	spin_unlock(&self->obj.lock);
-	struct object *o = cap_binding_lock(slot);
-	if (o == NULL) {
-		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
-		thread_blocked(self);
-		return;
-	}
-	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
-	 * what the thread put there. */
-	self->fault = *f;
-	atomic_fetch_or(&self->flags, THREAD_FAULTED);
+	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
 	struct message m = {
 		.info = MSG_INFO(0, sizeof(*f), 0) | MSG_FAULT,
 		.badge = self->fault_badge,
 		.deadline = TIMER_NEVER,
 	};
-	status_t st = endpoint_call(container_of(o, struct endpoint, obj), self, &m);
-	thread_blocked(self);
-	if (st != ST_BLOCKED) {
+
+	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
+	 * what the thread put there. */
+	self->fault = *f;
+	atomic_fetch_or(&self->flags, THREAD_FAULTED);
+	struct endpoint *ep = container_of(o, struct endpoint, obj);
+	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
+		struct thread *server = ipc_take_server(ep);
+		spin_unlock(&ep->obj.lock);
+		m.info = message_copy(self, server, m.info);
+		reply_hold(c, server, self);
+		cpu_count_up(&c->counters.fast[FAST_FAULT]);
+		ipc_leave(c, self, server, m.info, m.badge, c->call_number);
+		return;
+	}
+	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {
 		atomic_fetch_and(&self->flags, ~THREAD_FAULTED);
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
 	}
+	thread_blocked(self);
 }

@@ -97,14 +97,13 @@ struct thread_binding {
 	_Atomic uint8_t at;
 };
 
-/* The same for memory that the kernel writes to at any time: a pinned page each. */
-struct thread_page {
-	struct thread_binding bound;
-	struct thread_pin {
-		struct memory *memory; /* NULL: none */
-		uint64_t page;
-	} pin[2];
-	uint64_t ticket[2]; /* grace periods */
+#define THREAD_BINDINGS 6 /* in the order of enum cap_binding, from BIND_THREAD_SCHED on */
+
+/* The pin of a page that the kernel writes to, for each place of the binding. */
+struct thread_pin {
+	struct memory *memory; /* NULL: none */
+	uint64_t page;
+	uint64_t ticket; /* grace period */
 };
 
 struct thread {
@@ -148,12 +147,17 @@ struct thread {
 	uint64_t revoke_ticket; /* grace period at its end; 0: not drawn */
 
 	/* See thread_bind.c. */
-	bool claimed; /* guarded by obj.lock; who has claimed it changes the rest */
-	object_gen_t claimed_gen;
+	bool claimed;    /* guarded by obj.lock; who has claimed it changes the rest */
 	uint64_t ticket; /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
-	struct thread_binding bound_sched, bound_fault, bound_notification, bound_guest;
-	struct thread_page bound_block, bound_state;
+	union {
+		struct {
+			struct thread_binding bound_sched, bound_fault, bound_notification,
+				bound_block, bound_guest, bound_state;
+		};
+		struct thread_binding bound[THREAD_BINDINGS];
+	};
+	struct thread_pin block_pin[2], state_pin[2];
 
 	/* See guest.h. */
 	struct aspace *own_aspace;      /* constant */
@@ -161,6 +165,7 @@ struct thread {
 	uint64_t guest_ticket;          /* grace period of a cut */
 	struct {                        /* the capability that guest_enter was called with, */
 		cap_t handle;
+		uint32_t gen;                /* of the slot, as the handle has it; */
 		const struct cap_slot *slot; /* if in the first chunk, which lasts */
 		uint64_t token;
 	} entered;
@@ -218,9 +223,17 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
  * of MSG_BLOCK_ALIGN. ST_BAD_ARG; ST_EXISTS: the notification is another thread's; as from
  * cap_bind and memory_pin; ST_LATER: call again. */
 struct thread_config {
-	struct cap_ref sched, fault, notification, block;
+	union {
+		struct {
+			struct cap_ref sched, fault, notification, block, guest, state;
+		};
+		struct cap_ref to[THREAD_BINDINGS];
+	};
 	uint64_t block_offset;
-	const struct guest_config *guest; /* NULL: as it is, see guest.h */
+
+	bool serves;         /* all of these count, see guest.h; */
+	uint64_t state_page; /* of the range that `state` names */
+	vaddr_t fix_up_from, fix_up_to;
 };
 status_t thread_configure(const struct cap_ref *thread, const struct thread_config *c) MUST_CHECK;
 
@@ -347,6 +360,13 @@ static inline void thread_queue_push_front(struct thread_queue *q, struct thread
 	else
 		q->head->prev = t;
 	q->head = t;
+}
+
+/* Takes the first one out; there is one. */
+static inline void thread_queue_pop(struct thread_queue *q)
+{
+	q->head = q->head->next;
+	*(q->head == NULL ? &q->tail : &q->head->prev) = NULL;
 }
 
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)

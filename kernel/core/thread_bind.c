@@ -96,19 +96,22 @@ static void unpin(struct thread_pin *pin)
 	pin->memory = NULL;
 }
 
-/* Binds the successor of a pinned page: `page` of the range that `to` names. Gives its kernel
- * address. */
-static status_t bind_page(struct thread_page *p, struct thread *t, const struct cap_ref *to,
-			  uint64_t page, void **va)
+/* Binds a new page that the kernel writes to, and pins it. Gives its kernel address. */
+static status_t bind_page(struct thread *t, object_gen_t gen, const struct thread_config *c,
+			  struct thread_binding *b, void **va)
 {
-	struct cap_slot *slot = spare(&p->bound);
+	bool is_block = b == &t->bound_block;
+	const struct cap_ref *to = is_block ? &c->block : &c->state;
+	uint64_t page = is_block ? c->block_offset / FRAME_SIZE : c->state_page;
 	struct memory *m = container_of(to->object, struct memory, obj);
-	enum cap_binding which = p == &t->bound_block ? BIND_THREAD_BLOCK : BIND_THREAD_STATE;
 	paddr_t pa;
 
+	if (to->object == NULL)
+		return ST_OK;
 	if (!memory_range(m, to->badge, &page, 1))
 		return ST_BAD_ARG;
-	status_t st = cap_bind(to, &t->obj, t->claimed_gen, which, slot);
+	status_t st = cap_bind(to, &t->obj, gen, is_block ? BIND_THREAD_BLOCK : BIND_THREAD_STATE,
+			       spare(b));
 	if (st != ST_OK)
 		return st;
 	spin_lock(&m->obj.lock);
@@ -116,87 +119,48 @@ static status_t bind_page(struct thread_page *p, struct thread *t, const struct 
 	spin_unlock(&m->obj.lock);
 	if (st != ST_OK)
 		return st;
-	p->pin[!p->bound.at] = (struct thread_pin){ m, page };
+	(is_block ? t->block_pin : t->state_pin)[!b->at] =
+		(struct thread_pin){ .memory = m, .page = page };
 	*va = arch_phys_to_virt(pa);
-	return is_bound(slot) ? ST_OK : ST_BAD_CAP;
-}
-
-static bool clear_spare_page(struct thread_page *p)
-{
-	unpin(&p->pin[!p->bound.at]);
-	return cap_unbind(spare(&p->bound));
+	return is_bound(spare(b)) ? ST_OK : ST_BAD_CAP;
 }
 
 /* The places of successors, emptied; false: one is being cut on another CPU. */
 static bool clear_spares(struct thread *t)
 {
-	return cap_unbind(spare(&t->bound_sched)) && cap_unbind(spare(&t->bound_fault)) &&
-	       cap_unbind(spare(&t->bound_notification)) && cap_unbind(spare(&t->bound_guest)) &&
-	       clear_spare_page(&t->bound_block) && clear_spare_page(&t->bound_state);
+	bool done = true;
+
+	unpin(&t->block_pin[!t->bound_block.at]);
+	unpin(&t->state_pin[!t->bound_state.at]);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(spare(&t->bound[i])) && done;
+	return done;
 }
 
-static status_t bind_spare(struct thread *t, const struct cap_ref *to, enum cap_binding which,
-			   struct thread_binding *b)
-{
-	if (to->object == NULL)
-		return ST_OK;
-	return cap_bind(to, &t->obj, t->claimed_gen, which, spare(b));
-}
-
-static status_t bind_block(struct thread *t, const struct thread_config *c, void **block)
-{
-	if (c->block.object == NULL)
-		return ST_OK;
-	if (c->block_offset % MSG_BLOCK_ALIGN != 0)
-		return ST_BAD_ARG;
-	status_t st = bind_page(&t->bound_block, t, &c->block, c->block_offset / FRAME_SIZE, block);
-	*block = (char *)*block + c->block_offset % FRAME_SIZE;
-	return st;
-}
-
-/* The guest must be of the half that the thread lives in. */
-static status_t bind_guest(struct thread *t, const struct guest_config *g, void **state)
-{
-	const struct aspace *as = container_of(g->aspace.object, struct aspace, obj);
-
-	if (g->aspace.object == NULL && g->state.object == NULL)
-		return ST_OK;
-	if (g->aspace.object == NULL || g->state.object == NULL ||
-	    atomic_load(&as->table.half) != &t->own_aspace->table)
-		return ST_BAD_ARG;
-	status_t st = bind_spare(t, &g->aspace, BIND_THREAD_GUEST, &t->bound_guest);
-	return st != ST_OK ? st : bind_page(&t->bound_state, t, &g->state, g->page, state);
-}
-
-/* What the kernel writes to, by its address; NULL: nothing new. */
+/* Kernel addresses of pages. */
 struct pages {
 	void *block, *state;
 };
 
 /* Everything that can fail, into the places of successors. */
-static status_t bind_all(struct thread *t, const struct thread_config *c, struct pages *pages)
+static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread_config *c,
+			 struct pages *pages)
 {
-	status_t st = bind_spare(t, &c->sched, BIND_THREAD_SCHED, &t->bound_sched);
+	status_t st = ST_BAD_ARG;
 
+	if (c->block_offset % MSG_BLOCK_ALIGN == 0 && guest_fits(t, c))
+		st = bind_page(t, gen, c, &t->bound_block, &pages->block);
 	if (st == ST_OK)
-		st = bind_spare(t, &c->fault, BIND_THREAD_FAULT, &t->bound_fault);
-	if (st == ST_OK)
-		st = bind_spare(t, &c->notification, BIND_THREAD_NOTIFICATION,
-				&t->bound_notification);
-	if (st == ST_OK)
-		st = bind_block(t, c, &pages->block);
-	if (st == ST_OK && c->guest != NULL)
-		st = bind_guest(t, c->guest, &pages->state);
+		st = bind_page(t, gen, c, &t->bound_state, &pages->state);
+	for (unsigned i = 0; st == ST_OK && i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL && &c->to[i] != &c->block && &c->to[i] != &c->state)
+			st = cap_bind(&c->to[i], &t->obj, gen, BIND_THREAD_SCHED + i,
+				      spare(&t->bound[i]));
+	}
 	if (st == ST_OK && c->notification.object != NULL)
 		st = notification_bind(
 			container_of(c->notification.object, struct notification, obj), t);
 	return st;
-}
-
-static void swap(struct thread_binding *b, const struct cap_ref *to)
-{
-	if (to->object != NULL)
-		b->at = !b->at;
 }
 
 /* The successors come into force; `t` is stopped, or the running thread. Gives the notification
@@ -211,15 +175,17 @@ static struct notification *put_in_force(struct thread *t, const struct thread_c
 		new = container_of(c->notification.object, struct notification, obj);
 	atomic_store_explicit(&t->notification, new, memory_order_release);
 	if (c->block.object != NULL)
-		atomic_store_explicit(&t->block, pages->block, memory_order_release);
-	swap(&t->bound_sched, &c->sched);
-	swap(&t->bound_fault, &c->fault);
-	swap(&t->bound_notification, &c->notification);
-	swap(&t->bound_block.bound, &c->block);
-	if (c->guest != NULL) {
-		t->bound_guest.at = t->bound_state.bound.at = !t->bound_guest.at;
-		guest_set(t, c->guest, pages->state);
+		atomic_store_explicit(&t->block,
+				      (struct msg_block *)((uintptr_t)pages->block +
+							   c->block_offset % FRAME_SIZE),
+				      memory_order_release);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL ||
+		    (c->serves && BIND_THREAD_SCHED + i >= BIND_THREAD_GUEST))
+			t->bound[i].at = !t->bound[i].at;
 	}
+	if (c->serves)
+		guest_set(t, c, pages->state);
 	return old != new ? old : NULL;
 }
 
@@ -227,10 +193,11 @@ static struct notification *put_in_force(struct thread *t, const struct thread_c
 static bool is_quiet(const struct thread *t, const struct thread_config *c)
 {
 	return (t == arch_this_cpu()->current || thread_state(t) == THREAD_STOPPED) &&
-	       !(c->guest != NULL && arch_thread_in_guest(&t->arch));
+	       !(c->serves && arch_thread_in_guest(&t->arch));
 }
 
-static status_t claim_to_configure(const struct cap_ref *ref, const struct thread_config *c)
+static status_t claim_to_configure(const struct cap_ref *ref, const struct thread_config *c,
+				   object_gen_t *gen)
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
 	status_t st = ST_OK;
@@ -244,7 +211,7 @@ static status_t claim_to_configure(const struct cap_ref *ref, const struct threa
 		st = ST_LATER;
 	else
 		t->claimed = true;
-	t->claimed_gen = t->obj.gen;
+	*gen = t->obj.gen;
 	spin_unlock(&t->obj.lock);
 	return st;
 }
@@ -254,15 +221,16 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 	struct thread *t = container_of(ref->object, struct thread, obj);
 	struct notification *left = NULL;
 	struct pages pages = { 0 };
+	object_gen_t gen;
 
-	status_t st = claim_to_configure(ref, c);
+	status_t st = claim_to_configure(ref, c, &gen);
 	if (st != ST_OK)
 		return st;
 	if (!clear_spares(t)) {
 		unclaim(t);
 		return ST_LATER;
 	}
-	st = bind_all(t, c, &pages);
+	st = bind_all(t, gen, c, &pages);
 	if (st == ST_OK) {
 		spin_lock(&t->obj.lock);
 		if (!is_quiet(t, c))
@@ -290,18 +258,19 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 static bool cut_space(struct thread *t)
 {
 	atomic_fetch_or(&t->flags, THREAD_DYING);
-	return thread_kill(t);
+	if (!thread_kill(t))
+		return false;
+	sys_work_abandon(t);
+	return true;
 }
 
 /* Somebody may be writing to it. */
-static bool cut_page(struct thread_page *p, const struct cap_slot *binding)
+static bool cut_page(struct thread_pin *pin)
 {
-	unsigned i = binding == &p->bound.slot[1];
-
-	if (!grace_passed(&p->ticket[i]))
+	if (!grace_passed(&pin->ticket))
 		return false;
-	p->ticket[i] = 0;
-	unpin(&p->pin[i]);
+	pin->ticket = 0;
+	unpin(pin);
 	return true;
 }
 
@@ -319,15 +288,14 @@ static bool cut_claimed(struct thread *t, struct cap_slot *binding)
 			atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 		return true;
 	case BIND_THREAD_BLOCK:
-		if (binding == active(&t->bound_block.bound))
+		if (binding == active(&t->bound_block))
 			atomic_store_explicit(&t->block, NULL, memory_order_relaxed);
-		return cut_page(&t->bound_block, binding);
+		return cut_page(&t->block_pin[binding == &t->bound_block.slot[1]]);
 	case BIND_THREAD_GUEST:
 		return binding != active(&t->bound_guest) || guest_take_away(t);
 	case BIND_THREAD_STATE:
-		if (binding == active(&t->bound_state.bound) && !guest_take_away(t))
-			return false;
-		return cut_page(&t->bound_state, binding);
+		return (binding != active(&t->bound_state) || guest_take_away(t)) &&
+		       cut_page(&t->state_pin[binding == &t->bound_state.slot[1]]);
 	default:
 		return true;
 	}
@@ -360,15 +328,12 @@ static bool unbind_all(struct thread *t)
 	atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&t->home, memory_order_relaxed) != NULL)
 		sched_set_home(t, NULL);
-	bool done = cap_unbind(active(&t->bound_sched)) && cap_unbind(active(&t->bound_fault)) &&
-		    cap_unbind(active(&t->bound_notification)) &&
-		    cap_unbind(active(&t->bound_guest)) &&
-		    cap_unbind(active(&t->bound_block.bound)) &&
-		    cap_unbind(active(&t->bound_state.bound)) && clear_spares(t) &&
-		    cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	bool done = clear_spares(t) && cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(active(&t->bound[i])) && done;
 	if (done) {
-		unpin(&t->bound_block.pin[t->bound_block.bound.at]);
-		unpin(&t->bound_state.pin[t->bound_state.bound.at]);
+		unpin(&t->block_pin[t->bound_block.at]);
+		unpin(&t->state_pin[t->bound_state.at]);
 	}
 	return done;
 }

@@ -8,6 +8,7 @@
 
 #define SPACES 4
 #define ALL    0xffffu
+#define PART   20 /* its subtree is about so much smaller than the whole */
 
 static struct {
 	cap_t space[SPACES];
@@ -115,7 +116,7 @@ static void revoke_all(struct actor *a)
 static void revoke_part(struct actor *a)
 {
 	together();
-	a->arg[0] = (uint64_t)(int64_t)STATUS(cap_revoke, space_of(1), storm.handle[1]);
+	a->arg[0] = (uint64_t)(int64_t)STATUS(cap_revoke, space_of(PART), storm.handle[PART]);
 }
 
 /* Counts what should not be: answers that none may give, and capabilities that were alive when
@@ -125,14 +126,16 @@ static void derive_on(struct actor *a)
 	uint64_t seed = 77, wrong = 0;
 
 	together();
-	for (unsigned i = 0; i < 1000 || !atomic_load(&storm.over); i++) {
+	for (unsigned i = 0; i < 100 || !atomic_load(&storm.over); i++) {
 		unsigned from = (unsigned)chance(&seed, storm.count);
 		bool was_over = atomic_load(&storm.over);
-		status_t st = STATUS(cap_copy, space_of(i), space_of(from), storm.handle[from], ALL,
-				     0);
+		status_t st =
+			STATUS(cap_copy, space_of(i), space_of(from), storm.handle[from], ALL, 0);
 		wrong += st != ST_OK && st != ST_BAD_CAP && st != ST_REVOKED && st != ST_TOO_BIG &&
 			 st != ST_NO_MEMORY;
 		wrong += was_over && st != ST_BAD_CAP;
+		for (volatile unsigned n = 0; n < 50000; n++) /* not to hold the others up */
+			continue;
 	}
 	a->arg[0] = wrong;
 }
@@ -245,6 +248,224 @@ void storm_destroy(unsigned count)
 	CHECK(STATUS(object_destroy, space) == ST_OK);
 }
 
+/* ---- spaces that come and go ---- */
+
+static uint64_t interrupts(unsigned cpu)
+{
+	struct node_counters n;
+
+	SYS(node_counters, start->node, cpu, &n, sizeof(n));
+	return n.interrupts;
+}
+
+/* Stays in user mode, where only interrupts disturb it, until it is told to stop. */
+static void sit_still(struct actor *a)
+{
+	(void)a;
+	together();
+	while (!atomic_load(&storm.over))
+		continue;
+}
+
+static void make_spaces(struct actor *a)
+{
+	uint64_t wrong = 0;
+
+	together();
+	for (uint64_t i = 0; i < a->arg[0]; i++) {
+		struct sys_result r = SYS(cspace_create, quota);
+		wrong += r.status != ST_OK || STATUS(object_destroy, r.out[0]) != ST_OK;
+	}
+	a->seen = wrong;
+	atomic_store(&storm.over, true);
+}
+
+void storm_spaces(unsigned count)
+{
+	struct actor *const list[] = { actor_new(make_spaces), actor_new(sit_still) };
+	unsigned cpu = 1 % start->cpus;
+
+	list[0]->arg[0] = count;
+	uint64_t before = interrupts(cpu);
+	uint64_t began = time_before();
+	start_together(list, ARRAY_LEN(list));
+	actor_await(list[0]);
+	actor_await(list[1]);
+	CHECK(list[0]->seen == 0);
+	/* Each end waits for every CPU to have been outside the kernel. The kernel asks for that
+	 * at most every quarter of a millisecond; a time slice is longer than that. */
+	uint64_t most = (time_before() - began) / (MS / 4) * 2 + 10;
+	say("storm: %lu interrupts, at most %lu", interrupts(cpu) - before, most);
+	if (start->cpus > 1)
+		CHECK(interrupts(cpu) - before <= most);
+}
+
+/* ---- handles that named something ---- */
+
+#define NAMES 32
+
+static struct {
+	cap_t target[2]; /* notifications; only the first is ever named by what is dropped */
+	_Atomic(cap_t) handle;
+	_Atomic uint64_t dropped; /* handles up to this round are dead */
+	_Atomic uint64_t round;
+} stale;
+
+/* Makes capabilities with a badge and drops them, over and over in the same few slots. */
+static void come_and_go(struct actor *a)
+{
+	uint64_t wrong = 0;
+
+	together();
+	for (uint64_t i = 1; i <= a->arg[0]; i++) {
+		struct sys_result r = SYS(cap_copy, start->cspace, start->cspace, stale.target[0],
+					  RIGHT_SIGNAL, 1ull << i % 64);
+		wrong += r.status != ST_OK;
+		atomic_store(&stale.handle, r.out[0]);
+		atomic_store(&stale.round, i);
+		wrong += STATUS(notification_signal, r.out[0], UINT64_MAX) != ST_OK;
+		wrong += STATUS(cap_drop, start->cspace, r.out[0]) != ST_OK;
+		atomic_store(&stale.dropped, i);
+	}
+	a->seen = wrong;
+	atomic_store(&storm.over, true);
+}
+
+/* Uses what it saw, again and again, and what it makes of it. Who was dropped before the call began
+ * must not be found; what is found is the capability of the moment. */
+static void use_all(struct actor *a)
+{
+	static const uint64_t flip[] = { 0, 1ull << 32, 2ull << 32, 1, 1ull << 63, 64 };
+	cap_t seen[NAMES] = { 0 };
+	uint64_t round[NAMES] = { 0 };
+	uint64_t seed = a->arg[1], wrong = 0;
+
+	together();
+	for (unsigned i = 0; i < 1000 || !atomic_load(&storm.over); i++) {
+		uint64_t at = chance(&seed, NAMES);
+		if (i % 8 == 0) {
+			round[at] = atomic_load(&stale.round);
+			seen[at] = atomic_load(&stale.handle);
+			if (atomic_load(&stale.round) != round[at])
+				seen[at] = CAP_NONE;
+		}
+		bool was_dropped = round[at] <= atomic_load(&stale.dropped);
+		status_t st = STATUS(notification_signal, seen[at], UINT64_MAX);
+		wrong += st != ST_BAD_CAP && (was_dropped || st != ST_OK);
+		/* A guess finds that capability, or one of the program's own, or nothing. */
+		cap_t guess = seen[at] ^ flip[i % ARRAY_LEN(flip)] ^ chance(&seed, 64);
+		if (guess != stale.target[0] && guess != stale.target[1])
+			(void)STATUS(cap_inspect, start->cspace, guess);
+	}
+	a->seen = wrong;
+}
+
+void storm_stale(unsigned rounds)
+{
+	struct actor *const list[] = { actor_new(come_and_go), actor_new(use_all),
+				       actor_new(use_all), actor_new(use_all) };
+
+	stale.target[0] = new_notification();
+	stale.target[1] = new_notification();
+	for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
+		list[i]->arg[0] = rounds;
+		list[i]->arg[1] = test_seed() + i;
+	}
+	start_together(list, ARRAY_LEN(list));
+	for (unsigned i = 0; i < ARRAY_LEN(list); i++)
+		actor_await(list[i]);
+	for (unsigned i = 0; i < ARRAY_LEN(list); i++)
+		CHECK(list[i]->seen == 0);
+	CHECK(SYS(notification_wait, stale.target[0], 0).out[1] != 0);
+	CHECK(STATUS(notification_wait, stale.target[1], 0) == ST_WOULD_BLOCK);
+}
+
+/* ---- what a quota can't pay ---- */
+
+#define BOMB (4ull << 20)
+
+/* Handles that the one who fills a quota has. */
+struct means {
+	cap_t quota, space, aspace, cspace, sched;
+};
+
+static struct sys_result make_one(const struct means *m, unsigned kind)
+{
+	struct sys_result r;
+
+	switch (kind) {
+	case 0:
+		return SYS(endpoint_create, m->quota);
+	case 1:
+		return SYS(notification_create, m->quota);
+	case 2:
+		return SYS(cspace_create, m->quota);
+	case 3:
+		return SYS(aspace_create, m->quota, CAP_NONE, ASPACE_PLAIN);
+	case 4:
+		return SYS(thread_create, m->quota, m->aspace, m->cspace, 0);
+	case 5:
+		return SYS(quota_create, m->quota, BOMB, 0);
+	case 6:
+		return SYS(sched_create, m->quota, m->sched);
+	case 7:
+		return SYS(reply_create, m->quota);
+	case 8:
+		r = SYS(memory_create, m->quota, 64, 0);
+		if (r.status == ST_OK)
+			r.status = STATUS(memory_commit, r.out[0], 0, 64);
+		return r;
+	default:
+		return SYS(cap_copy, m->space, m->cspace, m->quota, ALL, 0);
+	}
+}
+
+#define KINDS 10
+
+/* Makes things of one kind until there is no memory; tells how many. */
+static void fill(struct actor *a)
+{
+	struct means *m = (struct means *)(a + 1);
+	status_t st;
+
+	a->arg[1] = 0;
+	while ((st = make_one(m, (unsigned)a->arg[0]).status) == ST_OK)
+		a->arg[1]++;
+	a->seen = st == ST_NO_MEMORY;
+}
+
+/* Who fills has a space of his own, as spaces do not shrink. */
+void storm_bomb(void)
+{
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		struct actor *a = process_new(fill);
+		struct means *m = (struct means *)(a + 1);
+		cap_t q = new_quota(BOMB);
+
+		m->quota = actor_give(a, q, ALL, 0);
+		m->cspace = actor_give(a, a->cspace, ALL, 0);
+		m->aspace = actor_give(a, a->aspace, ALL, 0);
+		m->sched = actor_give(a, start->sched, ALL, 0);
+		struct sys_result r = SYS(cspace_create, q);
+		CHECK(r.status == ST_OK);
+		m->space = actor_give(a, r.out[0], ALL, 0);
+		a->arg[0] = kind;
+		actor_start(a);
+		actor_await(a);
+		CHECK(a->seen == 1 && a->arg[1] > 0);
+		struct sys_result books = SYS(quota_read, q);
+		CHECK(books.out[0] <= BOMB && books.out[2] <= BOMB && books.out[1] == BOMB);
+		/* Others are as well off as before. */
+		CHECK(STATUS(endpoint_create, quota) == ST_OK);
+		CHECK(*(volatile char *)new_pages(16) == 0);
+		CHECK(STATUS(object_destroy, q) == ST_OK);
+		CHECK(STATUS(quota_read, q) == ST_BAD_CAP);
+		CHECK(STATUS(object_destroy, a->thread) == ST_OK);
+		CHECK(STATUS(object_destroy, a->cspace) == ST_OK);
+		CHECK(STATUS(object_destroy, a->aspace) == ST_OK);
+	}
+}
+
 TEST(storm_revoke)
 {
 	storm_revoke(100000);
@@ -258,4 +479,19 @@ TEST(storm_heirs)
 TEST(storm_destroy)
 {
 	storm_destroy(3000);
+}
+
+TEST(storm_spaces)
+{
+	storm_spaces(200);
+}
+
+TEST(storm_stale)
+{
+	storm_stale(5000);
+}
+
+TEST(storm_bomb)
+{
+	storm_bomb();
 }

@@ -19,5 +19,8 @@ void storm_destroy(unsigned count);
 /* Spaces are made and destroyed. */
 void storm_spaces(unsigned count);
 
+/* Capabilities come and go while others use handles that named one before. */
+void storm_stale(unsigned rounds);
+
 /* A quota is filled up with objects of every kind, and destroyed. */
 void storm_bomb(void);

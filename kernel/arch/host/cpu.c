@@ -2,6 +2,7 @@
 #include "host.h"
 #include <core/assert.h>
 #include <core/spinlock.h>
+#include <core/timer.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ void arch_cpu_relax(void)
 	else
 		usleep(20);
 }
+
+static bool simulated; /* CPUs, see host_cpus_simulate */
 
 /* ---- interrupts ---- */
 
@@ -122,12 +125,28 @@ void host_user_mode(void)
 		cpu_leave_kernel(c);
 }
 
+/* A CPU that a test acts as waits for nobody: time goes on until its timer is due. */
+static void idle_simulated(struct cpu *c)
+{
+	uint64_t armed = c->arch.timer, now = arch_time_ns();
+
+	ASSERT(armed != TIMER_NEVER);
+	if (armed > now)
+		host_time_advance(armed - now);
+	cpu_leave_idle(c);
+	timer_interrupt();
+}
+
 /* The mutex makes looking and sleeping one step, as `sti; hlt` does: an interrupt
  * that comes in between is not lost. */
 void arch_cpu_idle(void)
 {
 	struct arch_cpu *a = &arch_this_cpu()->arch;
 
+	if (simulated) {
+		idle_simulated(arch_this_cpu());
+		return;
+	}
 	pthread_mutex_lock(&a->host->lock);
 	while (atomic_load(&a->pending) == 0)
 		pthread_cond_wait(&a->host->wake, &a->host->lock);
@@ -146,7 +165,9 @@ static void *cpu_main(void *c)
 {
 	host_this_cpu = c;
 	cpu_set_online(c);
-	cpu_idle_loop();
+	for (;;)
+		cpu_idle(true);
+	return NULL;
 }
 
 static struct cpu *cpu_make(unsigned id)
@@ -176,6 +197,7 @@ static void cpu_start(unsigned id)
 
 void host_cpus_simulate(unsigned n)
 {
+	simulated = true;
 	for (unsigned id = cpu_count(); id < n; id++) {
 		host_this_cpu = cpu_make(id);
 		cpu_set_online(host_this_cpu);
@@ -197,7 +219,7 @@ void host_cpus_run(unsigned n, void (*fn)(unsigned id))
 	atomic_store(&busy, n - 1);
 	for (unsigned id = 1; id < n; id++) {
 		atomic_store(&cpu_by_id[id]->arch.host->work, fn);
-		cpu_kick(id);
+		arch_cpu_kick(id);
 	}
 	fn(0);
 	while (atomic_load(&busy) > 0) {

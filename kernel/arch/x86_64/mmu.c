@@ -306,10 +306,10 @@ void *arch_device_map(paddr_t pa, size_t size)
 	return (void *)va;
 }
 
-bool arch_device_is_taken(paddr_t pa)
+bool arch_device_is_taken(paddr_t pa, uint64_t size)
 {
 	for (unsigned i = 0; i < taken_count; i++) {
-		if (pa >= taken[i].first && pa <= taken[i].last)
+		if (pa + size > taken[i].first && pa <= taken[i].last)
 			return true;
 	}
 	return false;

@@ -317,6 +317,7 @@ static inline void arch_bases_swap(struct arch_registers *keep, uint64_t fs, uin
 
 /* What SYSRET must be told; the other registers are loaded from the page. */
 struct arch_guest_start {
+	const volatile struct arch_registers *page;
 	uint64_t rip, rflags;
 };
 
@@ -333,6 +334,7 @@ __attribute__((always_inline)) static inline bool arch_guest_start(struct arch_t
 	const volatile struct arch_registers *page = t->guest;
 	uint64_t fs = page->fs_base, gs = page->gs_base;
 
+	s->page = page;
 	s->rip = page->rip;
 	s->rflags = page->rflags;
 	if (UNLIKELY(s->rip >= ARCH_USER_END) ||
@@ -351,10 +353,8 @@ __attribute__((always_inline)) static inline void arch_guest_run(struct arch_thr
 {
 	register uint64_t flags __asm__("r11") = s->rflags;
 
-	__asm__ volatile("jmp user_guest_run"
-			 :
-			 : "b"(t->guest), "c"(s->rip), "r"(flags)
-			 : "memory");
+	(void)t;
+	__asm__ volatile("jmp user_guest_run" : : "b"(s->page), "c"(s->rip), "r"(flags) : "memory");
 	__builtin_unreachable();
 }
 

@@ -523,6 +523,24 @@ TEST(view_shows_the_sealed_object)
 	CHECK(do_destroy(&vm_object(v)->obj) && used_after_all(q) == 0);
 }
 
+/* A capability may name more pages than there are; what is made by it does not. */
+TEST(view_beyond_the_end_is_refused)
+{
+	static const uint64_t bad[] = { CAP_RANGE(0, 5), CAP_RANGE(4, 1), CAP_RANGE(3, 2),
+					CAP_RANGE(1, UINT32_MAX), CAP_RANGE(UINT32_MAX, 1) };
+	cap_t slice;
+
+	vm_boot();
+	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
+	CHECK(vm_commit(m, 0, 4) == ST_OK && vm_seal(m) == ST_OK);
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK(do_derive(home, home, m, RIGHTS_ALL, bad[i], &slice) == ST_OK);
+		CHECK(vm_view(quota_root, slice) == CAP_NONE && vm_status == ST_BAD_ARG);
+	}
+	CHECK(do_derive(home, home, m, RIGHTS_ALL, CAP_RANGE(3, 1), &slice) == ST_OK);
+	CHECK(vm_view(quota_root, slice) != CAP_NONE);
+}
+
 TEST(view_of_a_view_is_refused)
 {
 	vm_boot();

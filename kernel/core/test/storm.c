@@ -3,11 +3,10 @@
 #include "play.h"
 #include "vm.h"
 #include <core/assert.h>
-#include <core/ioport.h>
 #include <core/ipc_fast.h>
-#include <core/node.h>
 #include <core/random.h>
 #include <core/user.h>
+#include <string.h>
 
 #define THREADS     4
 #define LIMIT       MIB(2)
@@ -35,6 +34,48 @@ static const struct need needs[64][SYSCALL_CAPS] = {
 #undef C
 #undef O
 
+/* What the arguments are that stand behind the capabilities: h handle, r rights, v address, n small
+ * number, o 0 or 1, p bytes in pages, b buffer, m sizes of a message, c call number, t time, w
+ * priority and weight, u budget, x anything. */
+static const char *const hints[64] = {
+	[SYS_cap_copy] = "__hrx",
+	[SYS_cap_move] = "__h",
+	[SYS_cap_drop] = "_h",
+	[SYS_cap_revoke] = "_h",
+	[SYS_cap_inspect] = "_h",
+	[SYS_quota_create] = "_pp",
+	[SYS_quota_resize] = "_pp",
+	[SYS_memory_create] = "_nn",
+	[SYS_memory_commit] = "_nn",
+	[SYS_memory_decommit] = "_nn",
+	[SYS_memory_read] = "_pbn",
+	[SYS_memory_write] = "_pbn",
+	[SYS_memory_share] = "__nnno",
+	[SYS_aspace_create] = "__n",
+	[SYS_aspace_map] = "__vnnn",
+	[SYS_aspace_unmap] = "_vn",
+	[SYS_aspace_protect] = "_vnn",
+	[SYS_aspace_scan] = "_vnb",
+	[SYS_thread_configure] = "_____p",
+	[SYS_thread_write_registers] = "_b",
+	[SYS_thread_read_registers] = "_b",
+	[SYS_thread_park] = "_t",
+	[SYS_endpoint_call] = "_mt",
+	[SYS_endpoint_receive] = "_t",
+	[SYS_endpoint_reply] = "_m",
+	[SYS_endpoint_reply_receive] = "_mt",
+	[SYS_reply_send] = "_mc",
+	[SYS_notification_wait] = "_t",
+	[SYS_timer_arm] = "_tt",
+	[SYS_sched_configure] = "_wuuo",
+	[SYS_irq_create] = "__nn",
+	[SYS_ioport_read] = "_nn",
+	[SYS_ioport_write] = "_nn",
+	[SYS_node_log] = "_nbn",
+	[SYS_node_counters] = "_nbn",
+	[SYS_node_entropy] = "_bn",
+};
+
 /* ---- bytes ---- */
 
 static const uint8_t *at, *end;
@@ -57,6 +98,7 @@ static uint64_t word(void)
 
 static struct quota *quota;
 static uint64_t used_before; /* of the root quota */
+static uint64_t last_number; /* of a call that was saved */
 
 static struct cap_ref ref(struct cspace *cs, cap_t handle)
 {
@@ -101,20 +143,19 @@ static void begin(void)
 	struct cspace *cs;
 	struct aspace *as;
 	struct memory *m;
-	struct node *node;
-	struct ioport *ports;
+	struct object *node, *ports;
 
 	quota = test_quota(quota_root, LIMIT, 0);
 	ASSERT(cspace_create(quota, &cs) == ST_OK);
 	ASSERT(aspace_create(quota, ASPACE_PLAIN, NULL, &as) == ST_OK);
 	ASSERT(memory_create(quota, PAGES, MEMORY_ANON, false, &m) == ST_OK);
-	ASSERT(node_create(quota, &node) == ST_OK);
-	ASSERT(ioport_create(quota, &ports) == ST_OK);
+	ASSERT((node = object_create(quota, OBJ_NODE)) != NULL);
+	ASSERT((ports = object_create(quota, OBJ_IOPORT)) != NULL);
 	cap_t space = keep(cs, &cs->obj, RIGHTS_ALL), aspace = keep(cs, &as->obj, RIGHTS_ALL);
 	cap_t memory = keep(cs, &m->obj, RIGHTS_ALL);
 	keep(cs, &quota->obj, RIGHTS_ALL);
-	keep(cs, &node->obj, (rights_t)~RIGHT_POWER);
-	keep(cs, &ports->obj, RIGHTS_ALL);
+	keep(cs, node, (rights_t)~RIGHT_POWER);
+	keep(cs, ports, RIGHTS_ALL);
 	const struct cap_ref to = ref(cs, aspace), what = ref(cs, memory);
 	ASSERT(aspace_map(&to, &what, &map) == ST_OK);
 	add_threads(cs, space, aspace, memory);
@@ -146,7 +187,7 @@ static uint64_t space_frames(const struct cspace *cs)
 {
 	uint64_t frames = cs->slots / CSPACE_CHUNK;
 
-	for (unsigned i = 0; i < CSPACE_DIRECTORIES; i++)
+	for (unsigned i = 0; i < ARRAY_LEN(cs->directory); i++)
 		frames += cs->directory[i] != NULL;
 	return frames;
 }
@@ -206,6 +247,7 @@ static const char *check(struct quota *q, bool still)
 static cap_t any_capability(const struct cspace *cs, unsigned type)
 {
 	uint32_t from = byte();
+	from = from < 128 ? 1 : from; /* so that they meet */
 	cap_t last = CAP_NONE;
 
 	for (uint32_t i = 0; i < cs->slots; i++) {
@@ -290,14 +332,52 @@ static uint64_t any_number(void)
 	}
 }
 
-static uint64_t any_argument(const struct thread *t, const struct cspace *cs,
-			     const struct need *need)
+static uint64_t hinted(const struct cspace *cs, char hint)
 {
+	uint8_t n = byte();
+
+	switch (hint) {
+	case 'h':
+		return any_capability(cs, OBJ_ANY);
+	case 'r':
+		return n & 1 ? RIGHTS_ALL : word();
+	case 'v':
+		return BASE + n % (4 * PAGES) * FRAME_SIZE;
+	case 'n':
+		return n & 7;
+	case 'b':
+		return BASE + n * 64;
+	case 'p':
+		return (n >> 4) * FRAME_SIZE + (n & 3) * MSG_BLOCK_ALIGN;
+	case 'm':
+		return MSG_INFO(n, n, n & 3);
+	case 't':
+		return n < 64 ? 0 : n < 192 ? time_now() + n * 100000 : TIMER_NEVER;
+	case 'c':
+		return last_number;
+	case 'o':
+		return n & 1;
+	case 'w':
+		return n | (uint64_t)SCHED_WEIGHT_DEFAULT << 32;
+	case 'u':
+		return n & 1 ? 0 : n * SCHED_BUDGET_MIN_NS * 16;
+	default:
+		return any_number();
+	}
+}
+
+static uint64_t any_argument(const struct thread *t, const struct cspace *cs, unsigned number,
+			     unsigned i)
+{
+	const struct need *need = i < SYSCALL_CAPS ? &needs[number][i] : NULL;
+	const char *hint = hints[number];
 	unsigned kind = byte() & 31;
 
 	if (need == NULL || need->type == OBJ_NONE) {
-		if (kind < 8)
+		if (kind < 4)
 			return any_capability(cs, OBJ_ANY);
+		if (kind > 10 && hint != NULL && i < strlen(hint))
+			return hinted(cs, hint[i]);
 		return any_number();
 	}
 	if (kind == 0)
@@ -350,13 +430,16 @@ static const char *call(struct thread *t)
 	uint32_t used = cs == NULL ? 0 : cs->used;
 
 	for (unsigned i = 0; cs != NULL && i < ARCH_SYSCALL_ARGS; i++)
-		arg[i] = any_argument(t, cs, i < SYSCALL_CAPS ? &needs[number][i] : NULL);
+		arg[i] = any_argument(t, cs, number, i);
 	if (cs != NULL && number >= SYS_endpoint_call && number <= SYS_reply_send && byte() > 128)
 		fill_block(t, cs);
+	/* These leave the kernel by themselves; should a reaper end everybody then, no one would.
+	 */
+	bool fast = !object_reap_waiting();
 	storm_calls[number]++;
-	if (number == SYS_endpoint_call)
+	if (fast && number == SYS_endpoint_call)
 		ipc_call(arg[0], arg[1], arg[2], &t->arch);
-	else if (number == SYS_endpoint_reply_receive)
+	else if (fast && number == SYS_endpoint_reply_receive)
 		ipc_reply_receive(arg[0], arg[1], arg[2], &t->arch);
 	else
 		syscall_dispatch(t, number, arg);
@@ -364,9 +447,13 @@ static const char *call(struct thread *t)
 		return NULL; /* it waits, goes on later, or is no more */
 	int64_t st = (int64_t)t->arch.result[0];
 	storm_passed[number] += st == ST_OK;
+	if (st == ST_OK && number == SYS_reply_save)
+		last_number = t->arch.result[1];
 	if (!is_documented(st) || st == ST_LATER)
 		return "status";
-	if (st != ST_OK && cs == t->cspace && cs != NULL && cs->used > used)
+	/* An answer that has gone out is not taken back if there is nothing to receive. */
+	if (st != ST_OK && number != SYS_endpoint_reply_receive && cs == t->cspace && cs != NULL &&
+	    cs->used > used)
 		return "a refused call that gives something";
 	return NULL;
 }

@@ -67,7 +67,7 @@ static void begin(void)
 	all[OBJ_REPLY] = create(SYS_reply_create, 0, 0);
 	all[OBJ_TIMER] = create(SYS_timer_create, all[OBJ_NOTIFICATION], 1);
 	all[OBJ_MEMORY] =
-		insert(&user->t->bound_block.pin[user->t->bound_block.bound.at].memory->obj);
+		insert(&user->t->block_pin[user->t->bound_block.at].memory->obj);
 }
 
 static status_t try(const struct line *l, const uint64_t arg[ARCH_SYSCALL_ARGS])
@@ -173,12 +173,12 @@ TEST(every_call_refuses_a_missing_right)
 TEST(calls_are_counted)
 {
 	begin();
-	uint64_t before = cpu_boot.counters.calls[SYS_thread_yield];
+	uint64_t before = cpu_boot.counters.calls[SYS_thread_kick];
 	uint64_t refused = cpu_boot.counters.refused;
 	for (unsigned i = 0; i < 3; i++)
-		CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
-	CHECK(play_act(user, SYS_thread_yield, CAP_NONE, 0, 0, 0) == ST_BAD_CAP);
-	CHECK(cpu_boot.counters.calls[SYS_thread_yield] == before + 4);
+		CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, CAP_NONE, 0, 0, 0) == ST_BAD_CAP);
+	CHECK(cpu_boot.counters.calls[SYS_thread_kick] == before + 4);
 	CHECK(cpu_boot.counters.refused == refused + 1);
 }
 
@@ -229,7 +229,7 @@ TEST(long_revoke_is_made_in_pieces)
 	CHECK(do_derive(user->cspace, user->cspace, all[OBJ_ENDPOINT], RIGHTS_ALL, 0, &child[0]) ==
 	      ST_REVOKED);
 	user->t->arch.restarts = 0;
-	CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
 	CHECK(user->t->revoking == CAP_NONE && user->t->work == 0);
 	CHECK(do_derive(user->cspace, user->cspace, all[OBJ_ENDPOINT], RIGHTS_ALL, 0, &child[0]) ==
 	      ST_OK);
@@ -301,7 +301,7 @@ TEST(abandoned_destruction_is_the_reapers)
 	syscall_dispatch(user->t, SYS_object_destroy, arg);
 	CHECK(user->t->work != 0);
 	user->t->arch.restarts = 0;
-	CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
 	CHECK(user->t->work == 0 && object_reap_waiting());
 	for (unsigned i = 0; i < 2000 && q->obj.flags != 0; i++) {
 		(void)object_reap_some();
