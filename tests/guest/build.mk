@@ -11,6 +11,7 @@ guest-test-src += memory.c
 guest-test-src += message.c
 guest-test-src += node.c
 guest-test-src += process.c
+guest-test-src += revoked.c
 guest-test-src += sched.c
 guest-test-src += shared_page.c
 guest-test-src += signal.c
