@@ -10,6 +10,7 @@ core-src += chacha20.c
 core-src += cpu.c
 core-src += cspace.c
 core-src += dma.c
+core-src += dma.c
 core-src += elf.c
 core-src += endpoint.c
 core-src += extent.c
