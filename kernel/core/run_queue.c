@@ -484,9 +484,7 @@ static struct thread *pick_once(struct cpu *c)
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool yields = c->yielding;
-	bool over = yields || (was != NULL && was->turn >= SCHED_SLICE_NS);
-	c->yielding = false;
+	bool over = was != NULL && was->turn >= SCHED_SLICE_NS;
 	/* What left for another CPU may run there while its registers are still here. */
 	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
@@ -500,7 +498,7 @@ static struct thread *pick_once(struct cpu *c)
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -526,7 +524,8 @@ void sched_yield_turn(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	c->yielding = true;
+	c->run_queue->running->turn = SCHED_SLICE_NS;
+	c->run_queue->running->new_turn = false;
 	atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
