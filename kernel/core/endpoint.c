@@ -19,21 +19,10 @@ static struct thread *first_caller(const struct endpoint *ep)
 	return caller_at(tree_first(&ep->callers));
 }
 
-static struct thread *helper_of(const struct thread *t)
-{
-	return atomic_load_explicit(&t->helper, memory_order_relaxed);
-}
-
-static void set_helper(struct thread *server, struct thread *helper)
-{
-	atomic_store_explicit(&server->helper, helper, memory_order_release);
-}
-
 /* What `server` would run on without a helper. */
 static unsigned own_priority(const struct thread *server)
 {
-	const struct thread *caller =
-		atomic_load_explicit(&server->reply.caller, memory_order_acquire);
+	const struct thread *caller = server->reply.caller;
 
 	return caller != NULL ? thread_priority(caller) : sched_priority(server->home);
 }
@@ -48,7 +37,7 @@ static void choose_helper(struct endpoint *ep) REQUIRES(ep->obj.lock)
 		return;
 	if (first != NULL && thread_priority(first) <= own_priority(server))
 		first = NULL;
-	set_helper(server, first);
+	server->helper = first;
 }
 
 /* `server` (or nobody) is the holder from now on. The one before was not waited for, or
@@ -61,13 +50,13 @@ static struct thread *set_holder(struct endpoint *ep, struct thread *server) REQ
 	if (old == server)
 		return NULL;
 	if (old != NULL) {
-		had_helper = helper_of(old) != NULL;
-		set_helper(old, NULL);
-		atomic_store_explicit(&old->serving, NULL, memory_order_relaxed);
+		had_helper = old->helper != NULL;
+		old->helper = NULL;
+		old->serving = NULL;
 	}
 	ep->holder = server;
 	if (server != NULL)
-		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
+		server->serving = ep;
 	return had_helper ? old : NULL;
 }
 
@@ -92,7 +81,7 @@ struct thread *endpoint_forget_caller(struct endpoint *ep, struct thread *t)
 
 	tree_remove(&ep->callers, &t->queued);
 	thread_put(t, THREAD_MOVING, NULL);
-	if (server == NULL || helper_of(server) != t)
+	if (server == NULL || server->helper != t)
 		return NULL;
 	choose_helper(ep);
 	return server;
@@ -176,7 +165,7 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 	caller_insert(ep, self);
 	choose_helper(ep);
 	struct thread *helped = ep->holder;
-	if (helped != NULL && helper_of(helped) != self)
+	if (helped != NULL && helped->helper != self)
 		helped = NULL;
 	spin_unlock(&ep->obj.lock);
 	if (helped != NULL)
@@ -188,7 +177,7 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 
 void endpoint_help(struct thread *server)
 {
-	struct endpoint *ep = atomic_load_explicit(&server->serving, memory_order_relaxed);
+	struct endpoint *ep = server->serving;
 
 	if (ep == NULL)
 		return;
@@ -200,10 +189,10 @@ void endpoint_help(struct thread *server)
 
 void endpoint_come_back(struct thread *self)
 {
-	struct endpoint *ep = atomic_load_explicit(&self->serving, memory_order_relaxed);
+	struct endpoint *ep = self->serving;
 
-	reply_abandon(&self->obj);
-	atomic_store_explicit(&self->debtor, 0, memory_order_relaxed);
+	reply_abandon(&self->obj, false);
+	self->debtor = 0;
 	if (ep == NULL)
 		return;
 	spin_lock(&ep->obj.lock);
@@ -233,7 +222,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 	if (poorer != NULL && poorer != helped)
 		sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	arch_this_cpu()->resched = true;
 	return told;
 }
 
@@ -248,7 +237,7 @@ static bool take_bits(struct endpoint *ep, struct thread *self)
 	if (bits != 0)
 		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
 	if (bits != 0) /* it may have run on the sched of a caller that it has answered since */
-		atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+		arch_this_cpu()->resched = true;
 	return bits != 0;
 }
 
@@ -299,7 +288,7 @@ void endpoint_lent_back(struct thread *self)
 {
 	endpoint_help(self);
 	/* From now on it runs on its own sched, or that of who waits for it. */
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	arch_this_cpu()->resched = true;
 }
 
 /* ---- the object ---- */

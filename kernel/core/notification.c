@@ -101,6 +101,8 @@ status_t notification_bind(struct notification *n, struct thread *t)
 
 void notification_unbind(struct notification *n, struct thread *t)
 {
+	if (n == NULL || n == t->notification)
+		return;
 	spin_lock(&n->obj.lock);
 	if (n->bound == t)
 		n->bound = NULL;

@@ -146,8 +146,8 @@ struct thread {
 	cap_t revoking; /* or a revoke: token of the space and handle */
 
 	/* See thread_bind.c. */
-	bool claimed;    /* guarded by obj.lock; who has claimed it changes the rest */
-	uint64_t ticket; /* of its end */
+	_Atomic bool claimed; /* who has claimed it changes the rest */
+	uint64_t ticket;      /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
 	union {
 		struct {
@@ -262,8 +262,8 @@ struct thread_result {
  * stopped unless the answer was another. */
 void thread_complete(struct thread *t, const struct thread_result *r);
 
-/* The same with the answer to its call. */
-void thread_answer(struct thread *t, uint64_t info);
+/* The same, but only writes the results. */
+void thread_answer(struct thread *t, const struct thread_result *r);
 
 /* A thread that is the caller's (THREAD_MOVING) and whose results are written runs now, on
  * this CPU, if it may take the place of the running thread, which waits; else it is made
