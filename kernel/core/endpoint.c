@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/endpoint.h>
-#include <core/assert.h>
+#include <core/ipc_fast.h>
 #include <core/message.h>
 #include <core/notification.h>
 #include <core/sched.h>
@@ -9,14 +9,11 @@
 
 /* ---- the queues; the endpoint is locked ---- */
 
-static struct thread *caller_at(struct tree_node *n)
-{
-	return n == NULL ? NULL : container_of(n, struct thread, queued);
-}
-
 static struct thread *first_caller(const struct endpoint *ep)
 {
-	return caller_at(tree_first(&ep->callers));
+	struct tree_node *n = tree_first(&ep->callers);
+
+	return n == NULL ? NULL : container_of(n, struct thread, queued);
 }
 
 /* What `server` would run on without a helper. */
@@ -111,12 +108,17 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	return ST_OK;
 }
 
-status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
+static void unhold(struct endpoint *ep, const struct thread *server)
 {
 	spin_lock(&ep->obj.lock);
 	if (ep->holder == server)
 		(void)set_holder(ep, NULL);
 	spin_unlock(&ep->obj.lock);
+}
+
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
+{
+	unhold(ep, server);
 	return why == ST_NO_MEMORY || why == ST_NO_SLOTS ? why : ST_CANCELLED;
 }
 
@@ -124,12 +126,9 @@ status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, 
 static status_t call_server(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock)
 {
-	struct thread *server = ep->servers;
+	struct thread *server = ipc_take_server(ep);
 
-	endpoint_forget_server(ep, server);
-	struct thread *poorer = set_holder(ep, server);
 	spin_unlock(&ep->obj.lock);
-
 	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
@@ -140,8 +139,6 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 		thread_clear_deadline(server);
 		thread_run(server);
 	}
-	if (poorer != NULL)
-		sched_refresh(poorer);
 	return st == ST_OK ? ST_BLOCKED : st;
 }
 
@@ -164,12 +161,11 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 	caller_insert(ep, self);
 	choose_helper(ep);
-	struct thread *helped = ep->holder;
-	if (helped != NULL && helped->helper != self)
-		helped = NULL;
+	struct thread *server = ep->holder;
+	bool helps = server != NULL && server->helper == self;
 	spin_unlock(&ep->obj.lock);
-	if (helped != NULL)
-		sched_refresh(helped);
+	if (helps)
+		sched_refresh(server);
 	return ST_BLOCKED;
 }
 
@@ -177,7 +173,7 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 
 void endpoint_help(struct thread *server)
 {
-	struct endpoint *ep = server->serving;
+	struct endpoint *ep = server == NULL ? NULL : server->serving;
 
 	if (ep == NULL)
 		return;
@@ -193,12 +189,8 @@ void endpoint_come_back(struct thread *self)
 
 	reply_abandon(&self->obj, false);
 	self->debtor = 0;
-	if (ep == NULL)
-		return;
-	spin_lock(&ep->obj.lock);
-	if (ep->holder == self)
-		(void)set_holder(ep, NULL);
-	spin_unlock(&ep->obj.lock);
+	if (ep != NULL)
+		unhold(ep, self);
 }
 
 /* Takes the first caller. */
@@ -215,12 +207,10 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		told = endpoint_undelivered(ep, self, st);
 		thread_complete(caller, &(struct thread_result){ .status = st });
 	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
-		(void)thread_cancel_wait(caller, ST_DEADLINE);
+		(void)thread_cancel_wait(caller, NULL, ST_DEADLINE);
 	}
-	if (helped != NULL)
-		sched_refresh(helped);
-	if (poorer != NULL && poorer != helped)
-		sched_refresh(poorer);
+	sched_refresh(helped);
+	sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
 	arch_this_cpu()->resched = true;
 	return told;
@@ -234,11 +224,12 @@ static bool take_bits(struct endpoint *ep, struct thread *self)
 	if (!self->took_bits || first_caller(ep) == NULL)
 		bits = notification_take_bound(self);
 	self->took_bits = bits != 0;
-	if (bits != 0)
-		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
-	if (bits != 0) /* it may have run on the sched of a caller that it has answered since */
-		arch_this_cpu()->resched = true;
-	return bits != 0;
+	if (bits == 0)
+		return false;
+	arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	/* It may have run on the sched of a caller that it has answered since. */
+	arch_this_cpu()->resched = true;
+	return true;
 }
 
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
@@ -300,20 +291,13 @@ static bool endpoint_close(struct object *o)
 	for (unsigned i = 0; i < CLOSE_BATCH; i++) {
 		spin_lock(&ep->obj.lock);
 		struct thread *poorer = set_holder(ep, NULL);
-		struct thread *t = first_caller(ep);
-		if (t != NULL) {
-			(void)endpoint_forget_caller(ep, t);
-		} else if (ep->servers != NULL) {
-			t = ep->servers;
-			endpoint_forget_server(ep, t);
-		}
+		struct thread *first = first_caller(ep);
+		struct thread *t = first != NULL ? first : ep->servers;
 		spin_unlock(&ep->obj.lock);
-		if (t != NULL)
-			thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
-		if (poorer != NULL)
-			sched_refresh(poorer);
+		sched_refresh(poorer);
 		if (t == NULL)
 			return true;
+		(void)thread_cancel_wait(t, o, ST_PEER_GONE);
 	}
 	return false;
 }

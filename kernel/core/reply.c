@@ -43,7 +43,7 @@ void reply_put_again(struct object *holder, struct thread *caller)
 	if (closed)
 		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
 	else if (deadline_passed(caller->deadline)) /* while nobody could wake it */
-		(void)thread_cancel_wait(caller, ST_DEADLINE);
+		(void)thread_cancel_wait(caller, NULL, ST_DEADLINE);
 }
 
 status_t reply_answer(struct object *holder, struct thread *self, const struct answer *a,

@@ -18,7 +18,7 @@ bool thread_is_loaded(const struct thread *t)
 
 bool deadline_passed(uint64_t deadline)
 {
-	return deadline != TIMER_NEVER && deadline <= time_now();
+	return deadline == 0 || (deadline != TIMER_NEVER && deadline <= time_now());
 }
 
 static void thread_timeout(struct ktimer *timer)
@@ -27,7 +27,7 @@ static void thread_timeout(struct ktimer *timer)
 
 	/* The wait that set the timer may be over and another begun. */
 	if (deadline_passed(t->deadline))
-		(void)thread_cancel_wait(t, ST_DEADLINE);
+		(void)thread_cancel_wait(t, NULL, ST_DEADLINE);
 }
 
 void thread_set_deadline(struct thread *t, uint64_t deadline)
@@ -134,7 +134,7 @@ UNCHECKED_LOCKS static struct thread *leave(struct thread *t, uintptr_t place)
 	return served;
 }
 
-bool thread_cancel_wait(struct thread *t, status_t why)
+bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why)
 {
 	for (;;) {
 		uintptr_t place = t->place;
@@ -142,7 +142,7 @@ bool thread_cancel_wait(struct thread *t, status_t why)
 		struct object *where = thread_where(place);
 		struct thread *served = NULL;
 
-		if (state == THREAD_STOPPED || state >= THREAD_READY)
+		if (state == THREAD_STOPPED || state >= THREAD_READY || (at != NULL && at != where))
 			return false;
 		spin_lock(&where->lock);
 		bool ours = t->place == place;
@@ -152,10 +152,8 @@ bool thread_cancel_wait(struct thread *t, status_t why)
 		if (!ours)
 			continue;
 		thread_complete(t, &(struct thread_result){ .status = why });
-		if (served != NULL) {
-			endpoint_help(served);
-			sched_refresh(served);
-		}
+		endpoint_help(served);
+		sched_refresh(served);
 		return true;
 	}
 }
@@ -233,7 +231,7 @@ bool thread_kill(struct thread *t)
 {
 	if (make_stop(t) != ST_OK)
 		return false;
-	(void)thread_cancel_wait(t, ST_CANCELLED);
+	(void)thread_cancel_wait(t, NULL, ST_CANCELLED);
 	return thread_state(t) == THREAD_STOPPED && !thread_is_loaded(t);
 }
 
