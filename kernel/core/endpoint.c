@@ -302,9 +302,5 @@ static bool endpoint_close(struct object *o)
 	return false;
 }
 
-const struct object_ops endpoint_ops = {
-	.name = "endpoint",
-	.size = ALIGN_UP(sizeof(struct endpoint), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = endpoint_close,
-};
+const struct object_ops endpoint_ops =
+	OBJECT_OPS("endpoint", struct endpoint, LOCK_IPC, endpoint_close);

@@ -130,9 +130,5 @@ static bool notification_close(struct object *o)
 	return false;
 }
 
-const struct object_ops notification_ops = {
-	.name = "notification",
-	.size = ALIGN_UP(sizeof(struct notification), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = notification_close,
-};
+const struct object_ops notification_ops =
+	OBJECT_OPS("notification", struct notification, LOCK_IPC, notification_close);

@@ -122,9 +122,4 @@ static bool reply_object_close(struct object *o)
 	return true;
 }
 
-const struct object_ops reply_ops = {
-	.name = "reply",
-	.size = ALIGN_UP(sizeof(struct reply), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = reply_object_close,
-};
+const struct object_ops reply_ops = OBJECT_OPS("reply", struct reply, LOCK_IPC, reply_object_close);

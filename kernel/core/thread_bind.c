@@ -332,9 +332,4 @@ static bool thread_close(struct object *o)
 	return !seen || grace_passed(&t->ticket);
 }
 
-const struct object_ops thread_ops = {
-	.name = "thread",
-	.size = ALIGN_UP(sizeof(struct thread), OBJECT_GRANULE),
-	.rank = LOCK_THREAD,
-	.close = thread_close,
-};
+const struct object_ops thread_ops = OBJECT_OPS("thread", struct thread, LOCK_THREAD, thread_close);
