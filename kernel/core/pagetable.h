@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/pagetable.h - the page tables of one address space.
  *
- * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
+ * Life    part of a struct aspace. pagetable_free makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
  * Locks   entries for the pages of a mapping are changed under the lock of its memory
@@ -98,10 +98,8 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag,
 			bool is_half) MUST_CHECK;
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half) MUST_CHECK;
 
-/* Makes every CPU leave `t` and forget it. Holds no lock; nobody may load it any more. */
-void pagetable_retire(struct pagetable *t);
-
-/* Frees the roots of a retired table with nothing below them. */
+/* Makes every CPU leave `t` and forget it, and frees the roots, if there are any. Nothing is below
+ * them and nobody may load it any more. Holds no lock. */
 void pagetable_free(struct pagetable *t, struct quota *q);
 
 struct pagetable_page {

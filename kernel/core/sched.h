@@ -150,6 +150,7 @@ static inline unsigned sched_priority(const struct sched *s)
 	return s == NULL ? 0 : atomic_load_explicit(&s->priority, memory_order_relaxed);
 }
 
+/* That of what `t` runs on if it runs now. */
 unsigned thread_priority(const struct thread *t);
 
 /* What `t` runs on may have changed: makes that effective wherever it is, and for the servers
