@@ -100,6 +100,11 @@ struct object_ops {
 bool object_close_nothing(struct object *o);
 
 /* By kind. */
+#define OBJECT_OPS(text, type, lock, fn)                                                           \
+	{                                                                                          \
+		.name = (text), .size = ALIGN_UP(sizeof(type), OBJECT_GRANULE), .rank = (lock),    \
+		.close = (fn)                                                                      \
+	}
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
 extern const struct object_ops test_ops, irq_ops, dma_ops, dma_mapping_ops, ioport_ops, node_ops;
 

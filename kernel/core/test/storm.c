@@ -486,7 +486,7 @@ static bool make_somebody_run(unsigned tries)
 	for (unsigned i = 0; i < 2; i++) {
 		struct thread *t = container_of(found[byte() % founds], struct thread, obj);
 
-		(void)thread_cancel_wait(t, ST_CANCELLED);
+		(void)thread_cancel_wait(t, NULL, ST_CANCELLED);
 		spin_lock(&t->obj.lock);
 		thread_resume(t);
 	}
