@@ -25,7 +25,6 @@
 #define CUT_COST 16 /* of CAP_BATCH: a binding or mapping that is undone */
 
 #pragma weak test_cut /* of the unit tests */
-#pragma weak dma_cut
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
 	[BIND_NONE] = test_cut,
