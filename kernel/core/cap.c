@@ -243,8 +243,8 @@ static status_t move_check(const struct cap_send *s, uint64_t *badge) REQUIRES(s
 	return ST_OK;
 }
 
-static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint64_t badge)
-	REQUIRES(s->ref.object->tree)
+UNCHECKED_LOCKS static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot,
+					  uint64_t badge)
 {
 	struct object *o = s->ref.object;
 	struct cap_slot *old = s->ref.slot;
