@@ -192,7 +192,7 @@ void slab_free(struct slab_cache *cache, struct object *o)
 	} else if (s->free == bit) {
 		list_push(&cache->used, s, false);
 	}
-	bool more = cache->empty.first != cache->empty.last;
+	bool more = cache->limbo.first != NULL || cache->empty.first != cache->empty.last;
 	spin_unlock(&cache->lock);
 	if (undone)
 		page_free(cache, s);
