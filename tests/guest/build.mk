@@ -6,6 +6,7 @@ guest-test-src += fault.c zoo.S
 guest-test-src += job.c
 guest-test-src += message.c
 guest-test-src += process.c
+guest-test-src += rage.c
 guest-test-src += signal.c
 guest-test-src += refuse.c
 guest-test-src += table.c
