@@ -1,5 +1,6 @@
 # The program that tests the kernel from user mode; one list for each file that adds cases.
 guest-test-src := main.c console.c world.c registers.S registers.c
+guest-test-src += attack.c
 guest-test-src += cap.c
 guest-test-src += entry.c
 guest-test-src += fault.c zoo.S
