@@ -25,7 +25,8 @@ enum aspace_kind {
 	ASPACE_GUEST,       /* what lies below; made with the personality half that serves it */
 };
 
-/* What aspace_scan tells of each page, in a byte. */
+/* What aspace_scan tells of each page, in a byte: since the last scan; of contiguous or device
+ * memory, since it was mapped. */
 #define SCAN_ACCESSED 1u
 #define SCAN_DIRTY    2u
 #define SCAN_PRESENT  4u

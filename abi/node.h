@@ -19,9 +19,12 @@ struct node_counters {
 	uint64_t kicks;             /* interrupts sent to make another CPU look for work */
 	uint64_t faults;            /* of programs, that the kernel did not resolve */
 	uint64_t interrupts;        /* taken */
+	uint64_t longest_run;       /* in the kernel without a look for interrupts, in cycles: */
+	uint64_t longest_what;      /* in this call, NODE_CALLS: a trap, or behind: from idle. Only
+				     * with the boot option "runs" */
 };
 
-_Static_assert(sizeof(struct node_counters) == 8 * (NODE_CALLS + 9), "node_counters is ABI");
+_Static_assert(sizeof(struct node_counters) == 8 * (NODE_CALLS + 11), "node_counters is ABI");
 
 /* How node_power ends the machine. */
 enum node_power {

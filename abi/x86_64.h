@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /* The user registers of a thread, as thread_read_registers and thread_write_registers carry them,
- * and as a state page holds those of a guest. */
+ * and as a state page holds those of a guest. What SYSCALL takes for itself are RCX, which gets
+ * RIP, and R11, which gets RFLAGS. */
 struct arch_registers {
 	uint64_t rax, rsi, rdi, rdx;
 	uint64_t rip, rflags, rsp;

@@ -20,7 +20,7 @@ kernel-cc = $(CC-kernel) $(KERNEL_CFLAGS) $(1) $(call includes,$(ARCH))
 $(eval $(call compile-rules,$(B)/release,$(call kernel-cc,)))
 $(eval $(call compile-rules,$(B)/debug,$(call kernel-cc,-DDEBUG)))
 
-$(foreach v,release debug,$(B)/$(v)/kernel/core/ipc_fast.c.o): file-flags := $(ENTRYFLAGS-$(ARCH))
+$(foreach v,release debug,$(foreach f,ipc guest,$(B)/$(v)/kernel/core/$(f)_fast.c.o)): file-flags := $(ENTRYFLAGS-$(ARCH))
 
 # $(call kernel-link,<output>,<objects>), $(call kernel-symbols,<image>,<source>)
 kernel-link = $(LD-kernel) $(KERNEL_LDFLAGS) -T $(kernel-ld) -o $(1) $(2)

@@ -23,6 +23,7 @@ KERNEL, PROGRAM = f"{BUILD}/release/kernel.elf", f"{BUILD}/user/bench"
 TIMEOUT = 120
 LINE = 64  # bytes of code that a cache holds together
 WINDOWS = 16  # of the last ones the median counts
+PERSONALITY, USER_END = 0x7f8000000000, 0x800000000000  # where the program's text is once more
 
 EXECUTED = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.M)
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\t(\S+)[ \t]*(.*)$", re.M)
@@ -92,6 +93,7 @@ def costs(case):
         run(case, log)
         with open(log, "rb") as file:
             trace = [int(at, 16) for at in EXECUTED.findall(file.read())]
+    trace = [at - PERSONALITY if PERSONALITY <= at < USER_END else at for at in trace]
     found = list(windows(trace, program, kernel))[-WINDOWS:]
     if not found:
         raise Unfit(f"{case}: no operation in the trace")

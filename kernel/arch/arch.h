@@ -36,10 +36,20 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *from, struct arch_thread
- * *to) the same, unless it takes more than a few instructions bool arch_root_switch(paddr_t,
- * uint32_t tag) arch_root_load, likewise; not of the kernel's void arch_thread_leave(struct
- * arch_thread *, uint64_t, uint64_t, uint64_t) goes to user mode from where ipc_fast.h begins, with
+ *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
+ *                                           the same, unless it takes more than a few instructions
+ *   bool arch_root_switch(paddr_t, const uint32_t *tag)
+ *                                           arch_root_load, likewise; not of the kernel's
+ *   arch_thread.guest                       kernel address of its state page, NULL: it has none
+ *   bool arch_thread_in_guest(const struct arch_thread *)
+ *                                           its guest runs, or is interrupted; any CPU may ask
+ *   void arch_thread_jump(struct arch_thread *, vaddr_t, uint64_t)
+ *                                           it goes on there, with this first result
+ *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop,
+ *   arch_guest_stops_quickly
+ *                                           the short way in and out, see guest_fast.c
+ *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
+ *                                           goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
@@ -48,6 +58,7 @@ struct quota;
  *                                           one step of an allocation
  *   ARCH_OBJECT_GEN_MASK                    UINT16_MAX; less where tests want it to wrap soon
  *   ARCH_SLOT_GEN_MAX                       UINT32_MAX; likewise
+ *   ARCH_GRACE_GAP                          ns between two grace periods at least; likewise
  *   struct arch_irq, arch_irq_fn            an interrupt, and what it calls
  *   ARCH_ELF_MACHINE                        as ELF numbers machines
  *   ARCH_PORTS                              I/O ports, 0 on machines that have none
@@ -66,8 +77,8 @@ status_t arch_kernel_map(vaddr_t va, paddr_t pa, size_t size, unsigned access) M
 void arch_kernel_unmap(vaddr_t va, size_t size);                       /* no flush: see tlb.h */
 bool arch_kernel_translate(vaddr_t va, paddr_t *pa, unsigned *access); /* walks the tables */
 void *arch_device_map(paddr_t pa, size_t size); /* a window on registers; panics if none can be */
-bool arch_device_is_taken(paddr_t pa);          /* the kernel has a window on this page */
-paddr_t arch_physical_end(void);                /* physical addresses end here */
+bool arch_device_is_taken(paddr_t pa, uint64_t size); /* the kernel has a window on a part */
+paddr_t arch_physical_end(void);                      /* physical addresses end here */
 void arch_tlb_flush_range(uint32_t tag, vaddr_t base, size_t size); /* on this CPU */
 void arch_tlb_flush_tag(uint32_t tag);                              /* on this CPU */
 
@@ -76,11 +87,11 @@ void arch_root_init(paddr_t root);               /* fills in the kernel's half *
 void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
 bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
 
-/* Memory that boot may need before the frame allocator runs: zeroed frames taken from
- * RAM below 4 GiB, never given back. Panics when there is none. Provided by frame.c. */
-paddr_t frame_alloc_boot(unsigned count);
+/* Memory that boot may need before the frame allocator runs: a zeroed frame of RAM below 4 GiB,
+ * never given back. Panics when there is none. Provided by frame.c. */
+paddr_t frame_alloc_boot(void);
 
-/* The same for one frame that ends at or below `below`; false if there is none. */
+/* The same for a frame that ends at or below `below`; false if there is none. */
 bool frame_take_boot(paddr_t below, paddr_t *out) MUST_CHECK;
 
 /* cpu.c */
@@ -89,6 +100,7 @@ void arch_stack_guard_init(void);       /* new stack canary; its caller never re
 void arch_interrupts_init(void);        /* interrupt controllers, time, timer; from ACPI */
 void arch_cpus_start(void);             /* starts every other CPU, returns when all are up */
 void arch_cpu_idle(void);               /* waits for an interrupt; returns after serving one */
+void arch_cpu_interrupts(void);         /* serves interrupts that wait, if there are any */
 void arch_cpu_kick(uint32_t cpu);       /* IPI: look for work */
 void arch_cpu_shootdown(uint64_t mask); /* IPI to each CPU of the mask: tlb_serve */
 bool arch_cpus_stop(void);              /* stops every other CPU for good; false: one goes on */
@@ -162,6 +174,15 @@ void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSC
 /* The system call that it made is made again when it goes to user mode. */
 void arch_thread_restart(struct arch_thread *t, uint64_t number,
 			 const uint64_t arg[ARCH_SYSCALL_ARGS]);
+
+/* The running thread's guest: takes its registers out of the state page, as a copy that is then
+ * checked and made fit for user mode, so that the next exit goes to it; `called`: behind a system
+ * call. ST_BAD_ARG: no program can go on there; nothing is changed. */
+status_t arch_guest_enter(struct arch_thread *t, bool called) MUST_CHECK;
+
+/* The other way round, after an interrupt or exception: the next exit goes to the thread's own
+ * code, and the guest's registers go into the page, or are lost. */
+void arch_guest_leave(struct arch_thread *t, bool keep);
 
 /* probe.S: copies from or to the user memory of the running thread. False: the range leaves the
  * user addresses, or a part of it is not mapped so at the moment; some bytes may have

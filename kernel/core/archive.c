@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/archive.h>
+#include <core/format.h>
 
 /* The header is all text: a magic number of six digits, then 13 fields of
  * eight hexadecimal digits each. Numbers of the fields that we use: */
@@ -17,59 +18,35 @@
 #define MODE_TYPE    0170000u /* of stat(2) */
 #define MODE_REGULAR 0100000u
 
-static bool text_equal(const char *a, const char *b)
-{
-	while (*a != '\0' && *a == *b) {
-		a++;
-		b++;
-	}
-	return *a == *b;
-}
-
-/* Both cases: cpio programs do not agree on one. */
-static bool parse_digit(uint8_t c, uint32_t *out)
+/* Both cases: cpio programs do not agree on one. Above 15: it is no digit. */
+static uint32_t digit_of(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
-		*out = c - (uint32_t)'0';
-	else if (c >= 'a' && c <= 'f')
-		*out = c - (uint32_t)'a' + 10;
-	else if (c >= 'A' && c <= 'F')
-		*out = c - (uint32_t)'A' + 10;
-	else
-		return false;
-	return true;
+		return c - (uint32_t)'0';
+	c |= 'a' ^ 'A';
+	return c >= 'a' && c <= 'f' ? c - (uint32_t)'a' + 10 : UINT32_MAX;
 }
 
 static bool parse_header(const uint8_t *at, uint32_t field[FIELD_COUNT])
 {
-	for (size_t i = 0; i < MAGIC_SIZE; i++) {
-		if (at[i] != (uint8_t)MAGIC[i])
-			return false;
-	}
+	if (__builtin_memcmp(at, MAGIC, MAGIC_SIZE) != 0)
+		return false;
 	at += MAGIC_SIZE;
 	for (size_t f = 0; f < FIELD_COUNT; f++) {
 		field[f] = 0;
 		for (size_t i = 0; i < FIELD_DIGITS; i++, at++) {
-			uint32_t digit;
-
-			if (!parse_digit(*at, &digit))
+			if (digit_of(*at) > 15)
 				return false;
-			field[f] = field[f] << 4 | digit;
+			field[f] = field[f] << 4 | digit_of(*at);
 		}
 	}
 	return true;
 }
 
 /* A name is not empty and has its zero byte at its end, nowhere before. */
-static bool name_ok(const uint8_t *name, size_t size)
+static bool name_ok(const char *name, size_t size)
 {
-	if (size < 2)
-		return false;
-	for (size_t i = 0; i < size - 1; i++) {
-		if (name[i] == '\0')
-			return false;
-	}
-	return name[size - 1] == '\0';
+	return size >= 2 && text_length(name, size) == size - 1;
 }
 
 /* Reads the entry at *offset, of whatever type, and steps behind it. The sums
@@ -79,13 +56,12 @@ static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
 {
 	uint32_t field[FIELD_COUNT];
 
-	if (*offset > size || size - *offset < HEADER_SIZE)
-		return ST_CORRUPT;
-	if (!parse_header(base + *offset, field))
+	if (*offset > size || size - *offset < HEADER_SIZE || !parse_header(base + *offset, field))
 		return ST_CORRUPT;
 
 	size_t name = *offset + HEADER_SIZE;
-	if (size - name < field[FIELD_NAME] || !name_ok(base + name, field[FIELD_NAME]))
+	if (size - name < field[FIELD_NAME] ||
+	    !name_ok((const char *)base + name, field[FIELD_NAME]))
 		return ST_CORRUPT;
 	out->name = (const char *)base + name;
 	if (text_equal(out->name, TRAILER))
@@ -125,26 +101,24 @@ status_t archive_find(const uint8_t *base, size_t size, const char *name, struct
 	size_t offset = 0;
 	status_t st;
 
-	while ((st = archive_next(base, size, &offset, &file)) == ST_OK) {
-		if (text_equal(file.name, name)) {
-			*out = file;
-			return ST_OK;
-		}
-	}
+	do
+		st = archive_next(base, size, &offset, &file);
+	while (st == ST_OK && !text_equal(file.name, name));
+	if (st == ST_OK)
+		*out = file;
 	return st == ST_WOULD_BLOCK ? ST_BAD_ARG : st;
 }
 
 status_t archive_check(const uint8_t *base, size_t size, unsigned *files)
 {
 	struct archive_file file;
-	size_t offset = 0;
 	unsigned count = 0;
+	size_t offset = 0;
 	status_t st;
 
 	while ((st = archive_next(base, size, &offset, &file)) == ST_OK)
 		count++;
-	if (st != ST_WOULD_BLOCK)
-		return st;
-	*files = count;
-	return ST_OK;
+	if (st == ST_WOULD_BLOCK)
+		*files = count;
+	return st == ST_WOULD_BLOCK ? ST_OK : st;
 }

@@ -25,23 +25,28 @@ static vaddr_t map_end(const struct mapping *map)
 _Static_assert(MAP_READ == ARCH_READ && MAP_WRITE == ARCH_WRITE && MAP_EXEC == ARCH_EXEC,
 	       "what a mapping allows is what its translations may");
 
-/* True if the range consists of whole pages of addresses of this kind of space. */
-static bool range_ok(const struct aspace *as, vaddr_t va, uint64_t pages)
+/* True if the range consists of whole pages of user addresses. */
+static bool range_ok(vaddr_t va, uint64_t pages)
+{
+	return pages > 0 && va % FRAME_SIZE == 0 && va < ARCH_USER_END &&
+	       pages <= (ARCH_USER_END - va) / FRAME_SIZE;
+}
+
+/* True if they are addresses of this kind of space. */
+static bool range_fits(const struct aspace *as, vaddr_t va, uint64_t pages)
 {
 	vaddr_t low = as->kind == ASPACE_PERSONALITY ? ARCH_PERSONALITY : ASPACE_FIRST;
 	vaddr_t high = as->kind == ASPACE_GUEST ? ARCH_PERSONALITY : ARCH_USER_END;
 
-	return pages > 0 && va % FRAME_SIZE == 0 && va >= low && va < high &&
-	       pages <= (high - va) / FRAME_SIZE;
+	return va >= low && va + pages * FRAME_SIZE <= high;
 }
 
-static status_t access_ok(const struct aspace *as, unsigned access)
+/* True if mappings of this kind of space may have the access. */
+static bool access_fits(const struct aspace *as, unsigned access)
 {
 	if ((access & ~MAP_ALL) || (access != 0 && !(access & MAP_READ)))
-		return ST_BAD_ARG;
-	if ((access & MAP_WRITE) && (access & MAP_EXEC) && as->kind != ASPACE_GUEST)
-		return ST_BAD_ARG;
-	return ST_OK;
+		return false;
+	return !(access & MAP_WRITE) || !(access & MAP_EXEC) || as->kind == ASPACE_GUEST;
 }
 
 /* The first mapping in the range. */
@@ -255,9 +260,9 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct mea
 	right->base = at;
 	right->first = map->first + n;
 	right->pages = map->pages - n;
-	right->settled = right->pages;
+	right->settled = map->settled > n ? map->settled - n : 0;
 	map->pages = n;
-	map->settled = n;
+	map->settled -= right->settled;
 	mapping_link(map, is_due);
 	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
@@ -293,10 +298,6 @@ static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, 
 		return ST_OK;
 	if (s->map[0] == NULL || s->map[1] == NULL)
 		return ST_WOULD_BLOCK;
-	if ((*map)->settled < (*map)->pages) {
-		mapping_settle(*map, &s->budget);
-		return ST_LATER;
-	}
 	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
 		return ST_LATER;
 	if (right)
@@ -316,8 +317,12 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 		bool still = by == NULL || cap_still(by);
 		struct mapping *map = still ? region_in(as, va, pages) : NULL;
 		struct memory *m = map != NULL ? map->memory : NULL;
+		if (m != NULL && spin_trylock(&m->obj.tree)) {
+			spin_lock(&m->obj.lock);
+			return map;
+		}
 		spin_unlock(&as->obj.lock);
-		if (map == NULL)
+		if (m == NULL)
 			return NULL;
 
 		/* Neither the mapping nor its memory need exist any more; but the locks do. */
@@ -331,11 +336,11 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 
 /* The same, with what lies in the range split off, unless the mapping has `access` already. NULL
  * with ST_OK: there is none. NULL with ST_LATER: it is busy, or had to be prepared. */
-UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct protect_request *r,
+UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct map_request *r,
 					  struct means *s, struct mapping **out)
 {
 	struct aspace *as = aspace_of(by);
-	struct mapping *map = lock_first(as, by, r->va, r->pages);
+	struct mapping *map = lock_first(as, by, r->va, r->count);
 	status_t st = ST_OK;
 
 	*out = NULL;
@@ -345,7 +350,7 @@ UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct
 	if (map->busy)
 		st = ST_LATER;
 	else if (map->access != r->access)
-		st = mapping_isolate(&map, r->va, r->va + r->pages * FRAME_SIZE, s);
+		st = mapping_isolate(&map, r->va, r->va + r->count * FRAME_SIZE, s);
 	if (st == ST_OK) {
 		*out = map;
 		return ST_OK;
@@ -371,9 +376,12 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 {
 	const struct memory *m = container_of(ref->object, struct memory, obj);
 
+	const struct aspace *as = aspace_of(by);
+
 	if (!cap_still(by))
 		return ST_BAD_CAP;
-	if (!memory_range(m, ref->badge, page, r->count))
+	if (!range_fits(as, r->va, r->count) || !access_fits(as, r->access) ||
+	    !memory_range(m, ref->badge, page, r->count))
 		return ST_BAD_ARG;
 	if (r->access & ~access_allowed(ref))
 		return ST_NO_RIGHT;
@@ -381,7 +389,7 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 		return ST_BAD_ARG;
 	if (m->sealed && (r->access & MAP_WRITE))
 		return ST_BAD_STATE;
-	return region_in(aspace_of(by), r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
+	return region_in(as, r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
 }
 
 /* With the tree of the memory held. */
@@ -415,17 +423,12 @@ UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct
 UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
 				    const struct map_request *r)
 {
-	struct aspace *as = aspace_of(by);
-
-	if (!range_ok(as, r->va, r->count))
+	if (!range_ok(r->va, r->count))
 		return ST_BAD_ARG;
-	status_t st = access_ok(as, r->access);
-	if (st != ST_OK)
-		return st;
-	struct mapping *map = mapping_alloc(as->obj.quota);
+	struct mapping *map = mapping_alloc(by->object->quota);
 	if (map == NULL)
 		return ST_NO_MEMORY;
-	st = cap_hold(memory);
+	status_t st = cap_hold(memory);
 	if (st == ST_OK) {
 		st = map_enter(by, memory, r, map);
 		spin_unlock(&memory->object->tree);
@@ -437,20 +440,20 @@ UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_r
 
 status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 {
-	const struct protect_request all = { va, pages, ~0u };
+	const struct map_request all = { va, pages, ~0u, 0 };
 	struct means means = { .budget = MEMORY_WALK };
 	status_t st = ST_LATER;
 
-	if (!range_ok(aspace_of(by), va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
 	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++) {
 		struct mapping *map;
 
 		st = lock_part(by, &all, &means, &map);
-		if (map != NULL) {
-			mapping_take(map, &means.budget);
-			st = ST_LATER;
-		}
+		if (map == NULL)
+			continue;
+		bool is_all = map->base <= va && map_end(map) >= va + pages * FRAME_SIZE;
+		st = mapping_take(map, &means.budget) && is_all ? ST_OK : ST_LATER;
 	}
 	means_drop(&means);
 	return st;
@@ -470,15 +473,17 @@ static status_t protect_allowed(const struct mapping *map, unsigned access)
 
 /* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
  * much of the range they are. */
-static status_t protect_check(const struct cap_ref *by, const struct protect_request *r,
+static status_t protect_check(const struct cap_ref *by, const struct map_request *r,
 			      uint64_t *pages)
 {
 	struct aspace *as = aspace_of(by);
-	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	const vaddr_t end = r->va + r->count * FRAME_SIZE;
 	vaddr_t at = r->va;
 
 	spin_lock(&as->obj.lock);
 	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
+	if (st == ST_OK && !access_fits(as, r->access))
+		st = ST_BAD_ARG;
 	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
 		struct mapping *map = region_in(as, at, 1);
 
@@ -492,7 +497,7 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 		at = map_end(map);
 	}
 	spin_unlock(&as->obj.lock);
-	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->pages;
+	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->count;
 	return st;
 }
 
@@ -515,10 +520,10 @@ static status_t mapping_set_access(struct mapping *map, unsigned access, int *bu
 }
 
 /* Changes the first mapping in the range, and takes its pages from the front of that. */
-UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct protect_request *r,
+UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct map_request *r,
 					      struct means *s)
 {
-	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	const vaddr_t end = r->va + r->count * FRAME_SIZE;
 	struct mapping *map;
 	status_t st = lock_part(by, r, s, &map);
 
@@ -528,29 +533,27 @@ UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct p
 	st = mapping_set_access(map, r->access, &s->budget);
 	if (st == ST_OK) {
 		r->va = end < map_end(map) ? end : map_end(map);
-		r->pages = (end - r->va) / FRAME_SIZE;
+		r->count = (end - r->va) / FRAME_SIZE;
 	}
 	unlock_three(m, aspace_of(by));
 	return st;
 }
 
-status_t aspace_protect(const struct cap_ref *by, struct protect_request *r)
+status_t aspace_protect(const struct cap_ref *by, struct map_request *r)
 {
 	struct means means = { .budget = MEMORY_WALK };
 	uint64_t pages = 0;
 
-	if (!range_ok(aspace_of(by), r->va, r->pages))
+	if (!range_ok(r->va, r->count))
 		return ST_BAD_ARG;
-	status_t st = access_ok(aspace_of(by), r->access);
-	if (st == ST_OK)
-		st = protect_check(by, r, &pages);
-	const uint64_t rest = r->pages - pages;
-	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->pages > rest &&
+	status_t st = protect_check(by, r, &pages);
+	const uint64_t rest = r->count - pages;
+	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->count > rest &&
 			     (st == ST_OK || st == ST_LATER);
 	     i++)
 		st = protect_first(by, r, &means);
 	means_drop(&means);
-	return st == ST_OK && r->pages > 0 ? ST_LATER : st;
+	return st == ST_OK && r->count > 0 ? ST_LATER : st;
 }
 
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
@@ -558,20 +561,21 @@ status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8
 	struct aspace *as = aspace_of(by);
 	struct pagetable_cut c;
 
-	if (!range_ok(as, va, pages))
+	if (!range_ok(va, pages))
 		return ST_BAD_ARG;
 	if (pages > SCAN_MAX)
 		return ST_TOO_BIG;
 	status_t st = cap_ref_lock(by);
 	if (st != ST_OK)
 		return st;
+	bool fits = range_fits(as, va, pages);
 	pagetable_cut_init(&c, &as->table, 0);
-	for (uint64_t i = 0; i < pages; i++)
+	for (uint64_t i = 0; fits && i < pages; i++)
 		out[i] = pagetable_scan(&as->table, va + i * FRAME_SIZE, &c);
 	uint64_t where = pagetable_flush_begin(&as->table);
 	spin_unlock(&as->obj.lock);
 	pagetable_flush(&c, where);
-	return ST_OK;
+	return fits ? ST_OK : ST_BAD_ARG;
 }
 
 /* ---- faults ---- */
@@ -705,11 +709,7 @@ static bool aspace_close(struct object *o)
 	}
 	if (!pagetable_is_flushed(&as->table))
 		return false;
-	if (as->table.root[ROOT_OWN].pa != 0) {
-		pagetable_retire(&as->table);
-		pagetable_free(&as->table, o->quota);
-		as->table.root[ROOT_OWN].pa = 0;
-	}
+	pagetable_free(&as->table, o->quota);
 	return cap_unbind(&as->half);
 }
 

@@ -15,8 +15,8 @@
 struct boot_info boot_info;
 
 /* Every option of the kernel, so that a misspelt one is noticed. */
-static const char *const known_options[] = { "accept",     "log",         "test",
-					     "test.crash", "test.rounds", "test.seed",  "test.slow" };
+static const char *const known_options[] = { "accept",      "log",       "test",     "test.crash",
+					     "test.rounds", "test.seed", "test.slow" };
 
 /* Where the reason for a refusal goes. */
 struct reason {
@@ -24,95 +24,85 @@ struct reason {
 	size_t size;
 };
 
-static PRINTF(3, 4) status_t refuse(struct reason *why, status_t st, const char *fmt, ...)
+static PRINTF(2, 3) status_t refuse(const struct reason *why, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
 	format_v(why->text, why->size, fmt, args);
 	va_end(args);
-	return st;
+	return ST_CORRUPT;
 }
 
 /* Before the rest, which relies on counts that are within their arrays and on a
  * command line that ends. */
-static status_t check_head(const struct boot_info *in, struct reason *why)
+static status_t check_head(const struct boot_info *in, const struct reason *why)
 {
 	if (in->magic != BOOT_INFO_MAGIC)
-		return refuse(why, ST_CORRUPT, "the boot information has magic number 0x%llx",
-			      (unsigned long long)in->magic);
+		return refuse(why, "the boot information has magic number 0x%lx", in->magic);
 	if (in->version != BOOT_INFO_VERSION)
-		return refuse(why, ST_CORRUPT, "the boot information has version %u, not %u",
-			      in->version, BOOT_INFO_VERSION);
+		return refuse(why, "the boot information has version %u, not %u", in->version,
+			      BOOT_INFO_VERSION);
 	if (in->path < BOOT_PATH_PVH || in->path > BOOT_PATH_HOST)
-		return refuse(why, ST_CORRUPT, "the boot path %u is unknown", in->path);
+		return refuse(why, "the boot path %u is unknown", in->path);
 	if (in->seed_size > BOOT_SEED)
-		return refuse(why, ST_CORRUPT, "the boot seed has %u bytes, at most %u fit",
-			      in->seed_size, BOOT_SEED);
+		return refuse(why, "the boot seed has %u bytes, at most %u fit", in->seed_size,
+			      BOOT_SEED);
 	if (in->range_count == 0)
-		return refuse(why, ST_CORRUPT, "the memory map is empty");
+		return refuse(why, "the memory map is empty");
 	if (in->range_count > BOOT_RANGES)
-		return refuse(why, ST_CORRUPT, "the memory map has %u entries, at most %u fit",
-			      in->range_count, BOOT_RANGES);
+		return refuse(why, "the memory map has %u entries, at most %u fit", in->range_count,
+			      BOOT_RANGES);
 	if (in->acpi_rsdp >= LOW_END)
-		return refuse(why, ST_CORRUPT, "the ACPI pointer 0x%llx is not below 4 GiB",
-			      (unsigned long long)in->acpi_rsdp);
-	for (size_t i = 0; i < BOOT_CMDLINE; i++) {
-		if (in->cmdline[i] == '\0')
-			return ST_OK;
-	}
-	return refuse(why, ST_CORRUPT, "the command line has no end within %u bytes", BOOT_CMDLINE);
-}
-
-/* Lengths are compared by subtraction from the limit: a sum might wrap. */
-static status_t check_range(const struct boot_range *r, struct reason *why)
-{
-	unsigned long long base = r->base, size = r->size;
-
-	if (size == 0)
-		return refuse(why, ST_CORRUPT, "the memory map entry at 0x%llx is empty", base);
-	if (base >= ADDRESS_END || size > ADDRESS_END - base)
-		return refuse(why, ST_CORRUPT,
-			      "the memory map entry at 0x%llx with 0x%llx bytes passes the end "
-			      "of %u-bit addresses",
-			      base, size, BOOT_ADDRESS_BITS);
-	if (r->kind < BOOT_RAM || r->kind > BOOT_RESERVED || r->reserved != 0)
-		return refuse(why, ST_CORRUPT,
-			      "the memory map entry at 0x%llx has unknown kind %u, %u", base,
-			      r->kind, r->reserved);
+		return refuse(why, "the ACPI pointer 0x%lx is not below 4 GiB", in->acpi_rsdp);
+	if (text_length(in->cmdline, BOOT_CMDLINE) == BOOT_CMDLINE)
+		return refuse(why, "the command line has no end within %u bytes", BOOT_CMDLINE);
 	return ST_OK;
 }
 
-/* Insertion sort: firmware sorts its map or nearly so. */
-static void sort_ranges(struct boot_range *range, uint32_t count)
+/* Lengths are compared by subtraction from the limit: a sum might wrap. */
+static status_t check_range(const struct boot_range *r, const struct reason *why)
 {
-	for (uint32_t i = 1; i < count; i++) {
-		struct boot_range r = range[i];
-		uint32_t at = i;
+	const char *wrong = NULL;
 
-		for (; at > 0 && range[at - 1].base > r.base; at--)
-			range[at] = range[at - 1];
-		range[at] = r;
-	}
+	if (r->size == 0)
+		wrong = "is empty";
+	else if (r->base >= ADDRESS_END || r->size > ADDRESS_END - r->base)
+		wrong = "passes the end of the addresses that machines have";
+	else if (r->kind < BOOT_RAM || r->kind > BOOT_RESERVED || r->reserved != 0)
+		wrong = "has an unknown kind";
+	if (wrong == NULL)
+		return ST_OK;
+	return refuse(why, "the memory map entry at 0x%lx with 0x%lx bytes, kind %u, %u, %s",
+		      r->base, r->size, r->kind, r->reserved, wrong);
 }
 
-static status_t check_map(struct boot_info *in, struct reason *why)
+/* One step of an insertion sort: firmware sorts its map or nearly so. The ranges before
+ * `at` are in order already. */
+static void sort_in(struct boot_range *range, uint32_t at)
+{
+	struct boot_range r = range[at];
+
+	for (; at > 0 && range[at - 1].base > r.base; at--)
+		range[at] = range[at - 1];
+	range[at] = r;
+}
+
+static status_t check_map(struct boot_info *in, const struct reason *why)
 {
 	for (uint32_t i = 0; i < in->range_count; i++) {
 		status_t st = check_range(&in->range[i], why);
 		if (st != ST_OK)
 			return st;
+		sort_in(in->range, i);
 	}
-	sort_ranges(in->range, in->range_count);
 	for (uint32_t i = 1; i < in->range_count; i++) {
 		const struct boot_range *a = &in->range[i - 1], *b = &in->range[i];
 
 		if (a->size > b->base - a->base)
-			return refuse(why, ST_CORRUPT,
-				      "the memory map entries 0x%llx+0x%llx and 0x%llx+0x%llx "
-				      "overlap",
-				      (unsigned long long)a->base, (unsigned long long)a->size,
-				      (unsigned long long)b->base, (unsigned long long)b->size);
+			return refuse(why,
+				      "the memory map entries 0x%lx+0x%lx and 0x%lx+0x%lx overlap",
+				      a->base, a->size, b->base, b->size);
 	}
 	return ST_OK;
 }
@@ -127,10 +117,8 @@ static uint64_t ram_size(const struct boot_info *in)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < in->range_count; i++) {
-		if (is_ram(&in->range[i]))
-			sum += in->range[i].size;
-	}
+	for (uint32_t i = 0; i < in->range_count; i++)
+		sum += is_ram(&in->range[i]) ? in->range[i].size : 0;
 	return sum;
 }
 
@@ -148,62 +136,52 @@ static bool is_inside_ram(const struct boot_info *in, uint64_t base, uint64_t en
 }
 
 static status_t check_image(const struct boot_info *in, const char *what, uint64_t base,
-			    uint64_t size, struct reason *why)
+			    uint64_t size, const struct reason *why)
 {
+	const char *wrong = NULL;
+
+	if (size == 0)
+		return refuse(why, "no %s was given", what);
 	if (base >= LOW_END || size > LOW_END - base)
-		return refuse(why, ST_CORRUPT,
-			      "the %s at 0x%llx with 0x%llx bytes is not below 4 GiB", what,
-			      (unsigned long long)base, (unsigned long long)size);
-	if (!is_inside_ram(in, base, base + size))
-		return refuse(why, ST_CORRUPT,
-			      "the %s at 0x%llx with 0x%llx bytes is not inside RAM", what,
-			      (unsigned long long)base, (unsigned long long)size);
-	return ST_OK;
+		wrong = "is not below 4 GiB";
+	else if (!is_inside_ram(in, base, base + size))
+		wrong = "is not inside RAM";
+	if (wrong == NULL)
+		return ST_OK;
+	return refuse(why, "the %s at 0x%lx with 0x%lx bytes %s", what, base, size, wrong);
 }
 
-static status_t check_images(const struct boot_info *in, struct reason *why)
+static status_t check_images(const struct boot_info *in, const struct reason *why)
 {
 	uint64_t kernel = in->kernel_base, archive = in->archive_base;
-
-	if (in->kernel_size == 0)
-		return refuse(why, ST_CORRUPT, "the kernel's place is not given");
-	if (in->archive_size == 0)
-		return refuse(why, ST_CORRUPT, "no boot archive was given");
 	status_t st = check_image(in, "kernel", kernel, in->kernel_size, why);
-	if (st != ST_OK)
-		return st;
-	st = check_image(in, "boot archive", archive, in->archive_size, why);
+
+	if (st == ST_OK)
+		st = check_image(in, "boot archive", archive, in->archive_size, why);
 	if (st != ST_OK)
 		return st;
 	if (kernel < archive + in->archive_size && archive < kernel + in->kernel_size)
-		return refuse(why, ST_CORRUPT,
-			      "the kernel 0x%llx+0x%llx and the boot archive 0x%llx+0x%llx overlap",
-			      (unsigned long long)kernel, (unsigned long long)in->kernel_size,
-			      (unsigned long long)archive, (unsigned long long)in->archive_size);
+		return refuse(why,
+			      "the kernel 0x%lx+0x%lx and the boot archive 0x%lx+0x%lx overlap",
+			      kernel, in->kernel_size, archive, in->archive_size);
 	return ST_OK;
 }
 
 status_t boot_info_check(struct boot_info *in, char *why_text, size_t why_size)
 {
-	struct reason why = { why_text, why_size };
-
+	const struct reason why = { why_text, why_size };
 	status_t st = check_head(in, &why);
-	if (st != ST_OK)
-		return st;
-	st = check_map(in, &why);
-	if (st != ST_OK)
-		return st;
-	if (ram_size(in) < BOOT_MEMORY_MIN)
-		return refuse(&why, ST_NO_MEMORY,
-			      "%llu KiB of memory, at least %llu KiB are needed",
-			      (unsigned long long)(ram_size(in) / KIB(1)),
-			      (unsigned long long)(BOOT_MEMORY_MIN / KIB(1)));
-	return check_images(in, &why);
-}
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+	if (st == ST_OK)
+		st = check_map(in, &why);
+	if (st != ST_OK)
+		return st;
+	if (ram_size(in) < BOOT_MEMORY_MIN) {
+		refuse(&why, "%lu KiB of memory, at least %lu KiB are needed",
+		       ram_size(in) / KIB(1), BOOT_MEMORY_MIN / KIB(1));
+		return ST_NO_MEMORY;
+	}
+	return check_images(in, &why);
 }
 
 /* The next word of a command line from *at on: its length, 0 at the end, with
@@ -212,14 +190,14 @@ static size_t next_word(const char **at)
 {
 	size_t length = 0;
 
-	while (is_blank(**at))
+	while (**at != '\0' && (uint8_t) * *at <= ' ')
 		(*at)++;
-	while ((*at)[length] != '\0' && !is_blank((*at)[length]))
+	while ((uint8_t)(*at)[length] > ' ')
 		length++;
 	return length;
 }
 
-/* Length of the name at the head of a word; false if it is not `name`. */
+/* True if a word is `name`, alone or with a value behind '='. */
 static bool word_has_name(const char *word, size_t length, const char *name)
 {
 	size_t i = 0;
@@ -227,21 +205,6 @@ static bool word_has_name(const char *word, size_t length, const char *name)
 	while (i < length && name[i] != '\0' && word[i] == name[i])
 		i++;
 	return name[i] == '\0' && i > 0 && (i == length || word[i] == '=');
-}
-
-static void copy_value(const char *word, size_t length, char *value, size_t size)
-{
-	size_t used = 0;
-
-	if (size == 0)
-		return;
-	while (length > 0 && *word != '=') {
-		word++;
-		length--;
-	}
-	for (size_t i = 1; i < length && used < size - 1; i++)
-		value[used++] = word[i];
-	value[used] = '\0';
 }
 
 /* To the end of the line: the last one counts, so that what an operator appends
@@ -252,23 +215,16 @@ bool boot_option(const char *name, char *value, size_t size)
 	bool found = false;
 	size_t length;
 
-	while ((length = next_word(&word)) > 0) {
-		if (word_has_name(word, length, name)) {
-			copy_value(word, length, value, size);
-			found = true;
-		}
-		word += length;
+	for (; (length = next_word(&word)) > 0; word += length) {
+		if (!word_has_name(word, length, name))
+			continue;
+		size_t at = 0;
+		while (at < length && word[at++] != '=')
+			;
+		format(value, size, "%.*s", (int)(length - at), word + at);
+		found = true;
 	}
 	return found;
-}
-
-static bool is_known(const char *word, size_t length)
-{
-	for (size_t i = 0; i < ARRAY_LEN(known_options); i++) {
-		if (word_has_name(word, length, known_options[i]))
-			return true;
-	}
-	return false;
 }
 
 /* For information, and no refusal: user space finds its options on the same line. */
@@ -277,27 +233,19 @@ static void report_unknown_options(void)
 	const char *word = boot_info.cmdline;
 	size_t length;
 
-	while ((length = next_word(&word)) > 0) {
-		if (!is_known(word, length))
-			log_info("boot", "no kernel option: %.*s", (int)length, word);
-		word += length;
-	}
-}
+	for (; (length = next_word(&word)) > 0; word += length) {
+		bool known = false;
 
-static const char *path_name(uint32_t path)
-{
-	switch (path) {
-	case BOOT_PATH_PVH:
-		return "PVH";
-	case BOOT_PATH_UEFI:
-		return "UEFI";
-	default:
-		return "the host";
+		for (size_t i = 0; i < ARRAY_LEN(known_options); i++)
+			known |= word_has_name(word, length, known_options[i]);
+		if (!known)
+			log_info("boot", "no kernel option: %.*s", (int)length, word);
 	}
 }
 
 void boot_take(struct boot_info *in)
 {
+	static const char *const path[] = { "nowhere", "PVH", "UEFI", "the host" };
 	char why[WHY_MAX];
 	unsigned files;
 
@@ -308,12 +256,9 @@ void boot_take(struct boot_info *in)
 	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */
 	const uint8_t *archive = arch_phys_to_virt(boot_info.archive_base);
 	if (archive_check(archive, boot_info.archive_size, &files) != ST_OK)
-		boot_refuse(
-			"the boot archive at 0x%llx with 0x%llx bytes is no intact cpio archive",
-			(unsigned long long)boot_info.archive_base,
-			(unsigned long long)boot_info.archive_size);
-	log_info("boot", "%llu MiB of memory in %u ranges, %u files in the archive, from %s",
-		 (unsigned long long)(ram_size(&boot_info) / MIB(1)), boot_info.range_count, files,
-		 path_name(boot_info.path));
+		boot_refuse("the boot archive at 0x%lx with 0x%lx bytes is no intact cpio archive",
+			    boot_info.archive_base, boot_info.archive_size);
+	log_info("boot", "%lu MiB of memory in %u ranges, %u files in the archive, from %s",
+		 ram_size(&boot_info) / MIB(1), boot_info.range_count, files, path[boot_info.path]);
 	report_unknown_options();
 }

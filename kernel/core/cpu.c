@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/cpu.h>
 #include <core/assert.h>
+#include <core/boot.h>
 
 struct cpu cpu_boot = { .self = &cpu_boot };
 struct cpu *cpu_by_id[CPU_MAX] = { &cpu_boot };
@@ -24,6 +25,7 @@ void cpu_set_online(struct cpu *c)
 
 	ASSERT(c == arch_this_cpu() && c->id < CPU_MAX);
 	cpu_by_id[c->id] = c;
+	c->run.measured = boot_option("runs", NULL, 0);
 	cpumask_t before = atomic_fetch_or(&online, bit);
 	ASSERT(!(before & bit));
 	atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
@@ -33,10 +35,15 @@ void cpu_set_online(struct cpu *c)
 	arch_tlb_flush_tag(TLB_KERNEL);
 }
 
-void cpu_kick(uint32_t id)
+void cpu_run_end(struct cpu *c)
 {
-	if (id != arch_this_cpu()->id)
-		arch_cpu_kick(id);
+	uint64_t begun = c->run.begun;
+
+	c->run.begun = 0; /* the next entry may be one that is not measured: a short message */
+	if (LIKELY(begun == 0) || arch_cycles() - begun <= c->run.longest)
+		return;
+	c->run.longest = arch_cycles() - begun;
+	c->run.longest_what = c->run.what;
 }
 
 void cpu_resched(uint32_t id)
@@ -50,18 +57,16 @@ void cpu_resched(uint32_t id)
 	arch_cpu_kick(id);
 }
 
-void cpu_idle(void)
+void cpu_idle(bool halt)
 {
 	struct cpu *c = arch_this_cpu();
 
+	cpu_run_end(c);
 	cpu_leave_kernel(c);
 	atomic_exchange(&c->idle, 1);
-	arch_cpu_idle();
+	if (halt)
+		arch_cpu_idle();
+	else
+		arch_cpu_interrupts();
 	cpu_leave_idle(c);
-}
-
-void cpu_idle_loop(void)
-{
-	for (;;)
-		cpu_idle();
 }

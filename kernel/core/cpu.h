@@ -47,6 +47,19 @@ struct cpu_counters {
 	cpu_counter_t faults; /* of user programs, sent to a handler or not */
 };
 
+/* The longest that it ran in the kernel between two points where it takes interrupts, in cycles,
+ * and what that began with: the number of a system call, CPU_RUN_TRAP or CPU_RUN_IDLE. Measured if
+ * the boot option "runs" asks for it; every way out of the kernel is the long one then. */
+struct cpu_run {
+	bool measured;
+	uint8_t what;
+	uint64_t begun;
+	cpu_counter_t longest, longest_what;
+};
+
+#define CPU_RUN_TRAP CPU_SYSCALLS
+#define CPU_RUN_IDLE (CPU_SYSCALLS + 1)
+
 struct cpu {
 	struct cpu *self;           /* first member: how a port finds it */
 	uint32_t id;                /* dense, 0 is the boot CPU */
@@ -69,6 +82,7 @@ struct cpu {
 	struct frame_cache frames[FRAME_ZONES];
 
 	struct cpu_counters counters;
+	struct cpu_run run;
 
 	struct pagetable_cpu tables; /* the user's page tables that are active */
 
@@ -93,23 +107,27 @@ extern struct cpu cpu_boot;
  * unmapped before this CPU could be asked, it has not been told. */
 void cpu_set_online(struct cpu *c);
 
-/* Asks CPU `id` to leave its idle loop and look for work. */
-void cpu_kick(uint32_t id);
-
 /* Makes CPU `id`, maybe this one, look at its run queue before it goes (back) to user mode. */
 void cpu_resched(uint32_t id);
 
-/* Halts until an interrupt has been served. */
-void cpu_idle(void);
-
-/* The idle loop: serves interrupts, halts between them, never returns. */
-NORETURN void cpu_idle_loop(void);
+/* Is outside the kernel for a moment: until an interrupt has been served, or only as long as those
+ * take that wait. */
+void cpu_idle(bool halt);
 
 /* One CPU at a time advances a counter, so that needs no locked instruction. */
 static inline void cpu_count_up(cpu_counter_t *n)
 {
 	arch_count_up(n);
 }
+
+static inline void cpu_run_begin(struct cpu *c, unsigned what)
+{
+	if (LIKELY(!c->run.measured))
+		return;
+	c->run.what = (uint8_t)what;
+	c->run.begun = arch_cycles();
+}
+void cpu_run_end(struct cpu *c);
 
 /* The last thing that the kernel does before user mode: whatever this CPU
  * looked up without a reference is let go of. See grace.h. */
@@ -125,6 +143,8 @@ static inline void cpu_leave_kernel(struct cpu *c)
  * a store, is what grace_begin relies on. */
 static inline void cpu_leave_idle(struct cpu *c)
 {
-	if (atomic_load_explicit(&c->idle, memory_order_relaxed))
+	if (atomic_load_explicit(&c->idle, memory_order_relaxed)) {
 		atomic_exchange(&c->idle, 0);
+		cpu_run_begin(c, CPU_RUN_IDLE);
+	}
 }

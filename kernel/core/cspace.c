@@ -6,8 +6,9 @@
 #include <core/grace.h>
 #include <core/quota.h>
 
-#define CHUNKS_MAX (CSPACE_SLOTS_MAX / CSPACE_CHUNK)
-#define LOOK_BATCH 1024u /* slots looked at between two preemption points */
+#define CHUNKS_MAX  (CSPACE_SLOTS_MAX / CSPACE_CHUNK)
+#define LOOK_BATCH  256u /* slots looked at between two preemption points */
+#define FRAME_BATCH 32   /* frames given back */
 
 static bool cspace_close(struct object *o);
 
@@ -192,7 +193,7 @@ static bool cspace_shrink(struct cspace *cs)
 		uint32_t number = cs->slots / CSPACE_CHUNK - 1;
 		struct cap_slot **directory = cs->directory[number / CSPACE_DIRECTORY];
 
-		if (freed == CAP_BATCH)
+		if (freed == FRAME_BATCH)
 			return false;
 		frame_back(cs, directory[number % CSPACE_DIRECTORY]);
 		if (number % CSPACE_DIRECTORY == 0 || number == 1) /* its first: 0 is apart */
@@ -210,7 +211,7 @@ static bool cspace_close(struct object *o)
 	spin_lock(&o->lock);
 	cs->closed = true;
 	spin_unlock(&o->lock);
-	if (!cspace_empty(cs))
+	if (cs->ticket == 0 && !cspace_empty(cs))
 		return false;
 	/* Somebody may still read its slots. */
 	if (!(o->flags & OBJECT_NEW) && !grace_passed(&cs->ticket))

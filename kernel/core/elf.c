@@ -36,41 +36,42 @@ struct elf_program_header {
 _Static_assert(sizeof(struct elf_header) == 64, "as in the format");
 _Static_assert(sizeof(struct elf_program_header) == 56, "as in the format");
 
-static void copy(void *to, const uint8_t *from, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		((uint8_t *)to)[i] = from[i];
-}
+/* The file that is read. */
+struct input {
+	const uint8_t *file;
+	size_t size;
+	const struct elf_limits *limits;
+};
 
-/* Gives what is wrong, or NULL. */
-static const char *check_header(const struct elf_header *h, size_t size,
-				const struct elf_limits *limits)
+/* Gives what is wrong, or NULL. So do all below. */
+static const char *check_header(const struct elf_header *h, const struct input *in)
 {
 	if (h->magic != ELF_MAGIC || h->class != ELF_CLASS_64 || h->data != ELF_DATA_LITTLE ||
 	    h->version != ELF_VERSION)
 		return "it is no 64-bit ELF file";
-	if (h->machine != limits->machine)
+	if (h->machine != in->limits->machine)
 		return "it is for another machine";
 	if (h->type != ELF_EXECUTABLE)
 		return "it is no program with fixed addresses";
 	if (h->program_header_size != sizeof(struct elf_program_header) ||
 	    h->program_header_count == 0 || h->program_header_count > PROGRAM_HEADERS)
 		return "its program headers are not as they should be";
-	if (h->program_headers > size ||
-	    (size - h->program_headers) / sizeof(struct elf_program_header) <
+	if (h->program_headers > in->size ||
+	    (in->size - h->program_headers) / sizeof(struct elf_program_header) <
 		    h->program_header_count)
 		return "its program headers are not in the file";
 	return NULL;
 }
 
-static const char *check_load(const struct elf_program_header *p, size_t size,
-			      const struct elf_limits *limits)
+static const char *check_load(const struct elf_program_header *p, const struct input *in)
 {
-	if (p->offset > size || p->file_size > size - p->offset)
+	const struct elf_limits *l = in->limits;
+
+	if (p->offset > in->size || p->file_size > in->size - p->offset)
 		return "a segment is not in the file";
 	if (p->file_size > p->memory_size)
 		return "a segment's content is longer than the segment";
-	if (p->va < limits->low || p->va > limits->high || p->memory_size > limits->high - p->va)
+	if (p->va < l->low || p->va > l->high || p->memory_size > l->high - p->va)
 		return "a segment lies outside of the addresses for programs";
 	if ((p->flags & SEGMENT_WRITE) && (p->flags & SEGMENT_EXEC))
 		return "a segment is writable and executable";
@@ -79,46 +80,36 @@ static const char *check_load(const struct elf_program_header *p, size_t size,
 	return NULL;
 }
 
-static struct elf_segment segment_from(const struct elf_program_header *p, const uint8_t *file)
+static const char *add_load(struct elf_image *out, const struct elf_program_header *p,
+			    const struct input *in)
 {
-	struct elf_segment s = {
+	struct elf_segment *s = &out->segment[out->count];
+	const char *wrong = check_load(p, in);
+
+	if (wrong != NULL)
+		return wrong;
+	if (out->count == ELF_SEGMENTS)
+		return "it has too many segments";
+	*s = (struct elf_segment){
 		.va = ALIGN_DOWN(p->va, FRAME_SIZE),
 		.offset = p->va % FRAME_SIZE,
 		.access = MAP_READ | (p->flags & SEGMENT_WRITE ? MAP_WRITE : 0) |
 			  (p->flags & SEGMENT_EXEC ? MAP_EXEC : 0),
-		.data = file + p->offset,
+		.data = in->file + p->offset,
 		.size = p->file_size,
 	};
-
-	s.pages = (ALIGN_UP(p->va + p->memory_size, FRAME_SIZE) - s.va) / FRAME_SIZE;
-	return s;
-}
-
-static const char *add_load(struct elf_image *out, const struct elf_program_header *p,
-			    const uint8_t *file)
-{
-	const struct elf_segment *last = &out->segment[out->count - 1];
-
-	if (p->memory_size == 0)
-		return NULL;
-	if (out->count == ELF_SEGMENTS)
-		return "it has too many segments";
-	struct elf_segment s = segment_from(p, file);
-	if (out->count > 0 && s.va < last->va + last->pages * FRAME_SIZE)
+	s->pages = (ALIGN_UP(p->va + p->memory_size, FRAME_SIZE) - s->va) / FRAME_SIZE;
+	if (out->count++ > 0 && s->va < s[-1].va + s[-1].pages * FRAME_SIZE)
 		return "its segments overlap, share a page or are not sorted";
-	out->segment[out->count++] = s;
 	return NULL;
 }
 
 static const char *add_segment(struct elf_image *out, const struct elf_program_header *p,
-			       const uint8_t *file, size_t size, const struct elf_limits *limits)
+			       const struct input *in)
 {
-	const char *wrong;
-
 	switch (p->type) {
 	case SEGMENT_LOAD:
-		wrong = p->memory_size == 0 ? NULL : check_load(p, size, limits);
-		return wrong != NULL ? wrong : add_load(out, p, file);
+		return p->memory_size == 0 ? NULL : add_load(out, p, in);
 	case SEGMENT_DYNAMIC:
 	case SEGMENT_INTERP:
 		return "it is not statically linked";
@@ -129,43 +120,42 @@ static const char *add_segment(struct elf_image *out, const struct elf_program_h
 	}
 }
 
-static bool is_code(const struct elf_image *image, vaddr_t va)
+static const char *check_entry(const struct elf_image *image)
 {
 	for (unsigned i = 0; i < image->count; i++) {
 		const struct elf_segment *s = &image->segment[i];
 
-		if (va >= s->va + s->offset && va - s->va - s->offset < s->size)
-			return s->access & MAP_EXEC;
+		if ((s->access & MAP_EXEC) && image->entry >= s->va + s->offset &&
+		    image->entry - s->va - s->offset < s->size)
+			return NULL;
 	}
-	return false;
+	return "it does not begin in code of its own";
 }
 
-static const char *read_image(const uint8_t *file, size_t size, const struct elf_limits *limits,
-			      struct elf_image *out)
+static const char *read_image(const struct input *in, struct elf_image *out)
 {
+	struct elf_program_header p;
 	struct elf_header h;
 
-	if (size < sizeof(h))
+	if (in->size < sizeof(h))
 		return "it is too short";
-	copy(&h, file, sizeof(h));
-	const char *wrong = check_header(&h, size, limits);
+	__builtin_memcpy(&h, in->file, sizeof(h));
+	const char *wrong = check_header(&h, in);
 	for (unsigned i = 0; wrong == NULL && i < h.program_header_count; i++) {
-		struct elf_program_header p;
-		copy(&p, file + h.program_headers + i * sizeof(p), sizeof(p));
-		wrong = add_segment(out, &p, file, size, limits);
+		__builtin_memcpy(&p, in->file + h.program_headers + i * sizeof(p), sizeof(p));
+		wrong = add_segment(out, &p, in);
 	}
-	if (wrong == NULL && !is_code(out, h.entry))
-		wrong = "it does not begin in code of its own";
 	out->entry = h.entry;
-	return wrong;
+	return wrong != NULL ? wrong : check_entry(out);
 }
 
 status_t elf_read(const uint8_t *file, size_t size, const struct elf_limits *limits,
 		  struct elf_image *out, const char **why)
 {
+	const struct input in = { file, size, limits };
 	struct elf_image image = { 0 };
 
-	*why = read_image(file, size, limits, &image);
+	*why = read_image(&in, &image);
 	if (*why != NULL)
 		return ST_CORRUPT;
 	*out = image;

@@ -3,7 +3,6 @@
 #include <core/assert.h>
 #include <core/message.h>
 #include <core/notification.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
 #define CLOSE_BATCH 32
@@ -113,14 +112,13 @@ void endpoint_forget_server(struct endpoint *ep, struct thread *t)
  * holds the call. On failure nothing has changed. */
 static status_t deliver(struct thread *caller, struct thread *server)
 {
-	uint64_t info = caller->call_info;
-	status_t st = message_carry(caller, server, &info);
+	struct message_carried m = message_carry(caller, server, caller->call_info);
 
-	if (st != ST_OK)
-		return st;
+	if (m.status != ST_OK)
+		return m.status;
 	uint64_t badge = caller->call_badge;
-	reply_hold(arch_this_cpu(), server, caller);
-	arch_thread_result(&server->arch, ST_OK, info, badge, server->reply.number);
+	uint64_t number = reply_hold(arch_this_cpu(), server, caller);
+	arch_thread_result(&server->arch, ST_OK, m.info, badge, number);
 	return ST_OK;
 }
 
@@ -223,7 +221,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 
 	spin_unlock(&ep->obj.lock);
 	status_t st = deliver(caller, self);
-	status_t told = st;
+	status_t told = SYSCALL_DONE;
 	if (st != ST_OK) {
 		told = endpoint_undelivered(ep, self, st);
 		thread_complete(caller, &(struct thread_result){ .status = st });
@@ -249,6 +247,8 @@ static bool take_bits(struct endpoint *ep, struct thread *self)
 	self->took_bits = bits != 0;
 	if (bits != 0)
 		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	if (bits != 0) /* it may have run on the sched of a caller that it has answered since */
+		atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
 	return bits != 0;
 }
 
@@ -258,7 +258,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 
 	if (take_bits(ep, self)) {
 		spin_unlock(&ep->obj.lock);
-		return ST_OK;
+		return SYSCALL_DONE;
 	}
 	if (first_caller(ep) != NULL)
 		return take_caller(ep, self);
@@ -274,7 +274,7 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 	if (UNLIKELY(take_bits(ep, self))) {
 		endpoint_forget_server(ep, self);
 		thread_wait_not(self);
-		st = ST_OK;
+		st = SYSCALL_DONE;
 	}
 	spin_unlock(&ep->obj.lock);
 	return st;
@@ -303,16 +303,6 @@ void endpoint_lent_back(struct thread *self)
 }
 
 /* ---- the object ---- */
-
-status_t endpoint_create(struct quota *q, struct endpoint **out)
-{
-	struct object *o = object_create(q, OBJ_ENDPOINT);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct endpoint, obj);
-	return ST_OK;
-}
 
 static bool endpoint_close(struct object *o)
 {

@@ -30,8 +30,6 @@ struct endpoint {
 
 extern const struct object_ops endpoint_ops;
 
-status_t endpoint_create(struct quota *q, struct endpoint **out) MUST_CHECK;
-
 struct message {
 	uint64_t info;     /* flags of the sender cleared */
 	uint64_t badge;    /* of the capability that it is sent by */
@@ -49,7 +47,7 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 void endpoint_come_back(struct thread *self);
 
 /* The running thread takes the first call, or bits of its bound notification, in turn if there
- * are both. ST_OK: the results are in its registers. ST_BLOCKED: it waits. ST_DEADLINE: there
+ * are both: SYSCALL_DONE. ST_BLOCKED: it waits. ST_DEADLINE: there
  * is nothing and it shall not wait. A call came that could not be taken: ST_NO_SLOTS,
  * ST_NO_MEMORY, as its capabilities do not fit into the space; or ST_CANCELLED, through no
  * fault of the receiver's, or as it has no block to be told of them. */

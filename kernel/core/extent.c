@@ -16,7 +16,6 @@ void extent_append(struct extent_list *l, uint64_t base, uint64_t end)
 
 	if (base >= end)
 		return;
-	ASSERT(last == NULL || last->end <= base);
 	if (last != NULL && last->end == base)
 		last->end = end;
 	else
@@ -41,20 +40,20 @@ void extent_cut(struct extent_list *l, uint64_t base, uint64_t end)
 
 /* From above, because low memory is scarce and some need just that: old devices,
  * and the page in which other CPUs start. */
-bool extent_take(struct extent_list *l, uint64_t count, uint64_t limit, uint64_t *out)
+bool extent_take(struct extent_list *l, uint64_t limit, uint64_t *out)
 {
 	uint64_t top = 0;
 
 	for (uint32_t i = 0; i < l->count; i++) {
 		uint64_t end = l->at[i].end < limit ? l->at[i].end : limit;
 
-		if (end > l->at[i].base && end - l->at[i].base >= count && end > top)
+		if (end > l->at[i].base && end > top)
 			top = end;
 	}
 	if (top == 0)
 		return false;
-	*out = top - count;
-	extent_cut(l, *out, top);
+	*out = top - 1;
+	extent_cut(l, top - 1, top);
 	return true;
 }
 

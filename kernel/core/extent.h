@@ -16,22 +16,21 @@ struct extent {
 	uint64_t base, end;
 };
 
-/* None overlaps another; in order, and none touching the next, until the first cut. */
+/* None overlaps another. As they were added, until the first cut. */
 struct extent_list {
 	uint32_t count;
 	struct extent at[EXTENTS_MAX];
 };
 
-/* Adds a range above all that are there, to a list of which nothing was cut; one that touches the last is joined to
- * it. An empty one changes nothing. Panics when the list is full. */
+/* Adds a range that overlaps none; one that begins where the last ends is joined to it. An empty
+ * one changes nothing. Panics when the list is full. */
 void extent_append(struct extent_list *l, uint64_t base, uint64_t end);
 
 /* Takes the range out of whatever it lies in. Panics when the list is full. */
 void extent_cut(struct extent_list *l, uint64_t base, uint64_t end);
 
-/* Takes `count` numbers in a row, as high as possible below `limit`, and gives
- * the first. False and no change when there are none. */
-MUST_CHECK bool extent_take(struct extent_list *l, uint64_t count, uint64_t limit, uint64_t *out);
+/* Takes the highest number below `limit`. False and no change when there is none. */
+MUST_CHECK bool extent_take(struct extent_list *l, uint64_t limit, uint64_t *out);
 
 /* How much of [base, end) lies in the list. */
 uint64_t extent_overlap(const struct extent_list *l, uint64_t base, uint64_t end);

@@ -4,6 +4,22 @@
 /* Wider fields are cut to this, so that no arithmetic on widths overflows. */
 #define FIELD_MAX 4096
 
+bool text_equal(const char *a, const char *b)
+{
+	for (; *a != '\0' && *a == *b; a++)
+		b++;
+	return *a == *b;
+}
+
+size_t text_length(const char *text, size_t max)
+{
+	size_t len = 0;
+
+	while (len < max && text[len] != '\0')
+		len++;
+	return len;
+}
+
 /* Where the text goes. `used` counts on behind the end of the buffer, so that the
  * caller learns the length it would have taken. */
 struct out {
@@ -12,84 +28,55 @@ struct out {
 };
 
 struct spec {
-	bool left, zero, alternate;
-	int width;
-	int precision; /* negative: none given */
-	int longs;     /* count of 'l', 'z' counts as one */
+	bool left, zero, alternate, is_long;
+	size_t width, precision;
 };
 
-static void put(struct out *o, char c)
+static void put(struct out *o, const char *text, size_t len)
 {
-	if (o->used + 1 < o->size)
-		o->buf[o->used] = c;
-	o->used++;
-}
-
-static void put_many(struct out *o, const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		put(o, text[i]);
-}
-
-static void put_fill(struct out *o, char c, size_t used, int width)
-{
-	for (size_t i = used; i < (size_t)width; i++)
-		put(o, c);
-}
-
-static void put_text(struct out *o, const struct spec *s, const char *text, size_t len)
-{
-	if (!s->left)
-		put_fill(o, ' ', len, s->width);
-	put_many(o, text, len);
-	if (s->left)
-		put_fill(o, ' ', len, s->width);
+	for (size_t i = 0; i < len; i++, o->used++) {
+		if (o->used + 1 < o->size)
+			o->buf[o->used] = text[i];
+	}
 }
 
 /* `prefix`, a sign or "0x", stands before zeros and behind blanks. */
+static void put_field(struct out *o, const struct spec *s, const char *prefix, const char *text,
+		      size_t len)
+{
+	size_t prefix_len = text_length(prefix, SIZE_MAX);
+	size_t fill = prefix_len + len;
+
+	for (; !s->left && !s->zero && fill < s->width; fill++)
+		put(o, " ", 1);
+	put(o, prefix, prefix_len);
+	for (; !s->left && fill < s->width; fill++)
+		put(o, "0", 1);
+	put(o, text, len);
+	for (; fill < s->width; fill++)
+		put(o, " ", 1);
+}
+
 static void put_number(struct out *o, const struct spec *s, const char *prefix, uint64_t value,
 		       unsigned base)
 {
 	char digits[20]; /* 2^64 - 1 in decimal */
-	size_t at = sizeof(digits), prefix_len = 0;
+	size_t at = sizeof(digits);
 
 	do {
 		digits[--at] = "0123456789abcdef"[value % base];
 		value /= base;
 	} while (value != 0);
-	while (prefix[prefix_len] != '\0')
-		prefix_len++;
-
-	size_t len = prefix_len + sizeof(digits) - at;
-	if (!s->left && !s->zero)
-		put_fill(o, ' ', len, s->width);
-	put_many(o, prefix, prefix_len);
-	if (!s->left && s->zero)
-		put_fill(o, '0', len, s->width);
-	put_many(o, digits + at, sizeof(digits) - at);
-	if (s->left)
-		put_fill(o, ' ', len, s->width);
+	put_field(o, s, prefix, digits + at, sizeof(digits) - at);
 }
 
-static void put_string(struct out *o, const struct spec *s, const char *text)
-{
-	size_t len = 0;
-
-	if (text == NULL)
-		text = "(null)";
-	while ((s->precision < 0 || len < (size_t)s->precision) && text[len] != '\0')
-		len++;
-	put_text(o, s, text, len);
-}
-
-static const char *parse_number(const char *f, int *value)
+static const char *parse_number(const char *f, size_t *value)
 {
 	for (*value = 0; *f >= '0' && *f <= '9'; f++) {
-		if (*value < FIELD_MAX)
-			*value = *value * 10 + (*f - '0');
+		*value = *value * 10 + (size_t)(*f - '0');
+		if (*value > FIELD_MAX)
+			*value = FIELD_MAX;
 	}
-	if (*value > FIELD_MAX)
-		*value = FIELD_MAX;
 	return f;
 }
 
@@ -110,62 +97,59 @@ static const char *parse_flags(const char *f, struct spec *s)
 /* Reads what stands between '%' and the conversion, which is where it ends. */
 static const char *parse_spec(const char *f, struct spec *s, va_list *args)
 {
-	*s = (struct spec){ .precision = -1 };
+	*s = (struct spec){ .precision = SIZE_MAX };
 	f = parse_flags(f, s);
 	f = parse_number(f, &s->width);
 	if (*f == '.' && f[1] == '*') {
-		s->precision = va_arg(*args, int);
+		s->precision = (size_t)va_arg(*args, int); /* a negative one is none */
 		f += 2;
 	} else if (*f == '.') {
 		f = parse_number(f + 1, &s->precision);
 	}
 	for (; *f == 'l' || *f == 'z'; f++)
-		s->longs++;
+		s->is_long = true;
 	return f;
-}
-
-static uint64_t take_unsigned(const struct spec *s, va_list *args)
-{
-	return s->longs > 0 ? va_arg(*args, uint64_t) : va_arg(*args, unsigned);
-}
-
-static int64_t take_signed(const struct spec *s, va_list *args)
-{
-	return s->longs > 0 ? va_arg(*args, int64_t) : va_arg(*args, int);
 }
 
 /* False if there is no such conversion. A negative number is made positive as an
  * unsigned one: the least of all has no positive counterpart. */
-static bool put_conversion(struct out *o, const struct spec *s, char conversion, va_list *args)
+static bool put_conversion(struct out *o, struct spec *s, char conversion, va_list *args)
 {
-	uint64_t u;
-	int64_t i;
+	const char *text;
+	uint64_t u = 0;
+	int64_t i = 0;
 	char c;
 
+	if (conversion == 'u' || conversion == 'x')
+		u = s->is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned);
+	else if (conversion == 'd')
+		i = s->is_long ? va_arg(*args, int64_t) : va_arg(*args, int);
 	switch (conversion) {
 	case 'd':
-		i = take_signed(s, args);
 		put_number(o, s, i < 0 ? "-" : "", i < 0 ? 0 - (uint64_t)i : (uint64_t)i, 10);
 		return true;
 	case 'u':
-		put_number(o, s, "", take_unsigned(s, args), 10);
+		put_number(o, s, "", u, 10);
 		return true;
 	case 'x':
-		u = take_unsigned(s, args);
 		put_number(o, s, s->alternate && u != 0 ? "0x" : "", u, 16);
 		return true;
 	case 'p':
 		put_number(o, s, "0x", (uintptr_t)va_arg(*args, void *), 16);
 		return true;
 	case 's':
-		put_string(o, s, va_arg(*args, const char *));
+		text = va_arg(*args, const char *);
+		text = text != NULL ? text : "(null)";
+		s->zero = false;
+		put_field(o, s, "", text, text_length(text, s->precision));
 		return true;
 	case 'c':
 		c = (char)va_arg(*args, int);
-		put_text(o, s, &c, 1);
+		s->zero = false;
+		put_field(o, s, "", &c, 1);
 		return true;
 	case '%':
-		put(o, '%');
+		put(o, "%", 1);
 		return true;
 	default:
 		return false;
@@ -184,14 +168,14 @@ size_t format_v(char *buf, size_t size, const char *fmt, va_list args)
 		struct spec s;
 
 		if (*fmt != '%') {
-			put(&o, *fmt++);
+			put(&o, fmt++, 1);
 			continue;
 		}
 		const char *conversion = parse_spec(fmt + 1, &s, &rest);
 		if (*conversion != '\0' && put_conversion(&o, &s, *conversion, &rest))
 			fmt = conversion + 1;
 		else
-			put(&o, *fmt++); /* not ours: the text follows as it stands */
+			put(&o, fmt++, 1); /* not ours: the text follows as it stands */
 	}
 	va_end(rest);
 	if (size > 0)

@@ -14,3 +14,9 @@
  * the whole text has, as the standard function does. `size` may be 0. */
 size_t format_v(char *buf, size_t size, const char *fmt, va_list args) PRINTF(3, 0);
 size_t format(char *buf, size_t size, const char *fmt, ...) PRINTF(3, 4);
+
+/* True if the two are the same up to their zero bytes. */
+bool text_equal(const char *a, const char *b);
+
+/* Bytes before the zero byte, at most `max`. */
+size_t text_length(const char *text, size_t max);

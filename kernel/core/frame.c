@@ -27,6 +27,13 @@ struct frame_buddies frame_buddies[FRAME_ZONES] = {
 /* Where an allocation looks first. FRAME_ANY begins high only on a machine that has
  * high frames, so that others do not look at an empty zone each time. */
 static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
+static struct {
+	bool known;                /* the lists are filled */
+	struct extent_list ram;    /* all RAM, loader's included */
+	struct extent_list free;   /* what nothing occupies */
+	struct extent_list loader; /* what frame_free_loader will free, the archive's frames too */
+} boot;
+
 static bool region_mapped[REGIONS];
 static uint64_t frames_total;
 static bool ready;
@@ -39,11 +46,6 @@ static struct frame *entry(uint64_t n)
 /* A state is written by the frame's owner or, for free ones, under the lock of
  * its zone; others read it to learn whether it is free, which then holds as long
  * as they have the lock. */
-static uint8_t state_of(const struct frame *f)
-{
-	return atomic_load_explicit(&f->state, memory_order_relaxed);
-}
-
 static void set_state(struct frame *f, enum frame_state state)
 {
 	atomic_store_explicit(&f->state, (uint8_t)state, memory_order_relaxed);
@@ -62,7 +64,12 @@ static bool is_mapped(uint64_t n)
 
 bool frame_exists(paddr_t pa)
 {
-	return is_mapped(pa >> FRAME_SHIFT) && state_of(frame_of(pa)) != FRAME_ABSENT;
+	return is_mapped(pa >> FRAME_SHIFT) && frame_of(pa)->state != FRAME_ABSENT;
+}
+
+bool frame_exists_in(paddr_t pa, uint64_t size)
+{
+	return extent_overlap(&boot.ram, pa >> FRAME_SHIFT, (pa + size) >> FRAME_SHIFT) > 0;
 }
 
 bool frame_ready(void)
@@ -99,13 +106,6 @@ static void list_remove(struct frame_buddies *z, unsigned order, uint32_t n) REQ
 	set_state(f, FRAME_TAIL);
 }
 
-static void count_free(struct frame_buddies *z, uint64_t change) REQUIRES(z->lock)
-{
-	uint64_t before = atomic_load_explicit(&z->free, memory_order_relaxed);
-
-	atomic_store_explicit(&z->free, before + change, memory_order_relaxed);
-}
-
 /* A block of `order` from the smallest one that has it; 0: there is none. */
 static uint32_t buddy_take(struct frame_buddies *z, unsigned order) REQUIRES(z->lock)
 {
@@ -121,7 +121,7 @@ static uint32_t buddy_take(struct frame_buddies *z, unsigned order) REQUIRES(z->
 		from--;
 		list_push(z, from, n + (1u << from));
 	}
-	count_free(z, 0 - (1ull << order));
+	z->free -= 1ull << order;
 	return n;
 }
 
@@ -131,12 +131,12 @@ static uint32_t buddy_take(struct frame_buddies *z, unsigned order) REQUIRES(z->
  * caches are never merged under their owner's hands. */
 static void buddy_put(struct frame_buddies *z, uint32_t n, unsigned order) REQUIRES(z->lock)
 {
-	count_free(z, 1ull << order);
+	z->free += 1ull << order;
 	while (order < FRAME_ORDER_MAX) {
 		uint32_t buddy = n ^ (1u << order);
 		const struct frame *f = entry(buddy);
 
-		if (state_of(f) != FRAME_FREE || f->order != order)
+		if (f->state != FRAME_FREE || f->order != order)
 			break;
 		list_remove(z, order, buddy);
 		n &= ~(1u << order);
@@ -146,11 +146,6 @@ static void buddy_put(struct frame_buddies *z, uint32_t n, unsigned order) REQUI
 }
 
 /* ---- the cache of single frames, one for each zone on each CPU ---- */
-
-static uint32_t cache_count(const struct frame_cache *cache)
-{
-	return atomic_load_explicit(&cache->count, memory_order_relaxed);
-}
 
 static void cache_set_count(struct frame_cache *cache, uint32_t count)
 {
@@ -162,7 +157,7 @@ static bool cache_refill(struct frame_cache *cache, struct frame_buddies *z)
 {
 	uint32_t count = 0;
 
-	if (atomic_load_explicit(&z->free, memory_order_relaxed) == 0)
+	if (z->free == 0)
 		return false;
 	spin_lock(&z->lock);
 	while (count < FRAME_CACHE_BATCH) {
@@ -182,7 +177,7 @@ static bool cache_refill(struct frame_cache *cache, struct frame_buddies *z)
  * were freed last stay: their contents are likely to be in the processor's cache. */
 static void cache_give_back(struct frame_cache *cache, struct frame_buddies *z, uint32_t batch)
 {
-	uint32_t left = cache_count(cache) - batch;
+	uint32_t left = cache->count - batch;
 
 	spin_lock(&z->lock);
 	for (uint32_t i = 0; i < batch; i++) {
@@ -200,8 +195,7 @@ void frame_cache_drain(void)
 	struct cpu *c = arch_this_cpu();
 
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++)
-		cache_give_back(&c->frames[zone], &frame_buddies[zone],
-				cache_count(&c->frames[zone]));
+		cache_give_back(&c->frames[zone], &frame_buddies[zone], c->frames[zone].count);
 }
 
 /* ---- allocation ---- */
@@ -219,41 +213,35 @@ static paddr_t frame_hand_out(uint32_t n)
 	return (paddr_t)n << FRAME_SHIFT;
 }
 
-/* One of a zone, by way of this CPU's cache if it is a single frame; 0: there is none. */
-static uint32_t take(unsigned zone, unsigned order)
-{
-	struct frame_cache *cache = &arch_this_cpu()->frames[zone];
-	struct frame_buddies *z = &frame_buddies[zone];
-
-	if (order == 0) {
-		if (cache_count(cache) == 0 && !cache_refill(cache, z))
-			return 0;
-		cache_set_count(cache, cache_count(cache) - 1);
-		return cache->frame[cache_count(cache)];
-	}
-	spin_lock(&z->lock);
-	uint32_t n = buddy_take(z, order);
-	spin_unlock(&z->lock);
-	return n;
-}
-
-static uint32_t take_anywhere(unsigned order, enum frame_want want)
+/* Single frames come by way of this CPU's caches; 0: there is none. */
+static uint32_t take(unsigned order, enum frame_want want)
 {
 	uint32_t n = 0;
 
-	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;)
-		n = take(zone, order);
+	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;) {
+		struct frame_cache *cache = &arch_this_cpu()->frames[zone];
+		struct frame_buddies *z = &frame_buddies[zone];
+
+		if (order > 0) {
+			spin_lock(&z->lock);
+			n = buddy_take(z, order);
+			spin_unlock(&z->lock);
+		} else if (cache->count > 0 || cache_refill(cache, z)) {
+			cache_set_count(cache, cache->count - 1);
+			n = cache->frame[cache->count];
+		}
+	}
 	return n;
 }
 
 NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t *out)
 {
 	ASSERT(order <= FRAME_ORDER_MAX);
-	uint32_t n = take_anywhere(order, want);
+	uint32_t n = take(order, want);
 	if (n == 0 && order > 0) {
 		/* What this CPU has cached may be what keeps a block from being whole. */
 		frame_cache_drain();
-		n = take_anywhere(order, want);
+		n = take(order, want);
 	}
 	if (n == 0)
 		return false;
@@ -265,7 +253,7 @@ NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t 
 bool frame_alloc(unsigned order, enum frame_want want, paddr_t *out)
 {
 	struct frame_cache *cache = &arch_this_cpu()->frames[first_zone[want]];
-	uint32_t count = cache_count(cache);
+	uint32_t count = cache->count;
 
 	if (UNLIKELY(arch_fail_step()))
 		return false;
@@ -287,7 +275,7 @@ NORETURN static void refuse_free(paddr_t pa, unsigned order)
 	if (!frame_exists(pa))
 		panic("frame_free: 0x%lx is not RAM", pa);
 	const struct frame *f = frame_of(pa);
-	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[state_of(f)],
+	panic("frame_free: 0x%lx of order %u: it is %s, of order %u", pa, order, what[f->state],
 	      f->order);
 }
 
@@ -315,12 +303,12 @@ void frame_free(paddr_t pa, unsigned order)
 
 	/* Without a lock: the frame is the caller's, so nobody else changes its
 	 * state, unless there is just the mistake that this looks for. */
-	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || state_of(f) != FRAME_USED ||
+	if (UNLIKELY(pa % FRAME_SIZE != 0 || !is_mapped(n) || f->state != FRAME_USED ||
 		     f->order != order))
 		refuse_free(pa, order);
 
 	struct frame_cache *cache = &arch_this_cpu()->frames[zone_of(n)];
-	uint32_t count = cache_count(cache);
+	uint32_t count = cache->count;
 	if (UNLIKELY(order != 0 || count == FRAME_CACHE)) {
 		free_slowly(pa, order);
 		return;
@@ -335,27 +323,18 @@ void frame_zero(paddr_t pa, unsigned order)
 	__builtin_memset(arch_phys_to_virt(pa), 0, FRAME_SIZE << order);
 }
 
-static struct {
-	bool known;                 /* the lists are filled */
-	struct extent_list ram;     /* all RAM, loader's included */
-	struct extent_list free;    /* what nothing occupies */
-	struct extent_list loader;  /* what frame_free_loader will free, */
-	struct extent_list archive; /* and this: the frames that it has for itself */
-} boot;
-
 void frame_stats(struct frame_stats *out)
 {
 	*out = (struct frame_stats){ .total = frames_total };
-	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) +
-		      extent_overlap(&boot.archive, 0, FRAMES_MAX);
+	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX);
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
 		struct frame_buddies *z = &frame_buddies[zone];
 
 		spin_lock(&z->lock);
-		out->free += atomic_load_explicit(&z->free, memory_order_relaxed);
+		out->free += z->free;
 		spin_unlock(&z->lock);
 		for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1)
-			out->free += cache_count(&cpu_by_id[__builtin_ctzll(left)]->frames[zone]);
+			out->free += cpu_by_id[__builtin_ctzll(left)]->frames[zone].count;
 	}
 }
 
@@ -400,76 +379,41 @@ static void read_map(void)
 	collect(&boot.loader, BOOT_LOADER, BOOT_LOADER);
 	cut_occupied(&boot.free);
 	cut_occupied(&boot.loader);
-	extent_append(&boot.archive, boot_info.archive_base,
-		      boot_info.archive_base + boot_info.archive_size);
-	extent_scale_down(&boot.archive, FRAME_SIZE);
-	extent_cut(&boot.archive, 0, 1);
+	/* What the archive shares with something else stays. */
+	extent_append(&boot.loader, round_to_frame(boot_info.archive_base),
+		      (boot_info.archive_base + boot_info.archive_size) / FRAME_SIZE);
+	extent_cut(&boot.loader, 0, 1);
 	boot.known = true;
-}
-
-/* Zeroed frames in a row below frame `limit`; false when there are none. */
-MUST_CHECK static bool take_boot(uint64_t count, uint64_t limit, paddr_t *out)
-{
-	uint64_t n;
-
-	if (!extent_take(&boot.free, count, limit, &n))
-		return false;
-	*out = n << FRAME_SHIFT;
-	__builtin_memset(arch_phys_to_virt(*out), 0, count * FRAME_SIZE);
-	return true;
-}
-
-paddr_t frame_alloc_boot(unsigned count)
-{
-	paddr_t pa;
-
-	ASSERT(!ready);
-	read_map();
-	if (!take_boot(count, LOW_END, &pa))
-		boot_refuse("too little memory: no %u free frames in a row below 4 GiB", count);
-	return pa;
 }
 
 bool frame_take_boot(paddr_t below, paddr_t *out)
 {
+	uint64_t n;
+
 	ASSERT(!ready);
 	read_map();
-	return take_boot(1, below >> FRAME_SHIFT, out);
+	if (!extent_take(&boot.free, below >> FRAME_SHIFT, &n))
+		return false;
+	*out = n << FRAME_SHIFT;
+	frame_zero(*out, 0);
+	return true;
 }
 
-static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned access)
+paddr_t frame_alloc_boot(void)
+{
+	paddr_t pa;
+
+	if (!frame_take_boot(GIB(4), &pa))
+		boot_refuse("too little memory: no free frame below 4 GiB");
+	return pa;
+}
+
+static void map_chunk(uint64_t chunk, paddr_t pa, unsigned access)
 {
 	vaddr_t va = (vaddr_t)entry(chunk * CHUNK_FRAMES);
 
-	if (arch_kernel_map(va, pa, chunks * FRAME_SIZE, access) != ST_OK)
+	if (arch_kernel_map(va, pa, FRAME_SIZE, access) != ST_OK)
 		boot_refuse("too little memory to map the frame table");
-}
-
-/* The entries of chunks with RAM in them, as zeros: FRAME_BOOT. Memory comes in as
- * long runs as there are, halved when none is long enough: few calls, and no demand
- * on how free memory lies. */
-static void map_chunks(uint64_t chunk, uint64_t end)
-{
-	uint64_t count = end - chunk;
-	paddr_t pa;
-
-	while (chunk < end) {
-		if (count > end - chunk)
-			count = end - chunk;
-		if (take_boot(count, FRAMES_MAX, &pa)) {
-			map_table(chunk, count, pa, ARCH_WRITE);
-			chunk += count;
-		} else if (count > 1) {
-			count /= 2;
-		} else {
-			boot_refuse("too little memory for the frame table");
-		}
-	}
-}
-
-static uint64_t chunk_ram(uint64_t chunk)
-{
-	return extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
 }
 
 static void set_states(uint64_t n, uint64_t end, enum frame_state state)
@@ -478,7 +422,7 @@ static void set_states(uint64_t n, uint64_t end, enum frame_state state)
 		set_state(entry(n), state);
 }
 
-/* Corrects the entries of one chunk that is not RAM throughout. */
+/* Corrects the entries, zeros which say FRAME_BOOT, of one chunk that is not RAM throughout. */
 static void mark_absent(uint64_t chunk)
 {
 	uint64_t first = chunk * CHUNK_FRAMES, end = first + CHUNK_FRAMES;
@@ -493,21 +437,22 @@ static void mark_absent(uint64_t chunk)
 
 static void map_region(uint64_t region, paddr_t absent)
 {
-	uint64_t chunk = region * REGION_CHUNKS;
-	uint64_t end = chunk + REGION_CHUNKS;
+	uint64_t chunk = region * REGION_CHUNKS, end = chunk + REGION_CHUNKS;
+	paddr_t pa;
 
-	while (chunk < end) {
-		uint64_t from = chunk;
+	for (; chunk < end; chunk++) {
+		uint64_t ram =
+			extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
 
-		while (chunk < end && chunk_ram(chunk) > 0)
-			chunk++;
-		map_chunks(from, chunk);
-		for (; from < chunk; from++) {
-			if (chunk_ram(from) < CHUNK_FRAMES)
-				mark_absent(from);
+		if (ram == 0) {
+			map_chunk(chunk, absent, 0);
+			continue;
 		}
-		if (chunk < end)
-			map_table(chunk++, 1, absent, 0);
+		if (!frame_take_boot(FRAME_LIMIT, &pa))
+			boot_refuse("too little memory for the frame table");
+		map_chunk(chunk, pa, ARCH_WRITE);
+		if (ram < CHUNK_FRAMES)
+			mark_absent(chunk);
 	}
 	region_mapped[region] = true;
 }
@@ -517,7 +462,7 @@ static void map_regions(void)
 	uint64_t next = 0;
 	paddr_t absent;
 
-	if (!take_boot(1, FRAMES_MAX, &absent))
+	if (!frame_take_boot(FRAME_LIMIT, &absent))
 		boot_refuse("no memory");
 	struct frame *f = arch_phys_to_virt(absent);
 	for (unsigned i = 0; i < CHUNK_FRAMES; i++)
@@ -577,5 +522,4 @@ void frame_init(void)
 void frame_free_loader(void)
 {
 	free_taken(&boot.loader);
-	free_taken(&boot.archive);
 }

@@ -88,6 +88,9 @@ static inline struct frame *frame_of(paddr_t pa)
 /* True for every address in RAM; safe for any number. */
 bool frame_exists(paddr_t pa);
 
+/* True if some of [pa, pa + size), whole frames, is RAM. */
+bool frame_exists_in(paddr_t pa, uint64_t size);
+
 /* Builds the table and frees all RAM of boot_info that nothing occupies.
  * BOOT_LOADER ranges and the archive stay taken until frame_free_loader. frame_alloc_boot
  * (arch.h) serves until this returns, and frame_alloc from then on. */

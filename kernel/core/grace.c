@@ -2,6 +2,7 @@
 #include <core/grace.h>
 #include <core/cpu.h>
 #include <core/spinlock.h>
+#include <core/timer.h>
 #include <core/tlb.h>
 
 /* Why a reader can't outlive the period
@@ -29,6 +30,7 @@ static struct {
 	uint64_t ended;
 	bool beginning;          /* somebody is at it; nobody else touches the period */
 	uint64_t wanted;         /* highest ticket drawn */
+	uint64_t not_before;     /* the next begins */
 	cpumask_t inside;        /* CPUs that may not have been outside since the beginning */
 	uint64_t exits[CPU_MAX]; /* kernel_exits at the beginning, of these */
 } grace = { .lock = SPINLOCK_INIT(LOCK_GRACE) };
@@ -101,9 +103,11 @@ void grace_poll(void)
 	spin_lock(&grace.lock);
 	if (grace.begun != grace.ended && !grace.beginning)
 		note_exits();
-	bool begin = grace.begun == grace.ended && grace.wanted > grace.begun;
+	bool begin = grace.begun == grace.ended && grace.wanted > grace.begun &&
+		     time_now() >= grace.not_before;
 	if (begin) {
 		grace.begun++;
+		grace.not_before = time_now() + ARCH_GRACE_GAP;
 		grace.beginning = true;
 	}
 	spin_unlock(&grace.lock);

@@ -8,7 +8,9 @@
  *
  * Periods are numbered and shared: one period serves every ticket drawn before
  * it began. An idle CPU counts as outside and is left asleep; a CPU that stays in
- * user mode is interrupted once, which makes it enter and leave the kernel.
+ * user mode is interrupted once, which makes it enter and leave the kernel. Periods begin
+ * at least ARCH_GRACE_GAP apart, so whoever makes and destroys things as fast as he can
+ * does not take much from others by that.
  *
  * Locks   one, of rank LOCK_GRACE.
  * Blocks  never: a period goes on when somebody calls grace_poll.

@@ -9,10 +9,9 @@
  * first doubt the ordinary way is gone from the beginning; the results are the same.
  *
  * The machine's entry jumps to the four functions. The registers that a function must keep are
- * saved already and will be loaded from a thread, so they are compiled to keep none of them, and
- * no C function may call them (mk/kernel.mk). On return cpu.current goes to user mode.
- *
- * Faults take the same way (thread_fault), with the inline functions.
+ * saved already and will be loaded from a thread, so all of ipc_fast.c is compiled to keep none
+ * of them (mk/kernel.mk), and only a C function that is not returned to may call it. On return
+ * cpu.current goes to user mode. Faults take the same way (thread_fault).
  */
 #pragma once
 #include <core/aspace.h>
@@ -37,9 +36,10 @@ static inline bool ipc_can_run(const struct cpu *c, const struct thread *t)
 
 /* The server that came last, which is there, leaves the endpoint and holds the next call. Nobody
  * else is helped: where servers wait, no caller does. */
-ALWAYS_INLINE void ipc_take_server(struct endpoint *ep, struct thread *server)
-	REQUIRES(ep->obj.lock)
+ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep) REQUIRES(ep->obj.lock)
 {
+	struct thread *server = ep->servers;
+
 	if (UNLIKELY(ep->holder != server)) {
 		if (ep->holder != NULL)
 			atomic_store_explicit(&ep->holder->serving, NULL, memory_order_relaxed);
@@ -48,6 +48,7 @@ ALWAYS_INLINE void ipc_take_server(struct endpoint *ep, struct thread *server)
 	}
 	ep->servers = server->next;
 	thread_put(server, THREAD_RUNNING, NULL);
+	return server;
 }
 
 /* `from`, whose place is written, leaves the CPU to `to`, which ran here last. False: that takes

@@ -1,26 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/irq_object.h>
+/* kernel/core/irq_object.c - interrupts of devices, for drivers.
+ *
+ * Life    made for one source, which nobody else can have then; dies as every object does,
+ *         one grace period after the source was disconnected.
+ * Owns    the way from the source to one CPU, and a binding to a notification.
+ * Locks   obj.lock (rank LOCK_IPC), taken by the interrupt too. It is let go before the
+ *         notification, of the same rank, is locked.
+ * Blocks  never.
+ *
+ * An interrupt signals once, and then not again until it was acknowledged: a level-triggered
+ * line stays masked, of others one more is remembered. Without a notification (not bound yet, or
+ * its binding was cut) a line is masked, and a message is forgotten.
+ */
 #include <abi/device.h>
 #include <core/grace.h>
 #include <core/notification.h>
-#include <core/quota.h>
-#include <core/syscall.h>
+#include <core/sys_cap.h>
+
+struct irq_object {
+	struct object obj;     /* first */
+	struct cap_slot bound; /* see BIND_IRQ_NOTIFICATION */
+
+	/* Guarded by obj.lock. */
+	uint64_t bits;   /* what it signals */
+	bool armed;      /* there is a notification */
+	bool waiting;    /* for the acknowledgement */
+	bool again;      /* there was another one meanwhile */
+	uint64_t ticket; /* of close: 0, not drawn */
+	struct arch_irq irq;
+};
 
 static struct irq_object *irq_of(struct object *o)
 {
 	return container_of(o, struct irq_object, obj);
 }
 
-/* ---- the interrupt ---- */
-
-static void tell(struct irq_object *i, uint64_t bits) UNCHECKED_LOCKS
+/* Signals, unless `first` is false, and lets the irq's lock go. */
+static void unlock_and_tell(struct irq_object *i, bool first) UNCHECKED_LOCKS
 {
-	struct object *o = cap_binding_lock(&i->bound);
+	uint64_t bits = i->bits;
 
+	spin_unlock(&i->obj.lock);
+	struct object *o = first ? cap_binding_lock(&i->bound) : NULL;
 	if (o != NULL)
 		notification_signal(container_of(o, struct notification, obj), bits);
 }
 
+/* The interrupt. */
 UNCHECKED_LOCKS static void fire(struct arch_irq *irq)
 {
 	struct irq_object *i = container_of(irq, struct irq_object, irq);
@@ -29,60 +55,7 @@ UNCHECKED_LOCKS static void fire(struct arch_irq *irq)
 	bool first = i->armed && !i->waiting;
 	i->again = i->waiting;
 	i->waiting = i->armed;
-	uint64_t bits = i->bits;
-	spin_unlock(&i->obj.lock);
-	if (first)
-		tell(i, bits);
-}
-
-UNCHECKED_LOCKS status_t irq_object_ack(const struct cap_ref *ref)
-{
-	struct irq_object *i = irq_of(ref->object);
-
-	status_t st = cap_ref_lock(ref);
-	if (st != ST_OK)
-		return st;
-	if (!i->waiting) {
-		spin_unlock(&i->obj.lock);
-		return ST_BAD_STATE;
-	}
-	bool again = i->again;
-	uint64_t bits = i->bits;
-	i->again = false;
-	i->waiting = again;
-	arch_irq_ack(&i->irq);
-	spin_unlock(&i->obj.lock);
-	if (again)
-		tell(i, bits);
-	return ST_OK;
-}
-
-/* ---- binding ---- */
-
-UNCHECKED_LOCKS status_t irq_object_bind(const struct cap_ref *ref,
-					 const struct cap_ref *notification, uint64_t bits)
-{
-	struct irq_object *i = irq_of(ref->object);
-
-	if (notification->badge != 0)
-		bits &= notification->badge;
-	if (bits == 0)
-		return ST_BAD_ARG;
-	status_t st = cap_bind(notification, &i->obj, token_gen(ref->token), BIND_IRQ_NOTIFICATION,
-			       &i->bound);
-	if (st == ST_LATER)
-		return i->armed ? ST_EXISTS : ST_LATER;
-	if (st != ST_OK)
-		return st;
-	st = cap_ref_lock(ref);
-	if (st != ST_OK)
-		return cap_unbind(&i->bound) ? st : ST_LATER;
-	i->bits = bits;
-	i->armed = true;
-	i->waiting = i->again = false;
-	arch_irq_unmask(&i->irq);
-	spin_unlock(&i->obj.lock);
-	return ST_OK;
+	unlock_and_tell(i, first);
 }
 
 /* The notification's capability is gone: the device is silenced. */
@@ -96,8 +69,6 @@ bool irq_cut(struct cap_slot *binding)
 	spin_unlock(&i->obj.lock);
 	return true;
 }
-
-/* ---- life ---- */
 
 static bool irq_close(struct object *o)
 {
@@ -118,73 +89,82 @@ const struct object_ops irq_ops = {
 	.close = irq_close,
 };
 
-status_t irq_object_create(struct quota *q, const struct arch_irq_source *source,
-			   struct irq_object **out)
-{
-	struct object *o = object_create(q, OBJ_IRQ);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	struct irq_object *i = irq_of(o);
-	status_t st = arch_irq_connect(&i->irq, source, fire);
-	if (st != ST_OK) {
-		object_discard(o);
-		return st;
-	}
-	*out = i;
-	return ST_OK;
-}
-
 /* ---- system calls ---- */
 
-syscall_fn sys_irq_create, sys_irq_bind, sys_irq_ack;
-
-static status_t source_read(uint64_t word, uint64_t cpu, struct arch_irq_source *out)
+/* As from arch_irq_connect, and ST_NO_MEMORY. out 0: the handle; out 1 and 2, for messages:
+ * the address to write to, and what. */
+status_t sys_irq_create(struct syscall *c)
 {
-	if ((word & ~IRQ_ALL_BITS) || cpu >= CPU_MAX)
-		return ST_BAD_ARG;
-	if ((word & IRQ_MESSAGE) && word != IRQ_MESSAGE)
-		return ST_BAD_ARG;
-	*out = (struct arch_irq_source){
+	const uint64_t word = c->arg[2], cpu = c->arg[3];
+	const struct arch_irq_source source = {
 		.message = word & IRQ_MESSAGE,
 		.level = word & IRQ_LEVEL,
 		.low = word & IRQ_LOW,
 		.line = (uint32_t)word,
 		.cpu = (uint32_t)cpu,
 	};
-	return ST_OK;
-}
-
-/* out 0: the handle; out 1 and 2, for messages: the address to write to, and what. */
-status_t sys_irq_create(struct syscall *c)
-{
-	const rights_t rights = RIGHT_BIND | RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE | RIGHT_DESTROY;
-	struct arch_irq_source source;
-	struct irq_object *i;
 	uint32_t data = 0;
 
-	status_t st = source_read(c->arg[2], c->arg[3], &source);
-	if (st == ST_OK)
-		st = irq_object_create(container_of(c->cap[0].object, struct quota, obj), &source,
-				       &i);
+	if ((word & ~IRQ_ALL_BITS) || (source.message && word != IRQ_MESSAGE) || cpu >= CPU_MAX)
+		return ST_BAD_ARG;
+	struct object *o = object_create(sys_payer(c), OBJ_IRQ);
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	struct arch_irq *irq = &irq_of(o)->irq;
+	status_t st = arch_irq_connect(irq, &source, fire);
+	if (st == ST_OK && source.message)
+		st = arch_irq_message(irq, source.cpu, &c->out[1], &data);
+	if (st != ST_OK) {
+		object_discard(o);
+		return st;
+	}
+	c->out[2] = data;
+	return sys_publish(c, o);
+}
+
+/* From now on it signals these bits, or those of them that the capability's badge allows:
+ * ST_BAD_ARG if that is none; ST_EXISTS: it is bound already; as from cap_bind. */
+UNCHECKED_LOCKS status_t sys_irq_bind(struct syscall *c)
+{
+	const struct cap_ref *ref = &c->cap[0], *to = &c->cap[1];
+	struct irq_object *i = irq_of(ref->object);
+	uint64_t bits = c->arg[2] & (to->badge != 0 ? to->badge : UINT64_MAX);
+
+	if (bits == 0)
+		return ST_BAD_ARG;
+	status_t st = cap_ref_lock(ref);
 	if (st != ST_OK)
 		return st;
-	if (source.message)
-		st = arch_irq_message(&i->irq, source.cpu, &c->out[1], &data);
-	if (st == ST_OK)
-		st = cap_insert(c->self->cspace, &i->obj, rights, 0, &c->out[0]);
+	bool armed = i->armed;
+	spin_unlock(&i->obj.lock);
+	if (armed)
+		return ST_EXISTS;
+	st = cap_bind(to, &i->obj, token_gen(ref->token), BIND_IRQ_NOTIFICATION, &i->bound);
 	if (st != ST_OK)
-		object_discard(&i->obj);
-	c->out[2] = data;
+		return st;
+	st = cap_ref_lock(ref);
+	if (st != ST_OK)
+		return cap_unbind(&i->bound) ? st : ST_LATER;
+	/* If it was cut by now, irq_cut may have been here before; else it comes after us. */
+	i->armed = atomic_load_explicit(&i->bound.token, memory_order_acquire) != 0;
+	i->bits = bits;
+	if (i->armed)
+		arch_irq_unmask(&i->irq);
+	st = i->armed ? ST_OK : ST_BAD_CAP;
+	spin_unlock(&i->obj.lock);
 	return st;
 }
 
-status_t sys_irq_bind(struct syscall *c)
+/* The driver has served the device. ST_BAD_STATE: it has not been told of an interrupt. */
+UNCHECKED_LOCKS status_t sys_irq_ack(struct syscall *c)
 {
-	return irq_object_bind(&c->cap[0], &c->cap[1], c->arg[2]);
-}
+	struct irq_object *i = irq_of(c->cap[0].object);
+	bool waiting = i->waiting, again = i->again;
 
-status_t sys_irq_ack(struct syscall *c)
-{
-	return irq_object_ack(&c->cap[0]);
+	i->waiting = again;
+	i->again = false;
+	if (waiting)
+		arch_irq_ack(&i->irq);
+	unlock_and_tell(i, again);
+	return waiting ? ST_OK : ST_BAD_STATE;
 }

@@ -7,23 +7,27 @@
  */
 #pragma once
 
-enum lock_rank {
-	LOCK_TREE = 1,   /* derivation tree of one object */
-	LOCK_CSPACE,     /* capability slots */
-	LOCK_ASPACE,     /* address space */
-	LOCK_MEMORY,     /* memory object */
-	LOCK_IPC,        /* endpoint, notification and the other small objects */
-	LOCK_THREAD,     /* thread */
-	LOCK_RUN_QUEUE,  /* one CPU's run queue */
-	LOCK_TIMER,      /* one CPU's deadline queue */
-	LOCK_IRQ,        /* registers of one I/O APIC */
-	LOCK_QUOTA,      /* quota */
-	LOCK_SLAB,       /* slab cache */
-	LOCK_REAPER,     /* objects that one CPU's reaper destroys */
-	LOCK_GRACE,      /* the count of grace periods */
-	LOCK_KERNEL_MAP, /* the kernel's own page tables */
-	LOCK_FRAME,      /* buddy allocator of one zone */
-	LOCK_RANDOM,     /* entropy pool */
-	LOCK_LOG,        /* log ring; may be taken with anything held */
-	LOCK_RANKS,
-};
+/* L(rank, name), the first to be taken first */
+#define LOCK_ORDER(L)                                                                              \
+	L(TREE, "tree")             /* derivation tree of one object */                            \
+	L(CSPACE, "cspace")         /* capability slots */                                         \
+	L(ASPACE, "aspace")         /* address space */                                            \
+	L(MEMORY, "memory")         /* memory object */                                            \
+	L(IPC, "ipc")               /* endpoint, notification and the other small objects */       \
+	L(THREAD, "thread")         /* thread */                                                   \
+	L(RUN_QUEUE, "run queue")   /* one CPU's run queue */                                      \
+	L(TIMER, "timer")           /* one CPU's deadline queue */                                 \
+	L(IRQ, "irq")               /* registers of one I/O APIC */                                \
+	L(QUOTA, "quota")           /* quota */                                                    \
+	L(SLAB, "slab")             /* slab cache */                                               \
+	L(REAPER, "reaper")         /* objects that one CPU's reaper destroys */                   \
+	L(GRACE, "grace")           /* the count of grace periods */                               \
+	L(KERNEL_MAP, "kernel map") /* the kernel's own page tables */                             \
+	L(FRAME, "frame")           /* buddy allocator of one zone */                              \
+	L(RANDOM, "random")         /* entropy pool */                                             \
+	L(LOG, "log")               /* log ring; may be taken with anything held */
+
+#define LOCK_RANK(rank, name) LOCK_##rank,
+#define LOCK_NAME(rank, name) name,
+
+enum lock_rank { LOCK_NONE, LOCK_ORDER(LOCK_RANK) LOCK_RANKS };

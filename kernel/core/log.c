@@ -53,12 +53,9 @@ static void leave(bool locked) UNCHECKED_LOCKS
  * only printable ASCII passes. */
 static void emit(char line[LOG_LINE_MAX], size_t used)
 {
-	static const char cut[] = { '.', '.', '.' };
-
 	if (used > LOG_LINE_MAX - 1) {
 		used = LOG_LINE_MAX - 1;
-		for (size_t i = 0; i < sizeof(cut); i++)
-			line[used - sizeof(cut) + i] = cut[i];
+		__builtin_memset(line + used - 3, '.', 3);
 	}
 	for (size_t i = 0; i < used; i++) {
 		if (line[i] < ' ' || line[i] > '~')
@@ -70,52 +67,47 @@ static void emit(char line[LOG_LINE_MAX], size_t used)
 	arch_console_write(line, used);
 }
 
-void log_write(enum log_level level, const char *area, const char *fmt, ...)
+/* Without an `area` the line has no prefix. */
+static PRINTF(3, 0) void write_line(enum log_level level, const char *area, const char *fmt,
+				    va_list args)
 {
 	char line[LOG_LINE_MAX];
-	va_list args;
+	size_t used = 0;
 
-	if (level > atomic_load(&threshold))
-		return;
 	bool locked = enter();
 	uint64_t us = time_now() / 1000; /* under the lock, so that times are in order */
-	size_t used = format(line, sizeof(line), "[%5lu.%06lu] cpu%u %-5s %s: ", us / 1000000,
-			     us % 1000000, arch_this_cpu()->id, level_names[level], area);
-	if (used < sizeof(line)) {
-		va_start(args, fmt);
+	if (area != NULL)
+		used = format(line, sizeof(line), "[%5lu.%06lu] cpu%u %-5s %s: ", us / 1000000,
+			      us % 1000000, arch_this_cpu()->id, level_names[level], area);
+	if (used < sizeof(line))
 		used += format_v(line + used, sizeof(line) - used, fmt, args);
-		va_end(args);
-	}
 	emit(line, used);
 	leave(locked);
 }
 
+void log_write(enum log_level level, const char *area, const char *fmt, ...)
+{
+	va_list args;
+
+	if (level > atomic_load(&threshold))
+		return;
+	va_start(args, fmt);
+	write_line(level, area, fmt, args);
+	va_end(args);
+}
+
 void log_raw(const char *fmt, ...)
 {
-	char line[LOG_LINE_MAX];
 	va_list args;
 
 	va_start(args, fmt);
-	size_t used = format_v(line, sizeof(line), fmt, args);
+	write_line(LOG_INFO, NULL, fmt, args);
 	va_end(args);
-	/* Only the time of a line has to be taken in order; there is none here. */
-	bool locked = enter();
-	emit(line, used);
-	leave(locked);
 }
 
 void log_set_level(enum log_level level)
 {
 	atomic_store(&threshold, level);
-}
-
-static bool same(const char *a, const char *b)
-{
-	for (; *a == *b; a++, b++) {
-		if (*a == '\0')
-			return true;
-	}
-	return false;
 }
 
 void log_configure(void)
@@ -125,7 +117,7 @@ void log_configure(void)
 	if (!boot_option("log", value, sizeof(value)))
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(level_names); i++) {
-		if (same(value, level_names[i])) {
+		if (text_equal(value, level_names[i])) {
 			log_set_level((enum log_level)i);
 			return;
 		}

@@ -39,19 +39,24 @@ static struct memory *memory_of(const struct cap_ref *by)
  */
 #define USES_PAYER (1ull << 32)
 
-static bool is_alone(uint64_t slot)
+static uint64_t slot_pins(uint64_t slot)
 {
-	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
-
-	return (uint32_t)atomic_load_explicit(&f->uses, memory_order_acquire) == 1;
+	return slot / MEMORY_SLOT_PIN;
 }
 
-/* A frame with whatever its last owner left, for one slot of `q`: 0 if there is none. */
-static uint64_t frame_take(struct quota *q)
+/* No other slot names the frame. That of a pinned slot that may be written was made so, and
+ * stays so; devices may hold it besides. */
+static bool is_alone(uint64_t slot)
+{
+	return slot_pins(slot) > 0 || (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
+}
+
+/* A frame, or more, with whatever its last owner left, for one slot of `q`: 0 if there is none. */
+static uint64_t frame_take(struct quota *q, unsigned order, enum frame_want want)
 {
 	paddr_t pa;
 
-	if (!quota_frame_take(q, &pa))
+	if (!quota_frame_take(q, order, want, &pa))
 		return 0;
 	atomic_store_explicit(&frame_of(pa)->uses, USES_PAYER + 1, memory_order_relaxed);
 	return pa | MEMORY_SLOT_HERE | MEMORY_SLOT_PAYER;
@@ -62,7 +67,7 @@ static uint64_t frame_take(struct quota *q)
 static uint64_t frame_join(paddr_t pa, struct quota *q)
 {
 	struct frame *f = frame_of(pa);
-	uint64_t uses = atomic_load_explicit(&f->uses, memory_order_relaxed);
+	uint64_t uses = f->uses;
 	bool payer = f->payer == object_id(&q->obj);
 	bool charged = false;
 
@@ -71,7 +76,7 @@ static uint64_t frame_join(paddr_t pa, struct quota *q)
 	do {
 		if (uses < USES_PAYER)
 			payer = false;
-		if (!payer && !charged && !quota_charge(q, FRAME_SIZE))
+		if (!payer && !charged && !quota_charge(q, FRAME_SIZE << f->order))
 			return 0;
 		charged = !payer;
 	} while (!atomic_compare_exchange_weak(&f->uses, &uses,
@@ -85,12 +90,13 @@ static void frame_leave(uint64_t slot, struct quota *q)
 	paddr_t pa = slot & MEMORY_SLOT_FRAME;
 	bool payer = slot & MEMORY_SLOT_PAYER;
 	uint64_t change = 1 + (payer ? USES_PAYER : 0);
+	uint64_t bytes = FRAME_SIZE << frame_of(pa)->order;
 	uint64_t left = atomic_fetch_sub(&frame_of(pa)->uses, change) - change;
 
 	if ((uint32_t)left == 0)
 		quota_frame_free(q, pa);
 	else if (!payer || left < USES_PAYER)
-		quota_refund(q, FRAME_SIZE);
+		quota_refund(q, bytes);
 }
 
 /* ---- slots ---- */
@@ -100,19 +106,9 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static uint64_t slot_load(const _Atomic uint64_t *slot)
-{
-	return atomic_load_explicit(slot, memory_order_acquire);
-}
-
 static void slot_store(_Atomic uint64_t *slot, uint64_t value)
 {
 	atomic_store_explicit(slot, value, memory_order_release);
-}
-
-static uint64_t slot_pins(uint64_t slot)
-{
-	return slot / MEMORY_SLOT_PIN;
 }
 
 /* Pages that one entry of a node of `level` stands for; 0: it is a slot. */
@@ -128,7 +124,7 @@ static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, bool make)
 	_Atomic uint64_t *entry = &m->slot[m->levels == 0 ? page : 0];
 
 	for (unsigned level = m->levels; level > 0; level--) {
-		paddr_t node = slot_load(entry);
+		paddr_t node = *entry;
 
 		if (node == 0) {
 			if (!make || !quota_frame_alloc(m->obj.quota, &node))
@@ -145,18 +141,16 @@ static uint64_t slot_at(struct memory *m, uint64_t page)
 {
 	const _Atomic uint64_t *slot = slot_find(m, page, false);
 
-	return slot != NULL ? slot_load(slot) : 0;
+	return slot != NULL ? *slot : 0;
 }
 
 static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 {
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 
 	slot_store(slot, 0);
-	if (old & MEMORY_SLOT_HERE) {
+	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-		m->committed--;
-	}
 }
 
 static bool has_slots(const struct memory *m)
@@ -164,29 +158,38 @@ static bool has_slots(const struct memory *m)
 	return m->kind == MEMORY_ANON || m->kind == MEMORY_VIEW;
 }
 
-/* The frame that has what `page` holds now; *slot is its own, if it names that. Of a view's
- * object only what is sealed is read. */
+/* The frame that has what `page` holds if it has no slot. Of a view's object only what is sealed
+ * is read. */
+static status_t page_below(struct memory *m, uint64_t page, paddr_t *pa)
+{
+	uint64_t slot = 0;
+
+	if (m->kind == MEMORY_VIEW) {
+		if (m->cut)
+			return ST_PEER_GONE;
+		page += m->first;
+		m = m->source;
+		slot = has_slots(m) ? slot_at(m, page) : 0;
+	}
+	*pa = m->kind == MEMORY_BLOCK && page < m->zeroed ? m->base + page * FRAME_SIZE
+							  : zero_frame;
+	if (slot & MEMORY_SLOT_HERE)
+		*pa = slot & MEMORY_SLOT_FRAME;
+	return ST_OK;
+}
+
+/* The frame that has what `page` holds now; *slot is its own, if it names that. */
 static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, paddr_t *pa)
 {
-	uint64_t ignored;
-
 	*slot = has_slots(m) ? slot_at(m, page) : 0;
-	*pa = zero_frame;
-	if (*slot & MEMORY_SLOT_HERE)
-		*pa = *slot & MEMORY_SLOT_FRAME;
-	else if (m->kind == MEMORY_BLOCK && page < m->zeroed)
-		*pa = m->base + page * FRAME_SIZE;
-	else if (m->kind == MEMORY_VIEW && m->cut)
-		return ST_PEER_GONE;
-	else if (m->kind == MEMORY_VIEW)
-		return page_shown(m->source, m->first + page, &ignored, pa);
-	return ST_OK;
+	*pa = *slot & MEMORY_SLOT_FRAME;
+	return *slot & MEMORY_SLOT_HERE ? ST_OK : page_below(m, page, pa);
 }
 
 /* A frame of its own for `q` with what `from` holds: 0 if there is none. */
 static uint64_t frame_copy(paddr_t from, struct quota *q)
 {
-	uint64_t slot = frame_take(q);
+	uint64_t slot = frame_take(q, 0, FRAME_ANY);
 	paddr_t to = slot & MEMORY_SLOT_FRAME;
 
 	if (slot != 0 && from == zero_frame)
@@ -264,7 +267,7 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 		pagetable_flush(&cut, where);
 		spin_lock(&m->obj.lock);
 	}
-	return cut.budget > MEMORY_HEAVY ? cut.budget - MEMORY_HEAVY : 0;
+	return cut.budget > 2 * MEMORY_HEAVY ? cut.budget - 2 * MEMORY_HEAVY : 0;
 }
 
 /* Takes access to the pages away on every CPU, all or, to share them, that of writing. The
@@ -344,8 +347,6 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	slot_store(slot, new);
 	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-	else
-		m->committed++;
 	return ST_OK;
 }
 
@@ -361,7 +362,7 @@ static status_t make_private(struct memory *m, uint64_t page)
 	_Atomic uint64_t *slot = slot_find(m, page, true);
 	if (slot == NULL)
 		return ST_NO_MEMORY;
-	uint64_t old = slot_load(slot);
+	uint64_t old = *slot;
 	if (old & MEMORY_SLOT_RO)
 		return ST_NO_RIGHT;
 	bool here = old & MEMORY_SLOT_HERE;
@@ -378,47 +379,36 @@ static status_t make_private(struct memory *m, uint64_t page)
 	return st == ST_OK ? ST_LATER : st;
 }
 
-/* Zeroes more of a BLOCK; true when the first `pages` are. */
-static bool block_zero(struct memory *m, uint64_t pages)
+/* Zeroes more of a BLOCK; true when nothing is left to do. */
+static bool block_zero(struct memory *m)
 {
-	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < pages; n++)
+	for (unsigned n = 0; n < MEMORY_BATCH / MEMORY_HEAVY && m->zeroed < m->pages; n++)
 		frame_zero(m->base + m->zeroed++ * FRAME_SIZE, 0);
-	return m->zeroed >= pages;
-}
-
-/* Pages of a BLOCK are zeroed so far ahead that they can be mapped as large ones. */
-static uint64_t block_ahead(const struct memory *m, uint64_t page)
-{
-	return least(ALIGN_UP(page + 1, level_pages(1)), m->pages);
+	return m->zeroed == m->pages;
 }
 
 /* ---- faults ---- */
 
-/* True for pages that programs may use as a device's: neither RAM nor the kernel's own. */
-static bool is_device(paddr_t pa)
+/* True if programs may use it as a device's: neither RAM nor the kernel's own. */
+static bool is_device(paddr_t pa, uint64_t size)
 {
-	return !frame_exists(pa) && !arch_device_is_taken(pa);
+	return !frame_exists_in(pa, size) && !arch_device_is_taken(pa, size);
 }
 
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
-	const uint64_t base = m->base / FRAME_SIZE;
+	const paddr_t end = m->base + m->pages * FRAME_SIZE;
 	unsigned level = 0;
 
-	for (unsigned next = 1; next <= (m->kind == MEMORY_BLOCK ? 2 : 1); next++) {
-		uint64_t span = level_pages(next);
-		uint64_t first = ALIGN_DOWN(base + page, span);
+	while (level < 2) {
+		uint64_t span = pagetable_span(level + 1);
+		paddr_t pa = ALIGN_DOWN(m->base + page * FRAME_SIZE, span);
 
-		if (first < base || first + span > base + m->pages)
+		if (pa < m->base || pa + span > end ||
+		    (m->kind == MEMORY_DEVICE && !is_device(pa, span)))
 			break;
-		if (m->kind == MEMORY_BLOCK && m->zeroed < first + span - base)
-			break;
-		for (uint64_t i = 0; m->kind == MEMORY_DEVICE && i < span; i++) {
-			if (!is_device((first + i) * FRAME_SIZE))
-				return level;
-		}
-		level = next;
+		level++;
 	}
 	return level;
 }
@@ -427,11 +417,11 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 {
 	out->pa = m->base + page * FRAME_SIZE;
 	out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
-	if (m->kind == MEMORY_DEVICE && !is_device(out->pa))
+	if (m->kind == MEMORY_DEVICE && !is_device(out->pa, FRAME_SIZE))
 		return ST_BAD_ADDRESS;
 	if (m->kind == MEMORY_BLOCK) {
 		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
-		if (!block_zero(m, block_ahead(m, page)))
+		if (!block_zero(m))
 			return ST_LATER;
 	}
 	out->level = largest_level(m, page);
@@ -492,8 +482,7 @@ status_t memory_commit(struct memory *m, uint64_t page, uint64_t count, uint64_t
 {
 	*done = 0;
 	if (m->kind == MEMORY_BLOCK) {
-		if (block_zero(m, page + count))
-			*done = count;
+		*done = block_zero(m) ? count : 0;
 		return progress(*done, count);
 	}
 	if (!has_slots(m) || m->sealed)
@@ -556,7 +545,7 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 		return ST_BAD_STATE;
 	if (m->kind == MEMORY_BLOCK) {
 		*pa = m->base + page * FRAME_SIZE;
-		return block_zero(m, page + 1) ? ST_OK : ST_LATER;
+		return block_zero(m) ? ST_OK : ST_LATER;
 	}
 	status_t st = make_private(m, page);
 	if (st == ST_OK)
@@ -604,9 +593,9 @@ status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
 	if (has_slots(m) && !m->sealed) {
 		_Atomic uint64_t *slot = slot_find(m, page, false);
 
-		if (slot_pins(slot_load(slot)) == UINT64_MAX / MEMORY_SLOT_PIN)
+		if (slot_pins(*slot) == UINT64_MAX / MEMORY_SLOT_PIN)
 			return ST_NO_QUOTA;
-		slot_store(slot, slot_load(slot) + MEMORY_SLOT_PIN);
+		slot_store(slot, *slot + MEMORY_SLOT_PIN);
 	}
 	m->pins++;
 	m->writers += write;
@@ -618,21 +607,67 @@ void memory_unpin(struct memory *m, uint64_t page, bool write)
 	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page, false) : NULL;
 
 	ASSERT(m->pins > 0 && m->writers >= write);
-	if (slot != NULL && slot_pins(slot_load(slot)) > 0)
-		slot_store(slot, slot_load(slot) - MEMORY_SLOT_PIN);
+	if (slot != NULL && slot_pins(*slot) > 0)
+		slot_store(slot, *slot - MEMORY_SLOT_PIN);
 	m->pins--;
 	m->writers -= write;
 }
 
+status_t memory_hold(struct memory *m, uint64_t page, struct quota *q, struct memory_hold *h)
+{
+	status_t st = memory_pin(m, page, true, &h->pa);
+
+	if (st != ST_OK)
+		return st;
+	h->frame = frame_join(m->kind == MEMORY_BLOCK ? m->base : h->pa, q);
+	if (h->frame == 0) {
+		memory_unpin(m, page, true);
+		return ST_NO_MEMORY;
+	}
+	STORE(h->memory, m);
+	tree_insert(&m->holds, &h->node, page, page);
+	return ST_OK;
+}
+
+static void hold_forget(struct memory *m, struct memory_hold *h)
+{
+	memory_unpin(m, h->node.key, true);
+	tree_remove(&m->holds, &h->node);
+	STORE(h->memory, NULL);
+}
+
+UNCHECKED_LOCKS void memory_let_go(struct memory_hold *h, struct quota *q)
+{
+	struct memory *m = LOAD(h->memory); /* its slot stays one until we leave the kernel */
+
+	if (m != NULL) {
+		spin_lock(&m->obj.lock);
+		if (h->memory == m)
+			hold_forget(m, h);
+		spin_unlock(&m->obj.lock);
+	}
+	if (h->frame != 0)
+		frame_leave(h->frame, q);
+	h->frame = 0;
+}
+
+/* The object dies: what devices hold is theirs alone from now on. */
+static bool holds_forget(struct memory *m)
+{
+	for (unsigned n = 0; n < MEMORY_BATCH && m->holds.root != NULL; n++)
+		hold_forget(m, container_of(tree_first(&m->holds), struct memory_hold, node));
+	return m->holds.root == NULL;
+}
+
 /* ---- share, seal ---- */
 
-/* What the new slot of one page is to be; 0: it needs none. Frames that no slot names (of a
- * BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
-static status_t share_value(struct memory *to, uint64_t to_page, struct memory *from, uint64_t page,
+/* What the new slot of one page is to be, where `shows` was; 0: it needs none. Frames that no slot
+ * names (of a BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
+static status_t share_value(struct memory *to, paddr_t shows, struct memory *from, uint64_t page,
 			    uint64_t *value)
 {
-	uint64_t slot, own;
-	paddr_t pa, shows;
+	uint64_t slot;
+	paddr_t pa;
 	status_t st = page_shown(from, page, &slot, &pa);
 
 	if (st != ST_OK)
@@ -642,8 +677,7 @@ static status_t share_value(struct memory *to, uint64_t to_page, struct memory *
 		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
 			pa != zero_frame);
 	*value = 0;
-	if (constant && (counted || pa == zero_frame) &&
-	    page_shown(to, to_page, &own, &shows) == ST_OK && shows == pa)
+	if (constant && (counted || pa == zero_frame) && shows == pa)
 		return ST_OK; /* it shows that already */
 	*value =
 		constant && counted ? frame_join(pa, to->obj.quota) : frame_copy(pa, to->obj.quota);
@@ -696,26 +730,29 @@ UNCHECKED_LOCKS static void side_end(struct side *p, bool waits)
 static status_t share_page(struct side *into, struct side *of, bool read_only, bool *heavy)
 {
 	struct memory *to = memory_of(into->ref);
-	uint64_t value;
+	uint64_t page = into->page++, value;
+	_Atomic uint64_t *slot = slot_find(to, page, false);
+	paddr_t shows;
 
-	if (slot_at(to, into->page) != 0)
+	if (slot != NULL && *slot != 0)
 		return ST_EXISTS;
-	status_t st = share_value(to, into->page++, memory_of(of->ref), of->page++, &value);
+	if (page_below(to, page, &shows) != ST_OK)
+		shows = 0;
+	status_t st = share_value(to, shows, memory_of(of->ref), of->page++, &value);
 	if (st != ST_OK)
 		return st;
 	*heavy = value != 0 && is_alone(value);
 	if (read_only)
 		value |= MEMORY_SLOT_RO;
-	if (value == 0)
-		return ST_OK;
-	_Atomic uint64_t *slot = slot_find(to, into->page - 1, true);
-	if (slot == NULL) {
+	if (value != 0 && slot == NULL)
+		slot = slot_find(to, page, true);
+	if (value != 0 && slot == NULL) {
 		if (value & MEMORY_SLOT_HERE)
 			frame_leave(value, to->obj.quota);
 		return ST_NO_MEMORY;
 	}
-	slot_store(slot, value);
-	to->committed += value & MEMORY_SLOT_HERE;
+	if (value != 0)
+		slot_store(slot, value);
 	return ST_OK;
 }
 
@@ -769,7 +806,7 @@ status_t memory_seal(struct memory *m)
 		return ST_LATER;
 	if (m->writers > 0)
 		return ST_BAD_STATE;
-	if (m->kind == MEMORY_BLOCK && !block_zero(m, m->pages))
+	if (m->kind == MEMORY_BLOCK && !block_zero(m))
 		return ST_LATER;
 	m->sealed = true;
 	return ST_OK;
@@ -798,15 +835,13 @@ static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_
 
 static bool block_alloc(struct memory *m, bool below_4g)
 {
-	while (1ull << m->order < m->pages)
-		m->order++;
-	uint64_t bytes = FRAME_SIZE << m->order;
-	if (!quota_charge(m->obj.quota, bytes))
-		return false;
-	if (frame_alloc(m->order, below_4g ? FRAME_BELOW_4G : FRAME_ANY, &m->base))
-		return true;
-	quota_refund(m->obj.quota, bytes);
-	return false;
+	unsigned order = 0;
+
+	while (1ull << order < m->pages)
+		order++;
+	uint64_t slot = frame_take(m->obj.quota, order, below_4g ? FRAME_BELOW_4G : FRAME_ANY);
+	m->base = slot & MEMORY_SLOT_FRAME;
+	return slot != 0;
 }
 
 status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
@@ -886,7 +921,7 @@ bool memory_cut(struct cap_slot *binding)
 static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned level, uint64_t base,
 			unsigned *budget)
 {
-	paddr_t node = slot_load(entry);
+	paddr_t node = *entry;
 
 	if (*budget <= MEMORY_HEAVY)
 		return false;
@@ -926,15 +961,13 @@ static bool memory_close(struct object *o)
 	struct memory *m = container_of(o, struct memory, obj);
 
 	spin_lock(&o->lock);
-	bool done = !m->transit.running && (!has_slots(m) || slots_clear(m));
+	bool done = !m->transit.running && holds_forget(m) && (!has_slots(m) || slots_clear(m));
 	spin_unlock(&o->lock);
 	if (!done)
 		return false;
 	ASSERT(m->mappings.root == NULL && m->pins == 0);
-	if (m->kind == MEMORY_BLOCK && m->base != 0) {
-		frame_free(m->base, m->order);
-		quota_refund(o->quota, FRAME_SIZE << m->order);
-	}
+	if (m->kind == MEMORY_BLOCK && m->base != 0)
+		frame_leave(m->base | MEMORY_SLOT_PAYER, o->quota);
 	return m->kind != MEMORY_VIEW || cap_unbind(&m->target);
 }
 

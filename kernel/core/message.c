@@ -1,45 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/message.h>
 
-/* What the handles of the message name in the sender's space. `cap` is the sender's, copied
- * once; from then on nobody looks at his block. */
-static status_t caps_find(const struct thread *from, const struct msg_cap cap[],
-			  struct cap_send send[], unsigned n)
+#define SIZES 0x00ffffffu /* of an info word: payload, capabilities, and zero */
+
+status_t message_check(const struct thread *from, uint64_t info)
+{
+	if ((info & SIZES) == 0 || (info & MSG_FAULT))
+		return ST_OK;
+	if (MSG_LEN(info) > MSG_BYTES || MSG_NCAPS(info) > MSG_CAPS)
+		return ST_BAD_ARG;
+	return message_block(from) == NULL ? ST_BAD_STATE : ST_OK;
+}
+
+/* What capability `cap` of the sender's block names; the block is the program's, so each of its
+ * words was read once. */
+static status_t find(const struct thread *from, struct msg_cap cap, struct cap_send *out)
 {
 	const struct cspace *cs = atomic_load_explicit(&from->cspace, memory_order_relaxed);
 
-	if (cs == NULL)
-		return ST_BAD_CAP;
-	for (unsigned i = 0; i < n; i++) {
-		if (cap[i].flags & ~MSG_CAP_MOVE)
-			return ST_BAD_ARG;
-		status_t st = cap_find(cs, cap[i].handle, OBJ_ANY, RIGHT_SEND, &send[i].ref);
-		if (st != ST_OK)
-			return st;
-		send[i].mask = cap[i].rights;
-		send[i].move = cap[i].flags & MSG_CAP_MOVE;
-		send[i].word = 0;
-	}
-	return ST_OK;
+	out->mask = cap.rights;
+	out->move = cap.flags & MSG_CAP_MOVE;
+	if (UNLIKELY(cap.flags & ~MSG_CAP_MOVE))
+		return ST_BAD_ARG;
+	return cap_find(cs, cap.handle, OBJ_ANY, RIGHT_SEND, &out->ref);
 }
 
-status_t message_move_caps(struct thread *from, struct thread *to, uint64_t info)
+static status_t move_caps(const struct thread *from, const struct thread *to, unsigned n)
 {
-	unsigned n = MSG_NCAPS(info);
-	struct msg_cap cap[MSG_CAPS] UNINITIALIZED;
 	struct cap_send send[MSG_CAPS] UNINITIALIZED;
 	cap_t handle[MSG_CAPS] UNINITIALIZED;
-
 	const struct msg_block *source = message_block(from);
 	struct msg_block *target = message_block(to);
-	struct cspace *space = atomic_load_explicit(&to->cspace, memory_order_relaxed);
-	if (n == 0 || source == NULL || target == NULL || space == NULL)
-		return ST_BAD_STATE;
-	for (unsigned i = 0; i < n; i++)
-		cap[i] = source->cap[i];
-	status_t st = caps_find(from, cap, send, n);
+	status_t st = source == NULL || target == NULL ? ST_BAD_STATE : ST_OK;
+
+	for (unsigned i = 0; st == ST_OK && i < n; i++)
+		st = find(from, *(const volatile struct msg_cap *)&source->cap[i], &send[i]);
 	if (st == ST_OK)
-		st = cap_transfer(space, send, n, handle);
+		st = cap_transfer(atomic_load_explicit(&to->cspace, memory_order_relaxed), send, n,
+				  handle);
 	for (unsigned i = 0; st == ST_OK && i < n; i++) {
 		target->cap[i] = (struct msg_cap){
 			.handle = handle[i],
@@ -48,4 +46,14 @@ status_t message_move_caps(struct thread *from, struct thread *to, uint64_t info
 		};
 	}
 	return st;
+}
+
+struct message_carried message_carry(struct thread *from, struct thread *to, uint64_t info)
+{
+	unsigned n = MSG_NCAPS(info);
+	status_t st = n == 0 ? ST_OK : move_caps(from, to, n);
+
+	if (st == ST_OK)
+		info = message_copy(from, to, info);
+	return (struct message_carried){ info, st };
 }

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/node.h>
+/* kernel/core/node.c - what there is one of: the kernel's log, counters, entropy, power.
+ *
+ * Life    made once for the first program, with a right for each of the four; it dies when
+ *         nobody has a capability to it any more.
+ * Owns    nothing.
+ * Locks   none of its own.
+ * Blocks  never.
+ *
+ * abi/node.h says what its calls carry.
+ */
 #include <abi/node.h>
 #include <core/cpu.h>
 #include <core/log.h>
-#include <core/quota.h>
 #include <core/random.h>
 #include <core/syscall.h>
 #include <core/user.h>
@@ -11,30 +19,14 @@
 
 #define PIECE 256 /* bytes of the log that are copied at a time */
 
-static bool node_close(struct object *o)
-{
-	(void)o;
-	return true;
-}
+_Static_assert(NODE_CALLS == CPU_SYSCALLS, "every call is counted");
 
 const struct object_ops node_ops = {
 	.name = "node",
-	.size = ALIGN_UP(sizeof(struct node), OBJECT_GRANULE),
+	.size = OBJECT_GRANULE,
 	.rank = LOCK_IPC,
-	.close = node_close,
+	.close = object_close_nothing,
 };
-
-status_t node_create(struct quota *q, struct node **out)
-{
-	struct object *o = object_create(q, OBJ_NODE);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct node, obj);
-	return ST_OK;
-}
-
-syscall_fn sys_node_log, sys_node_counters, sys_node_entropy, sys_node_power;
 
 /* Bytes of the log from a position on: out 0, how many; out 1, the position behind them. What has
  * fallen out of the log is skipped, so the first may be a later one than was asked for. */
@@ -89,9 +81,9 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 	out->kicks = count_of(&n->kicks);
 	out->faults = count_of(&n->faults);
 	out->interrupts = arch_interrupt_count(cpu->id);
+	out->longest_run = count_of(&cpu->run.longest);
+	out->longest_what = count_of(&cpu->run.longest_what);
 }
-
-_Static_assert(NODE_CALLS == CPU_SYSCALLS, "every call is counted");
 
 /* As many bytes of the counters as are wanted; out 0: how many there are. */
 status_t sys_node_counters(struct syscall *c)

@@ -2,7 +2,6 @@
 #include <core/notification.h>
 #include <core/endpoint.h>
 #include <core/grace.h>
-#include <core/quota.h>
 
 #define CLOSE_BATCH 32
 
@@ -60,7 +59,7 @@ status_t notification_wait(struct notification *n, struct thread *self, uint64_t
 
 	if (bits != 0) {
 		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
-		st = ST_OK;
+		st = SYSCALL_DONE;
 	} else if (deadline_passed(deadline)) {
 		st = ST_WOULD_BLOCK;
 	} else {
@@ -115,16 +114,6 @@ void notification_forget(struct notification *n, struct thread *t)
 }
 
 /* ---- the object ---- */
-
-status_t notification_create(struct quota *q, struct notification **out)
-{
-	struct object *o = object_create(q, OBJ_NOTIFICATION);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct notification, obj);
-	return ST_OK;
-}
 
 static bool notification_close(struct object *o)
 {

@@ -26,13 +26,11 @@ struct notification {
 
 extern const struct object_ops notification_ops;
 
-status_t notification_create(struct quota *q, struct notification **out) MUST_CHECK;
-
 /* Sets bits and wakes who waits for them; callable from timer and interrupt handlers. */
 void notification_signal(struct notification *n, uint64_t bits) RELEASES(n->obj.lock);
 
-/* The running thread takes the bits that are set, or waits for some. ST_OK: the results are in
- * its registers. ST_WOULD_BLOCK: there are none and it shall not wait. */
+/* The running thread takes the bits that are set, or waits for some. SYSCALL_DONE: it took
+ * some. ST_WOULD_BLOCK: there are none and it shall not wait. */
 status_t notification_wait(struct notification *n, struct thread *self, uint64_t deadline)
 	RELEASES(n->obj.lock) MUST_CHECK;
 

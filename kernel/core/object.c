@@ -5,10 +5,7 @@
 #include <core/cap.h>
 #include <core/cpu.h>
 #include <core/endpoint.h>
-#include <core/ioport.h>
-#include <core/irq_object.h>
 #include <core/memory.h>
-#include <core/node.h>
 #include <core/notification.h>
 #include <core/quota.h>
 #include <core/reply.h>
@@ -21,9 +18,16 @@
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,
 	[OBJECT_MAPPING] = &mapping_ops,
+	[OBJECT_DMA_MAPPING] = &dma_mapping_ops,
 	[OBJECT_SCHED_PART] = &sched_part_ops,
 	OBJECT_TYPE_LIST(TYPE_OPS) /* the rest */
 };
+
+bool object_close_nothing(struct object *o)
+{
+	(void)o;
+	return true;
+}
 
 struct object *object_create(struct quota *q, unsigned kind)
 {

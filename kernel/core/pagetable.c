@@ -16,11 +16,6 @@ static pte_t *table_at(paddr_t pa)
 	return arch_phys_to_virt(pa);
 }
 
-static uint64_t load(const pte_t *e)
-{
-	return atomic_load_explicit(e, memory_order_acquire);
-}
-
 static unsigned index_at(vaddr_t va, unsigned level)
 {
 	return (unsigned)(va / pagetable_span(level)) % ENTRIES;
@@ -44,7 +39,7 @@ static bool root_alloc(struct quota *q, struct pagetable_root *root, uint32_t ta
 
 status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool is_half)
 {
-	struct pagetable_root *root = &t->root[ROOT_OWN];
+	struct pagetable_root *root = &t->root[ROOT_MAIN];
 
 	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half };
 	if (!root_alloc(q, root, tag))
@@ -64,11 +59,13 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half)
 {
-	struct pagetable_root *joint = &t->root[ROOT_JOINT];
+	struct pagetable_root *joint = &t->root[ROOT_MAIN];
+	const struct pagetable_root own = *joint;
 
 	ASSERT(half->is_half && !t->is_half);
-	if (!root_alloc(q, joint, t->root[ROOT_OWN].tag + 1))
+	if (!root_alloc(q, joint, own.tag + 1))
 		return ST_NO_MEMORY;
+	t->root[ROOT_GUEST] = own;
 	table_at(joint->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
 	atomic_store(&t->half, half);
 	return ST_OK;
@@ -76,19 +73,9 @@ status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *
 
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c)
 {
-	atomic_store(&table_at(t->root[ROOT_JOINT].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
+	atomic_store(&table_at(t->root[ROOT_MAIN].pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)], 0);
 	atomic_store(&t->half, NULL);
 	c->flush.count = TLB_RANGES + 1;
-}
-
-void pagetable_free(struct pagetable *t, struct quota *q)
-{
-	if (t->is_half)
-		quota_frame_free(q, t->top);
-	for (unsigned i = 0; i < ROOTS; i++) {
-		if (t->root[i].pa != 0)
-			quota_frame_free(q, t->root[i].pa);
-	}
 }
 
 /* ---- entries ---- */
@@ -107,7 +94,7 @@ static struct walk walk(const struct pagetable *t, vaddr_t va)
 
 	for (unsigned level = t->level;; level--) {
 		pte_t *e = &table[index_at(va, level)];
-		uint64_t value = load(e);
+		uint64_t value = *e;
 
 		if (!is_table(value, level))
 			return (struct walk){ e, value, level };
@@ -123,8 +110,8 @@ static bool set_table(struct pagetable *t, const struct walk *w, vaddr_t va, uin
 
 	if (!atomic_compare_exchange_strong(w->e, &old, value))
 		return false;
-	if (w->level == TOP_LEVEL && t->root[ROOT_JOINT].pa != 0)
-		atomic_store_explicit(&table_at(t->root[ROOT_JOINT].pa)[index_at(va, TOP_LEVEL)],
+	if (w->level == TOP_LEVEL && t->root[ROOT_GUEST].pa != 0)
+		atomic_store_explicit(&table_at(t->root[ROOT_MAIN].pa)[index_at(va, TOP_LEVEL)],
 				      value == 0 ? 0 : pte_forbid_exec(value),
 				      memory_order_release);
 	return true;
@@ -155,7 +142,7 @@ status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct page
 
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget)
 {
-	tlb_batch_init(&c->flush, t->root[ROOT_OWN].tag);
+	tlb_batch_init(&c->flush, t->root[ROOT_MAIN].tag);
 	c->flush.table = t;
 	c->budget = budget;
 }
@@ -164,7 +151,7 @@ void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned b
 static void restrict_entry(pte_t *e, unsigned keep, vaddr_t va, unsigned level,
 			   struct pagetable_cut *c)
 {
-	uint64_t old = load(e);
+	uint64_t old = *e;
 	uint64_t new;
 
 	do {
@@ -209,10 +196,9 @@ uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c)
 
 	if (!pte_is_present(w.value))
 		return 0;
-	if (used != 0) {
+	if (used != 0 && w.level == 0) {
 		used &= atomic_fetch_and(w.e, ~used);
-		tlb_batch_add(&c->flush, ALIGN_DOWN(va, pagetable_span(w.level)),
-			      pagetable_span(w.level));
+		tlb_batch_add(&c->flush, va, FRAME_SIZE);
 	}
 	return (uint8_t)(SCAN_PRESENT | (pte_is_accessed(used) ? SCAN_ACCESSED : 0) |
 			 (pte_is_dirty(used) ? SCAN_DIRTY : 0));
@@ -240,7 +226,7 @@ static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t bas
 
 	for (; va < gap->to && va < base + ENTRIES * span; va += span) {
 		pte_t *e = &table_at(table)[index_at(va, level)];
-		struct walk w = { e, load(e), level };
+		struct walk w = { e, *e, level };
 
 		if (!is_table(w.value, level))
 			continue;
@@ -268,7 +254,7 @@ void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct paget
 void pagetable_free_list(struct quota *q, paddr_t list)
 {
 	while (list != 0) {
-		paddr_t next = load(table_at(list));
+		paddr_t next = *table_at(list);
 
 		quota_frame_free(q, list);
 		list = next;
@@ -321,20 +307,22 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 {
 	struct cpu *cpu = arch_this_cpu();
 	struct pagetable_cpu *c = &cpu->tables;
-	struct pagetable *half = which == ROOT_JOINT ? atomic_load(&t->half) : NULL;
+	struct pagetable *half = atomic_load(&t->half);
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
+	enlist(t, 1ull << cpu->id);
+	if (half == NULL) {
+		atomic_fetch_or(&t->ready, 1ull << cpu->id);
+	} else {
+		enlist(half, 1ull << cpu->id);
+		/* While `c` still says which tag is active. */
+		if (arch_root_is_tagged())
+			check_generation(c, half, t->root[ROOT_MAIN].tag);
+	}
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
 	c->table = t;
 	c->half = half;
-	enlist(t, 1ull << cpu->id);
-	if (half != NULL) {
-		enlist(half, 1ull << cpu->id);
-		if (arch_root_is_tagged())
-			check_generation(c, half, c->tag);
-	}
-	arch_root_load(c->root, c->tag);
+	arch_root_load(c->root, t->root[which].tag);
 }
 
 void pagetable_flush_here(const struct tlb_batch *b)
@@ -351,21 +339,32 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		in_use = false;
 	}
 	if (in_use && c->half == t)
-		tlb_flush_tag(b, c->tag);
+		tlb_flush_tag(b, c->table->root[ROOT_MAIN].tag);
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
 			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);
 	}
-	if (!in_use)
+	if (!in_use) {
+		atomic_fetch_and(&t->ready, ~(1ull << cpu->id));
 		atomic_fetch_and(&t->cpus, ~(1ull << cpu->id));
+	}
 }
 
-void pagetable_retire(struct pagetable *t)
+void pagetable_free(struct pagetable *t, struct quota *q)
 {
 	struct pagetable_cut c;
 
+	if (t->root[ROOT_MAIN].pa == 0)
+		return;
 	atomic_store(&t->dead, true);
 	pagetable_cut_init(&c, t, 0);
 	c.flush.count = TLB_RANGES + 1;
 	pagetable_flush(&c, pagetable_flush_begin(t));
+	if (t->is_half)
+		quota_frame_free(q, t->top);
+	for (unsigned i = 0; i < ROOTS; i++) {
+		if (t->root[i].pa != 0)
+			quota_frame_free(q, t->root[i].pa);
+		t->root[i].pa = 0;
+	}
 }

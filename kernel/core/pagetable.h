@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/pagetable.h - the page tables of one address space.
  *
- * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
+ * Life    part of a struct aspace. pagetable_free makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
  * Locks   entries for the pages of a mapping are changed under the lock of its memory
@@ -15,9 +15,10 @@
  * Every machine has tables of 512 entries of 8 bytes; what an entry looks like is
  * in the port's pte.h. Levels count from 0, the tables whose entries are pages of 4 KiB.
  *
- * A guest half has two roots over the same lower tables: ROOT_OWN, and ROOT_JOINT, in
- * which its entries forbid execution and the personality's only entry stands beside
- * them. That entry never changes, so all joint roots share what is below it.
+ * ROOT_MAIN is what the space's threads run on. A guest half has two roots over the same lower
+ * tables: ROOT_GUEST, which is the guest's own, and ROOT_MAIN, the joint one, in which its entries
+ * forbid execution and the personality's only entry stands beside them. That entry never
+ * changes, so all joint roots share what is below it.
  *
  * When a translation is gone on every CPU
  *
@@ -44,7 +45,7 @@
 
 struct quota;
 
-enum pagetable_which { ROOT_OWN, ROOT_JOINT, ROOTS };
+enum pagetable_which { ROOT_MAIN, ROOT_GUEST, ROOTS };
 
 struct pagetable_root {
 	paddr_t pa; /* 0: there is none */
@@ -54,13 +55,14 @@ struct pagetable_root {
 struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
-	paddr_t top;   /* where walks begin: the root, or the half's only table below it */
+	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
 	uint8_t level; /* of `top` */
-	bool is_half;  /* a personality's: others' joint roots have its entry */
+	bool is_half;  /* a personality's: guests' joint roots have its entry */
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
-	_Atomic uint64_t cpus;       /* that may have translations cached */
+	_Atomic uint64_t cpus;       /* that may have translations cached; of these, for a */
+	_Atomic uint64_t ready;      /* table without `half`, those that have loaded its root */
 	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 	_Atomic uint32_t flushes;    /* that are on their way: other CPUs may read this */
 };
@@ -71,9 +73,8 @@ struct pagetable {
 
 struct pagetable_cpu {
 	paddr_t root;
-	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
-	struct pagetable *half;  /* whose half it shows besides */
+	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
 	/* Joint roots loaded before, by tag, and the half's generation then. */
 	struct {
@@ -82,6 +83,14 @@ struct pagetable_cpu {
 	} note[PAGETABLE_NOTES];
 };
 
+/* The tag of the root that is active; 0: the kernel's. */
+static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
+{
+	if (c->root == 0)
+		return 0;
+	return c->table->root[c->table->root[ROOT_MAIN].pa == c->root ? ROOT_MAIN : ROOT_GUEST].tag;
+}
+
 /* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
  * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
  * failure nothing is left. */
@@ -89,10 +98,8 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag,
 			bool is_half) MUST_CHECK;
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half) MUST_CHECK;
 
-/* Makes every CPU leave `t` and forget it. Holds no lock; nobody may load it any more. */
-void pagetable_retire(struct pagetable *t);
-
-/* Frees the roots of a retired table with nothing below them. */
+/* Makes every CPU leave `t` and forget it, and frees the roots, if there are any. Nothing is below
+ * them and nobody may load it any more. Holds no lock. */
 void pagetable_free(struct pagetable *t, struct quota *q);
 
 struct pagetable_page {
@@ -132,7 +139,7 @@ uint64_t pagetable_restrict(struct pagetable *t, vaddr_t va, uint64_t pages, uns
 void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 
 /* Reads and clears what the processor noted about one page: SCAN_ACCESSED, ...; 0 if it is not
- * there. */
+ * there. What it notes about a large page is of all its pages, and stays. */
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
@@ -159,24 +166,23 @@ bool pagetable_is_flushed(struct pagetable *t);
 void pagetable_flush_here(const struct tlb_batch *b);
 
 /* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
- * the own root; pagetable_switch_short: if this CPU has loaded it before, which it need not have.
+ * the main root; pagetable_switch_short: if this CPU has loaded it before, and it is no joint
+ * one, which need not be.
  */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, struct pagetable *t,
 						     uint64_t bit)
 {
-	paddr_t root = t->root[ROOT_OWN].pa;
-	uint32_t tag = t->root[ROOT_OWN].tag;
+	paddr_t root = t->root[ROOT_MAIN].pa;
 
 	if (c->root == root)
 		return true;
-	if (UNLIKELY(!(atomic_load_explicit(&t->cpus, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(!arch_root_switch(root, tag)))
+	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
+	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_MAIN].tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
-	c->tag = tag;
 	c->table = t;
 	c->half = NULL;
 	return true;
@@ -185,5 +191,15 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)
 {
 	if (!pagetable_switch_short(c, t, bit))
-		pagetable_load(t, ROOT_OWN);
+		pagetable_load(t, ROOT_MAIN);
+}
+
+/* The other root of the guest half that is active. Both were made ready when one was loaded. */
+static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetable *t,
+				  enum pagetable_which which)
+{
+	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
+	c->root = t->root[which].pa;
+	if (UNLIKELY(!arch_root_switch(c->root, &t->root[which].tag)))
+		arch_root_load(c->root, t->root[which].tag);
 }

@@ -5,13 +5,9 @@
 #include <core/blake2s.h>
 #include <core/boot.h>
 #include <core/chacha20.h>
-#include <core/format.h>
 #include <core/log.h>
 #include <core/spinlock.h>
 #include <core/wipe.h>
-
-/* The pool keys a different hash for each use. */
-enum use { USE_MIX = 'm', USE_KEY = 'k', USE_POOL = 'p' };
 
 /* Jitter: one bit of entropy is credited to 16 samples, which is a small
  * part of what such timings are found to hold. A machine that has not given
@@ -33,34 +29,40 @@ static _Atomic uint64_t requests;
 _Static_assert(sizeof(key) == BLAKE2S_HASH, "a hash makes a key");
 _Static_assert(2 * sizeof(key) == CHACHA20_BLOCK, "a block makes the next key and a subkey");
 
-/* out = hash of `use` and `data`, keyed by the pool. `out` may be the pool. */
-static void pool_hash(enum use use, const void *data, size_t size, uint8_t out[BLAKE2S_HASH])
+/* out = hash of `use` and `data`, keyed by the pool: a different one for each use. `out` may
+ * be the pool. */
+static void pool_hash(char use, const void *data, size_t size, uint8_t out[BLAKE2S_HASH])
 	REQUIRES(lock)
 {
-	uint8_t first = (uint8_t)use;
 	struct blake2s s;
 
 	blake2s_init(&s, pool, sizeof(pool));
-	blake2s_update(&s, &first, sizeof(first));
+	blake2s_update(&s, &use, sizeof(use));
 	blake2s_update(&s, data, size);
 	blake2s_final(&s, out);
 	wipe(&s, sizeof(s));
 }
 
-void random_mix(const void *data, size_t size)
+/* Adds `size` bytes to the pool, which have an effect from the next renewal of the key on, and
+ * erases them. */
+static void mix(void *data, size_t size)
 {
 	spin_lock(&lock);
-	pool_hash(USE_MIX, data, size, pool);
+	pool_hash('m', data, size, pool);
 	spin_unlock(&lock);
+	wipe(data, size);
 }
 
 /* Renews the key from itself and the pool. The pool moves on, so that it does
  * not tell the key that it made. */
 static void renew_key(void)
 {
+	uint64_t now = arch_cycles(); /* nobody credits it */
+
+	mix(&now, sizeof(now));
 	spin_lock(&lock);
-	pool_hash(USE_KEY, key, sizeof(key), key);
-	pool_hash(USE_POOL, NULL, 0, pool);
+	pool_hash('k', key, sizeof(key), key);
+	pool_hash('p', NULL, 0, pool);
 	spin_unlock(&lock);
 }
 
@@ -68,12 +70,10 @@ static void renew_key(void)
  * a good one does so once in 2^63 words. */
 static bool is_stuck(const uint8_t *data, size_t size)
 {
-	uint64_t last = 0;
+	uint64_t last = 0, word;
 
-	for (size_t at = 0; at + sizeof(last) <= size; at += sizeof(last)) {
-		uint64_t word = 0;
-		for (size_t i = 0; i < sizeof(word); i++)
-			word = word << 8 | data[at + i];
+	for (size_t at = 0; at + sizeof(word) <= size; at += sizeof(word)) {
+		__builtin_memcpy(&word, data + at, sizeof(word));
 		if (word == last || word == UINT64_MAX)
 			return true;
 		last = word;
@@ -92,8 +92,7 @@ static size_t mix_hardware(const char **name)
 		log_warn("random", "%s repeats itself and is not used", *name);
 		return 0;
 	}
-	random_mix(data, size);
-	wipe(data, sizeof(data));
+	mix(data, size);
 	return size;
 }
 
@@ -105,8 +104,7 @@ static size_t mix_boot_seed(void)
 		log_warn("random", "the boot seed is not random and not used");
 		size = 0;
 	}
-	random_mix(boot_info.seed, size);
-	wipe(boot_info.seed, sizeof(boot_info.seed));
+	mix(boot_info.seed, sizeof(boot_info.seed));
 	boot_info.seed_size = 0;
 	return size;
 }
@@ -148,58 +146,30 @@ static size_t mix_jitter(void)
 		last_bend = bend;
 	}
 	blake2s_final(&s, hash);
-	random_mix(hash, sizeof(hash));
-	wipe(hash, sizeof(hash));
+	mix(hash, sizeof(hash));
 	wipe(&s, sizeof(s));
 	return good == JITTER_SAMPLES ? RANDOM_SEED : 0;
-}
-
-static void name_source(char *list, size_t size, const char *name)
-{
-	size_t used = 0;
-
-	while (list[used] != '\0')
-		used++;
-	format(list + used, size - used, "%s%s", used > 0 ? ", " : "", name);
 }
 
 void random_init(void)
 {
 	const char *hardware = NULL;
-	uint64_t now = arch_cycles();
-	char sources[64] = "";
+	bool jitter = false;
 
-	random_mix(&now, sizeof(now));
 	size_t from_hardware = mix_hardware(&hardware);
 	size_t from_seed = mix_boot_seed();
-	if (from_hardware > 0)
-		name_source(sources, sizeof(sources), hardware);
-	if (from_seed > 0)
-		name_source(sources, sizeof(sources), "boot seed");
 	if (from_hardware + from_seed < RANDOM_SEED) {
+		jitter = true;
 		if (mix_jitter() < RANDOM_SEED)
 			boot_refuse("no source of randomness: no hardware source, no boot seed, "
 				    "and the timer does not vary");
-		name_source(sources, sizeof(sources), "timer jitter");
 	}
 	renew_key();
 	atomic_store(&seeded, true);
-	log_info("random", "seeded from %s", sources);
-}
-
-/* Hardware that fails now does no harm: the pool keeps what it has, and is only
- * added to. The cycle counter goes in as well, though nobody credits it. */
-static void reseed(void)
-{
-	uint8_t data[RANDOM_SEED];
-	const char *name;
-	size_t size = arch_random_seed(data, sizeof(data), &name);
-	uint64_t now = arch_cycles();
-
-	random_mix(data, size);
-	random_mix(&now, sizeof(now));
-	renew_key();
-	wipe(data, sizeof(data));
+	log_info("random", "seeded from %s%s%s%s%s", from_hardware > 0 ? hardware : "",
+		 from_hardware > 0 && (from_seed > 0 || jitter) ? ", " : "",
+		 from_seed > 0 ? "boot seed" : "", from_seed > 0 && jitter ? ", " : "",
+		 jitter ? "timer jitter" : "");
 }
 
 /* Gives out one half of a block and keeps the other as the next key: neither
@@ -222,11 +192,15 @@ void random_bytes(void *out, size_t size)
 {
 	uint8_t subkey[CHACHA20_KEY], block[CHACHA20_BLOCK];
 	uint8_t *to = out;
+	const char *name;
 
 	ASSERT(atomic_load(&seeded));
 	ASSERT(size <= RANDOM_MAX);
-	if (atomic_fetch_add(&requests, 1) % RANDOM_RESEED == RANDOM_RESEED - 1)
-		reseed();
+	if (atomic_fetch_add(&requests, 1) % RANDOM_RESEED == RANDOM_RESEED - 1) {
+		/* Hardware that fails now does no harm: the pool keeps what it has. */
+		mix_hardware(&name);
+		renew_key();
+	}
 	draw_subkey(subkey);
 	for (size_t i = 0; i < size; i++) {
 		if (i % CHACHA20_BLOCK == 0)

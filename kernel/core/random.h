@@ -27,10 +27,6 @@
  * timer does not vary either is refused. */
 void random_init(void);
 
-/* Mixes `size` bytes into the pool; they are credited with no entropy, and have
- * an effect from the next renewal of the key on. */
-void random_mix(const void *data, size_t size);
-
 /* Fills `out` with at most RANDOM_MAX bytes; can't fail. Asserts that
  * random_init has run. */
 void random_bytes(void *out, size_t size);

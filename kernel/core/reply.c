@@ -2,7 +2,6 @@
 #include <core/reply.h>
 #include <core/assert.h>
 #include <core/message.h>
-#include <core/quota.h>
 #include <core/sched.h>
 
 struct reply_slot *reply_slot_of(struct object *holder)
@@ -73,13 +72,12 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 	spin_unlock(&holder->lock);
 	if (st != ST_OK)
 		return st;
-	uint64_t info = a->info;
-	st = message_carry(self, t, &info);
-	if (st != ST_OK) {
+	struct message_carried m = message_carry(self, t, a->info);
+	if (m.status != ST_OK) {
 		reply_put_again(holder, t);
-		return st;
+		return m.status;
 	}
-	thread_answer(t, info);
+	thread_answer(t, m.info);
 	*caller = t;
 	return ST_OK;
 }
@@ -138,16 +136,6 @@ void reply_forget(struct object *holder, struct thread *t)
 }
 
 /* ---- the object ---- */
-
-status_t reply_create(struct quota *q, struct reply **out)
-{
-	struct object *o = object_create(q, OBJ_REPLY);
-
-	if (o == NULL)
-		return ST_NO_MEMORY;
-	*out = container_of(o, struct reply, obj);
-	return ST_OK;
-}
 
 static bool reply_object_close(struct object *o)
 {

@@ -3,67 +3,57 @@
 #include <abi/startup.h>
 #include <core/archive.h>
 #include <core/aspace.h>
-#include <core/assert.h>
 #include <core/boot.h>
 #include <core/cpu.h>
-#include <core/cspace.h>
 #include <core/elf.h>
-#include <core/ioport.h>
-#include <core/log.h>
 #include <core/memory.h>
-#include <core/node.h>
-#include <core/panic.h>
 #include <core/quota.h>
 #include <core/random.h>
 #include <core/sched.h>
+#include <core/sys_cap.h>
 #include <core/thread.h>
 #include <core/wipe.h>
 
-#define RIGHTS_KEEP (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE)
-#define RIGHTS_ALL  (RIGHTS_KEEP | RIGHT_DESTROY)
-
-#define RIGHTS_QUOTA  (RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ)
-#define RIGHTS_MEMORY (RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL)
-#define RIGHTS_NODE                                                                                \
-	(RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA)
-
 /* The stack and the structure lie this many pages, by chance, below the end of the
  * addresses for programs. */
-#define PLACES (1u << 22)
+#define PLACES        (1u << 22)
+#define STARTUP_PAGES (ALIGN_UP(sizeof(struct startup), FRAME_SIZE) / FRAME_SIZE)
 
 _Static_assert(STARTUP_SEGMENTS == ELF_SEGMENTS, "each has a capability");
+_Static_assert(STARTUP_CMDLINE == BOOT_CMDLINE, "copied whole");
 
 static struct thread *root_thread;
 
 /* The program in the making. */
 struct root {
 	struct cspace *cs;
-	struct cap_ref cspace, aspace;
+	struct cap_ref aspace;
 	struct startup startup;
 };
 
-static void must(status_t st, const char *what)
+static void must(status_t st)
 {
 	if (st != ST_OK)
-		boot_refuse("the first program has no room for %s", what);
-}
-
-/* Makes the new object `o` live, with its first capability in the program's space. */
-static cap_t give(struct root *r, struct object *o, rights_t rights, const char *what)
-{
-	cap_t handle;
-
-	must(cap_insert(r->cs, o, rights, 0, &handle), what);
-	return handle;
+		boot_refuse("there is no room for the first program (%d)", st);
 }
 
 static struct cap_ref find(const struct root *r, cap_t handle)
 {
 	struct cap_ref ref;
 
-	if (cap_find(r->cs, handle, OBJ_ANY, 0, &ref) != ST_OK)
-		panic("a capability of the first program is gone");
+	must(cap_find(r->cs, handle, OBJ_ANY, 0, &ref));
 	return ref;
+}
+
+/* Makes the new object `o` live, with its first capability, with every right but some, in the
+ * program's space. */
+static cap_t give(struct root *r, struct object *o, rights_t without)
+{
+	cap_t handle;
+
+	must(o == NULL ? ST_NO_MEMORY
+		       : cap_insert(r->cs, o, type_rights[o->type] & ~without, 0, &handle));
+	return handle;
 }
 
 /* ---- memory ---- */
@@ -72,7 +62,6 @@ static struct cap_ref find(const struct root *r, cap_t handle)
  * transition. */
 static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, size_t size)
 {
-	struct memory *m = container_of(ref->object, struct memory, obj);
 	uintptr_t from = (uintptr_t)data;
 
 	while (size > 0) {
@@ -80,22 +69,21 @@ static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, s
 		if (n > size)
 			n = size;
 		const struct memory_bytes b = { offset, (void *)from, n };
-		spin_lock(&m->obj.lock);
-		status_t st = memory_copy(m, &b, false);
-		spin_unlock(&m->obj.lock);
-		must(st, "its memory");
+		spin_lock(&ref->object->lock);
+		must(memory_copy(container_of(ref->object, struct memory, obj), &b, false));
+		spin_unlock(&ref->object->lock);
 		offset += n;
 		from += n;
 		size -= n;
 	}
 }
 
-static cap_t make_memory(struct root *r, uint64_t pages, rights_t rights)
+static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
 {
 	struct memory *m;
 
-	must(memory_create(quota_root, pages, MEMORY_ANON, false, &m), "its memory");
-	return give(r, &m->obj, rights, "its memory");
+	must(memory_create(quota_root, pages, MEMORY_ANON, false, &m));
+	return give(r, &m->obj, without);
 }
 
 static void map(struct root *r, cap_t memory, vaddr_t va, uint64_t pages, unsigned access)
@@ -103,14 +91,14 @@ static void map(struct root *r, cap_t memory, vaddr_t va, uint64_t pages, unsign
 	const struct cap_ref ref = find(r, memory);
 	const struct map_request request = { .va = va, .count = pages, .access = access };
 
-	must(aspace_map(&r->aspace, &ref, &request), "its mappings");
+	must(aspace_map(&r->aspace, &ref, &request));
 }
 
 static void load(struct root *r, const struct elf_image *image)
 {
 	for (unsigned i = 0; i < image->count; i++) {
 		const struct elf_segment *s = &image->segment[i];
-		cap_t memory = make_memory(r, s->pages, RIGHTS_ALL | RIGHTS_MEMORY);
+		cap_t memory = make_memory(r, s->pages, 0);
 		const struct cap_ref ref = find(r, memory);
 
 		fill(&ref, s->offset, s->data, s->size);
@@ -122,43 +110,33 @@ static void load(struct root *r, const struct elf_image *image)
 /* The archive becomes memory like any other: what the boot path left is freed after this. */
 static void give_archive(struct root *r)
 {
-	const void *archive = arch_phys_to_virt(boot_info.archive_base);
 	uint64_t size = boot_info.archive_size;
-	struct memory *m;
+	cap_t all =
+		make_memory(r, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE, RIGHT_WRITE | RIGHT_SEAL);
+	const struct cap_ref ref = find(r, all);
 
-	must(memory_create(quota_root, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE, MEMORY_ANON, false,
-			   &m),
-	     "the boot archive");
-	r->startup.archive = give(r, &m->obj, RIGHTS_ALL | RIGHT_READ | RIGHT_MAP | RIGHT_EXEC,
-				  "the boot archive");
+	fill(&ref, 0, arch_phys_to_virt(boot_info.archive_base), size);
+	spin_lock(&ref.object->lock);
+	must(memory_seal(container_of(ref.object, struct memory, obj)));
+	spin_unlock(&ref.object->lock);
+	r->startup.archive = all;
 	r->startup.archive_size = size;
-	const struct cap_ref ref = find(r, r->startup.archive);
-	fill(&ref, 0, archive, size);
-	spin_lock(&m->obj.lock);
-	status_t st = memory_seal(m);
-	spin_unlock(&m->obj.lock);
-	must(st, "the boot archive");
 }
 
-/* ---- capabilities ---- */
+/* ---- capabilities and facts ---- */
 
 static void give_machine(struct root *r)
 {
 	struct startup *s = &r->startup;
 	struct memory *device;
-	struct ioport *ports;
-	struct node *node;
 
-	must(node_create(quota_root, &node), "the node");
-	s->node = give(r, &node->obj, RIGHTS_KEEP | RIGHTS_NODE, "the node");
-	must(memory_create_device(quota_root, 0, arch_physical_end() / FRAME_SIZE, &device),
-	     "devices");
-	s->device = give(r, &device->obj, RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE | RIGHT_MAP,
-			 "devices");
-	if (ARCH_PORTS == 0)
-		return;
-	must(ioport_create(quota_root, &ports), "I/O ports");
-	s->ports = give(r, &ports->obj, RIGHTS_KEEP | RIGHT_READ | RIGHT_WRITE, "I/O ports");
+	s->node = give(r, object_create(quota_root, OBJ_NODE), RIGHT_DESTROY);
+	must(memory_create_device(quota_root, 0, arch_physical_end() / FRAME_SIZE, &device));
+	s->device = give(r, &device->obj, RIGHT_DESTROY | RIGHT_EXEC | RIGHT_SEAL);
+	if (ARCH_PORTS > 0)
+		s->ports = give(r, object_create(quota_root, OBJ_IOPORT), RIGHT_DESTROY);
+	s->acpi_rsdp = boot_info.acpi_rsdp;
+	s->cpus = cpu_count();
 }
 
 static void give_own(struct root *r)
@@ -166,62 +144,47 @@ static void give_own(struct root *r)
 	struct startup *s = &r->startup;
 	struct aspace *as;
 
-	must(cspace_create(quota_root, &r->cs), "its capabilities");
-	s->cspace = give(r, &r->cs->obj, RIGHTS_ALL | RIGHT_MANAGE, "its capabilities");
-	r->cspace = find(r, s->cspace);
-	must(aspace_create(quota_root, ASPACE_PLAIN, NULL, &as), "its addresses");
-	s->aspace = give(r, &as->obj, RIGHTS_ALL | RIGHT_MANAGE, "its addresses");
+	must(cspace_create(quota_root, &r->cs));
+	s->cspace = give(r, &r->cs->obj, 0);
+	must(aspace_create(quota_root, ASPACE_PLAIN, NULL, &as));
+	s->aspace = give(r, &as->obj, 0);
 	r->aspace = find(r, s->aspace);
-	s->quota = give(r, &quota_root->obj, RIGHTS_KEEP | RIGHTS_QUOTA, "its quota");
-	s->sched = give(r, &sched_root->obj, RIGHTS_KEEP | RIGHT_CONFIGURE | RIGHT_RUN,
-			"its share of the CPUs");
-}
-
-static void give_facts(struct startup *s)
-{
+	s->quota = give(r, &quota_root->obj, RIGHT_DESTROY);
+	s->sched = give(r, &sched_root->obj, RIGHT_DESTROY);
 	s->magic = STARTUP_MAGIC;
 	s->version = STARTUP_VERSION;
-	s->cpus = cpu_count();
-	s->acpi_rsdp = boot_info.acpi_rsdp;
 	random_bytes(s->seed, sizeof(s->seed));
 	__builtin_memcpy(s->cmdline, boot_info.cmdline, sizeof(s->cmdline));
 }
-
-_Static_assert(STARTUP_CMDLINE == BOOT_CMDLINE, "copied whole");
 
 /* ---- the thread ---- */
 
 static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 {
-	struct thread_config config = { 0 };
+	const struct thread_config config = { .sched = find(r, r->startup.sched) };
+	const struct cap_ref cspace = find(r, r->startup.cspace);
 	struct thread *t;
 
-	must(thread_create(quota_root, &r->aspace, &r->cspace, 0, &t), "its thread");
-	r->startup.thread =
-		give(r, &t->obj, RIGHTS_ALL | RIGHT_CONTROL | RIGHT_UNPARK, "its thread");
+	must(thread_create(quota_root, &r->aspace, &cspace, 0, &t));
+	r->startup.thread = give(r, &t->obj, 0);
 	const struct cap_ref thread = find(r, r->startup.thread);
-	config.sched = find(r, r->startup.sched);
-	must(thread_configure(&thread, &config), "its thread");
+	must(thread_configure(&thread, &config));
 	/* The stack ends where the structure begins. */
 	arch_thread_begin(&t->arch, pc, startup, startup);
-
-	const struct cap_ref self = find(r, r->startup.self);
-	fill(&self, 0, &r->startup, sizeof(r->startup));
 	root_thread = t;
 }
 
 /* Places stack and structure; gives the address of the structure. */
 static vaddr_t place_stack(struct root *r)
 {
-	const uint64_t pages = ALIGN_UP(sizeof(struct startup), FRAME_SIZE) / FRAME_SIZE;
 	const vaddr_t end = ARCH_PERSONALITY - (random_u64() % PLACES + 1) * FRAME_SIZE;
-	const vaddr_t startup = end - pages * FRAME_SIZE;
+	const vaddr_t startup = end - STARTUP_PAGES * FRAME_SIZE;
 	const vaddr_t stack = startup - STARTUP_STACK_PAGES * FRAME_SIZE;
 
-	r->startup.stack = make_memory(r, STARTUP_STACK_PAGES, RIGHTS_ALL | RIGHTS_MEMORY);
+	r->startup.stack = make_memory(r, STARTUP_STACK_PAGES, 0);
 	map(r, r->startup.stack, stack, STARTUP_STACK_PAGES, MAP_READ | MAP_WRITE);
-	r->startup.self = make_memory(r, pages, RIGHTS_ALL | RIGHTS_MEMORY);
-	map(r, r->startup.self, startup, pages, MAP_READ);
+	r->startup.self = make_memory(r, STARTUP_PAGES, 0);
+	map(r, r->startup.self, startup, STARTUP_PAGES, MAP_READ);
 	return startup;
 }
 
@@ -243,9 +206,10 @@ bool root_start(void)
 	give_own(&root);
 	give_machine(&root);
 	give_archive(&root);
-	give_facts(&root.startup);
 	load(&root, &image);
 	make_thread(&root, image.entry, place_stack(&root));
+	const struct cap_ref self = find(&root, root.startup.self);
+	fill(&self, 0, &root.startup, sizeof(root.startup));
 	wipe(&root.startup, sizeof(root.startup));
 	return true;
 }

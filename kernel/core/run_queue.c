@@ -32,6 +32,17 @@ static int level_top(const struct run_queue *rq)
 	return -1;
 }
 
+/* True if a part in a level is at least as urgent as `priority`. */
+static bool level_reaches(const struct run_queue *rq, unsigned priority)
+{
+	unsigned word = priority / 64;
+	uint64_t found = rq->levels[word] >> priority % 64;
+
+	while (++word < SCHED_PRIORITIES / 64)
+		found |= rq->levels[word];
+	return found != 0;
+}
+
 static struct sched_part *part_at(struct tree_node *n)
 {
 	return container_of(n, struct sched_part, node);
@@ -185,7 +196,9 @@ static void rq_charge(struct run_queue *rq, uint64_t now) REQUIRES(rq->lock)
 	if (p == NULL)
 		return;
 	p->vtime += ran * SCHED_WEIGHT_DEFAULT / p->sched->weight;
-	p->turn += ran;
+	/* When the turn began is not known exactly: it is not to be cut short for that. */
+	p->turn = p->new_turn ? 0 : p->turn + ran;
+	p->new_turn = false;
 	p->spent += ran;
 	if (LIKELY(rq->debtor == 0) || !debt_charge(rq->debtor, ran))
 		p->allowance -= p->sched->budget != 0 ? (int64_t)ran : 0;
@@ -209,7 +222,7 @@ static void slice_over(struct ktimer *timer)
 static void slice_arm(struct run_queue *rq) REQUIRES(rq->lock)
 {
 	struct sched_part *p = rq->running;
-	bool rivals = part_first(p) != NULL || level_top(rq) >= (int)sched_priority(p->sched);
+	bool rivals = part_first(p) != NULL || level_reaches(rq, sched_priority(p->sched));
 	uint64_t left = p->turn < SCHED_SLICE_NS ? SCHED_SLICE_NS - p->turn : 0;
 
 	if (p->allowance > 0 && (!rivals || (uint64_t)p->allowance < left))
@@ -529,14 +542,6 @@ bool sched_is_charged(const struct thread *t)
 
 /* ---- short ways ---- */
 
-/* The running thread, which is ready again, may be better off elsewhere. */
-static void offer(struct cpu *c, struct thread *self, cpumask_t cpus)
-{
-	c->epoch = c->call_number;
-	if (UNLIKELY(cpus != c->bit) && move_away(self, c->id))
-		thread_settle(self);
-}
-
 bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 {
 	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
@@ -548,8 +553,10 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	int priority = (int)sched_priority(s);
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
-	/* Then `p` has nobody else that is ready, and is in no level. */
-	bool ok = priority > rq->priority && part_is_allowed(p);
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool ok = priority > rq->priority && part_is_allowed(p) && !p->node.linked &&
+		  sched_of(self, NULL) == was->sched;
 	if (LIKELY(ok)) {
 		rq_charge(rq, time_now());
 		ok = part_draw(p, rq->since);
@@ -563,42 +570,54 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
 		if (UNLIKELY(p->allowance != 0))
 			slice_arm(rq);
-		thread_put(t, THREAD_RUNNING, NULL);
 	}
+	thread_put(LIKELY(ok) ? t : self, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
-	if (LIKELY(ok))
-		offer(c, self, was->sched->cpus);
-	return ok;
+	if (UNLIKELY(!ok))
+		return false;
+	c->epoch = c->call_number;
+	if (UNLIKELY(was->sched->cpus != c->bit) && move_away(self, c->id))
+		thread_settle(self);
+	return true;
+}
+
+/* True if `self`, which gives its turn away, and `next` run on the sched of `p` and no other, and
+ * nobody is as urgent. What changes for them and is not seen here makes this CPU look again. */
+static bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
+			   const struct thread *self, const struct thread *next)
+{
+	const struct run_queue *rq = c->run_queue;
+
+	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
+	       LIKELY(!level_reaches(rq, (unsigned)rq->priority)) &&
+	       LIKELY(self->home == p->sched) && LIKELY(!sched_serves(self)) &&
+	       LIKELY(!sched_serves(next)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id) &&
+	       LIKELY(next == self || rq->slice_end != TIMER_NEVER);
 }
 
 struct thread *sched_turn(struct cpu *c, struct thread *self)
 {
 	struct run_queue *rq = c->run_queue;
-	struct thread *next = NULL;
 
 	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
-	if (p->ready[true].head == NULL && !sched_serves(self) && part_is_allowed(p) &&
-	    level_top(rq) < rq->priority)
-		next = p->ready[false].head;
-	if (UNLIKELY(next == NULL) || UNLIKELY(thread_hot(next) != c->hot) ||
-	    UNLIKELY(next->loaded_on != c->id)) {
-		spin_unlock(&rq->lock);
-		return NULL;
+	struct thread_queue *q = &p->ready[false];
+	struct thread *next = q->head != NULL ? q->head : self;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool simple = turn_is_simple(c, p, self, next);
+	if (LIKELY(simple && next != self)) {
+		thread_queue_pop(q);
+		thread_queue_push(q, self);
+		self->in_guests = false;
+		p->new_turn = true;
+		thread_put(self, THREAD_READY, &p->obj);
+		self = next;
 	}
-	rq_charge(rq, time_now());
-	p->turn = 0;
-	if (UNLIKELY(!part_draw(p, rq->since))) {
-		next = NULL;
-	} else {
-		(void)part_pull(rq, p, next, THREAD_RUNNING);
-		part_push(rq, p, self, false);
-		slice_arm(rq);
-	}
+	thread_put(self, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
-	if (LIKELY(next != NULL))
-		offer(c, self, p->sched->cpus);
-	return next;
+	return LIKELY(simple) ? next : NULL;
 }
 
 /* ---- parts change ---- */

@@ -54,6 +54,7 @@ struct sched_part {
 	uint8_t level;         /* where it is, or was last */
 	bool throttled;        /* waits for the next period */
 	bool guest_next;       /* whose turn it is, if there are both */
+	bool new_turn;         /* a turn began since the last charge */
 	struct tree_node node; /* in its level, by vtime */
 	uint64_t vtime;        /* ns scaled by weight */
 	uint64_t turn;         /* ns that the present turn has lasted */
@@ -149,6 +150,7 @@ static inline unsigned sched_priority(const struct sched *s)
 	return s == NULL ? 0 : atomic_load_explicit(&s->priority, memory_order_relaxed);
 }
 
+/* That of what `t` runs on if it runs now. */
 unsigned thread_priority(const struct thread *t);
 
 /* What `t` runs on may have changed: makes that effective wherever it is, and for the servers
@@ -180,6 +182,7 @@ struct run_queue {
 
 	/* Written by its CPU under the lock. */
 	struct sched_part *running; /* being charged; outside its level */
+	struct sched_part *aside;   /* preempted, and not in its level yet */
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
@@ -215,7 +218,8 @@ bool sched_is_charged(const struct thread *t);
 /* The short ways to another thread, for ipc_fast.c: it runs next (THREAD_RUNNING), and the running
  * thread `self` is ready. sched_preempt: `t`, which is about to be taken out of its wait, is more
  * urgent than all that is ready here. sched_turn: the one given, which is the next on the sched
- * of `self`. False or NULL: it takes more, or something else would come first; nothing has changed.
+ * of `self`, or `self` if there is nobody else. False or NULL: it takes more, or something else
+ * would come first; nothing has changed.
  */
 bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
 struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;

@@ -192,13 +192,14 @@ void slab_free(struct slab_cache *cache, struct object *o)
 	} else if (s->free == bit) {
 		list_push(&cache->used, s, false);
 	}
-	bool more = cache->empty.first != cache->empty.last;
+	bool more = cache->limbo.first != NULL || cache->empty.first != cache->empty.last;
 	spin_unlock(&cache->lock);
 	if (undone)
 		page_free(cache, s);
 	if (more) {
+		unsigned budget = SLAB_BATCH;
 		grace_poll();
-		slab_reclaim(cache, true);
+		slab_reclaim(cache, true, &budget);
 	}
 }
 
@@ -232,14 +233,14 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 	return o;
 }
 
-unsigned slab_reclaim(struct slab_cache *cache, bool keep_one)
+unsigned slab_reclaim(struct slab_cache *cache, bool keep_one, unsigned *budget)
 {
 	struct slab *over = NULL;
 	struct slab *s;
 
 	spin_lock(&cache->lock);
 	if (cache->limbo.first != NULL && grace_is_over(cache->ticket)) {
-		while ((s = cache->limbo.first) != NULL) {
+		for (; *budget > 0 && (s = cache->limbo.first) != NULL; --*budget) {
 			list_remove(s);
 			s->next = over;
 			over = s;
@@ -249,7 +250,7 @@ unsigned slab_reclaim(struct slab_cache *cache, bool keep_one)
 	if (cache->limbo.first == NULL) {
 		const struct slab *kept = keep_one ? cache->empty.last : NULL;
 
-		for (unsigned n = 0; n < SLAB_BATCH && (s = cache->empty.first) != kept; n++) {
+		for (; *budget > 0 && (s = cache->empty.first) != kept; --*budget) {
 			page_mark(s, false);
 			list_push(&cache->limbo, s, true);
 		}

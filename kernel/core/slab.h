@@ -22,7 +22,7 @@
 #include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
-#define SLAB_BATCH    32 /* pages given back at once */
+#define SLAB_BATCH    32 /* pages that are touched on their way back in one piece */
 
 struct slab;
 
@@ -82,10 +82,10 @@ void slab_close(struct slab_cache *cache);
  * in a closed cache remains slab memory until the caller leaves the kernel. */
 struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
 
-/* Gives back the pages in limbo if their grace period is over. If none is left there, up to
- * SLAB_BATCH empty ones follow, the oldest first, maybe but for one. grace_poll, before and after,
- * is the caller's. Returns how many pages there are. */
-unsigned slab_reclaim(struct slab_cache *cache, bool keep_one);
+/* Gives back the pages in limbo if their grace period is over. If none is left there, empty ones
+ * follow, the oldest first, maybe but for one; all as far as the budget of pages goes. grace_poll,
+ * before and after, is the caller's. Returns how many pages there are. */
+unsigned slab_reclaim(struct slab_cache *cache, bool keep_one, unsigned *budget);
 
 /* The published object of `id`, dead or alive, if that is a slot for objects of `type`; else NULL.
  * Safe for any number. It remains one until this CPU leaves the kernel. */

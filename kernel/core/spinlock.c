@@ -4,30 +4,11 @@
 #include <core/cpu.h>
 #include <core/tlb.h>
 
-static const char *const rank_name[] = {
-	[LOCK_TREE] = "tree",
-	[LOCK_CSPACE] = "cspace",
-	[LOCK_ASPACE] = "aspace",
-	[LOCK_MEMORY] = "memory",
-	[LOCK_IPC] = "ipc",
-	[LOCK_THREAD] = "thread",
-	[LOCK_RUN_QUEUE] = "run queue",
-	[LOCK_TIMER] = "timer",
-	[LOCK_IRQ] = "irq",
-	[LOCK_QUOTA] = "quota",
-	[LOCK_SLAB] = "slab",
-	[LOCK_REAPER] = "reaper",
-	[LOCK_GRACE] = "grace",
-	[LOCK_KERNEL_MAP] = "kernel map",
-	[LOCK_FRAME] = "frame",
-	[LOCK_RANDOM] = "random",
-	[LOCK_LOG] = "log",
-};
-_Static_assert(ARRAY_LEN(rank_name) == LOCK_RANKS, "every rank has a name");
-
 static const char *rank_of(const struct spinlock *l)
 {
-	return l->rank < LOCK_RANKS && rank_name[l->rank] != NULL ? rank_name[l->rank] : "none";
+	static const char *const name[] = { "none", LOCK_ORDER(LOCK_NAME) };
+
+	return l->rank < LOCK_RANKS ? name[l->rank] : "none";
 }
 
 void spin_init(struct spinlock *l, enum lock_rank rank)
@@ -48,24 +29,17 @@ void spin_wait(const struct spinlock *l, uint16_t ticket)
 	}
 }
 
-/* `l` may be taken after `held` if it ranks higher, or, where the caller says
- * that it takes a further one, if it ranks the same and lies higher. */
-static bool may_follow(const struct spinlock *l, const struct spinlock *held, bool second)
-{
-	if (l->rank != held->rank)
-		return l->rank > held->rank;
-	return second && l > held;
-}
-
-/* All that are held are compared, not the last one alone: spin_trylock takes locks
- * in any order, so the last need not be the highest. */
+/* `l` may be taken after those that are held if it ranks higher, or, where the caller says
+ * that it takes a further one, if it ranks the same and lies higher. All are compared, not the
+ * last one alone: spin_trylock takes locks in any order, so the last need not be the highest. */
 void spin_check_order(const struct spinlock *l, bool second)
 {
 	const struct cpu *c = arch_this_cpu();
 
 	for (uint32_t i = 0; i < c->locks_held; i++) {
 		const struct spinlock *held = c->lock[i];
-		if (!may_follow(l, held, second))
+		bool higher = l->rank == held->rank ? second && l > held : l->rank > held->rank;
+		if (!higher)
 			panic("lock order: %s lock %p taken while %s lock %p is held", rank_of(l),
 			      (const void *)l, rank_of(held), (const void *)held);
 	}
@@ -111,15 +85,4 @@ void spin_check_none_held(void)
 	if (c->locks_held > 0)
 		panic("%s lock %p is held where none may be", rank_of(c->lock[c->locks_held - 1]),
 		      (const void *)c->lock[c->locks_held - 1]);
-}
-
-uint64_t spin_contended_total(void)
-{
-	uint64_t total = 0;
-
-	for (cpumask_t left = cpu_online_mask(); left != 0; left &= left - 1) {
-		const struct cpu *c = cpu_by_id[__builtin_ctzll(left)];
-		total += atomic_load_explicit(&c->lock_waits, memory_order_relaxed);
-	}
-	return total;
 }

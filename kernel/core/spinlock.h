@@ -51,9 +51,6 @@ static inline bool spin_is_held(const struct spinlock *l);
  * before waiting for a shootdown and on every return to user mode. */
 static inline void spin_assert_none_held(void);
 
-/* Number of times that a CPU had to wait for a lock since boot, all CPUs. */
-uint64_t spin_contended_total(void);
-
 /* The rest of this file is how: two instructions that matter and a branch for a
  * lock that is free. */
 

@@ -2,7 +2,17 @@
 /* kernel/core/sys_cap.h - what the handlers of system calls share, and work that outlasts the
  * capability that it was begun with. */
 #pragma once
+#include <core/quota.h>
 #include <core/syscall.h>
+
+/* Who pays for what the call makes. */
+static inline struct quota *sys_payer(const struct syscall *c)
+{
+	return container_of(c->cap[0].object, struct quota, obj);
+}
+
+/* Every right that a capability to an object of some type can carry. */
+extern const rights_t type_rights[OBJ_TYPES];
 
 /* Gives the caller the first capability, with every right, to the new object `o`; its handle
  * is the call's first result. On failure the object is discarded. */

@@ -12,10 +12,6 @@
 
 _Static_assert(MEMORY_PAGE == FRAME_SIZE, "the ABI tells it");
 
-syscall_fn sys_memory_create, sys_memory_view, sys_memory_commit, sys_memory_decommit,
-	sys_memory_read, sys_memory_write, sys_memory_share, sys_memory_seal, sys_aspace_create,
-	sys_aspace_map, sys_aspace_unmap, sys_aspace_protect, sys_aspace_scan;
-
 static struct quota *payer_of(const struct syscall *c)
 {
 	return container_of(c->cap[0].object, struct quota, obj);
@@ -113,7 +109,7 @@ UNCHECKED_LOCKS static status_t bytes_copy(const struct syscall *c, char *piece,
 	    !memory_range(m, c->cap[0].badge, &page,
 			  (in_page + c->arg[3] + FRAME_SIZE - 1) / FRAME_SIZE)) {
 		st = ST_BAD_ARG;
-	} else {
+	} else if (size > 0) {
 		struct memory_bytes b = { page * FRAME_SIZE + in_page, piece, size };
 		st = memory_copy(m, &b, out);
 	}
@@ -221,13 +217,13 @@ status_t sys_aspace_unmap(struct syscall *c)
 
 status_t sys_aspace_protect(struct syscall *c)
 {
-	struct protect_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3] };
+	struct map_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3], 0 };
 
 	if (c->arg[3] > UINT32_MAX)
 		return ST_BAD_ARG;
 	status_t st = aspace_protect(&c->cap[0], &r);
 	c->arg[1] = r.va;
-	c->arg[2] = r.pages;
+	c->arg[2] = r.count;
 	return st;
 }
 

@@ -2,19 +2,16 @@
 /* Calls on endpoints, replies, notifications and timers. */
 #include <core/endpoint.h>
 #include <core/notification.h>
-#include <core/quota.h>
 #include <core/reply.h>
 #include <core/sys_cap.h>
 #include <core/timer_object.h>
 
-syscall_fn sys_endpoint_create, sys_endpoint_call, sys_endpoint_receive, sys_endpoint_reply,
-	sys_endpoint_reply_receive, sys_reply_create, sys_reply_save, sys_reply_send,
-	sys_notification_create, sys_notification_signal, sys_notification_wait, sys_timer_create,
-	sys_timer_arm;
-
-static struct quota *payer_of(const struct syscall *c)
+/* A new object that is as it should be when it is zero. */
+static status_t create(struct syscall *c, enum object_type type)
 {
-	return container_of(c->cap[0].object, struct quota, obj);
+	struct object *o = object_create(sys_payer(c), type);
+
+	return o == NULL ? ST_NO_MEMORY : sys_publish(c, o);
 }
 
 static struct endpoint *endpoint_of(const struct syscall *c)
@@ -27,19 +24,11 @@ static uint64_t info_of(uint64_t arg)
 	return arg & ~(uint64_t)MSG_FLAGS;
 }
 
-static status_t done_if_ok(status_t st)
-{
-	return st == ST_OK ? SYSCALL_DONE : st;
-}
-
 /* ---- endpoints ---- */
 
 status_t sys_endpoint_create(struct syscall *c)
 {
-	struct endpoint *ep;
-	status_t st = endpoint_create(payer_of(c), &ep);
-
-	return st != ST_OK ? st : sys_publish(c, &ep->obj);
+	return create(c, OBJ_ENDPOINT);
 }
 
 UNCHECKED_LOCKS status_t sys_endpoint_call(struct syscall *c)
@@ -59,7 +48,7 @@ UNCHECKED_LOCKS static status_t receive(struct syscall *c, uint64_t deadline)
 	status_t st = cap_ref_lock(&c->cap[0]);
 	if (st != ST_OK)
 		return st;
-	return done_if_ok(endpoint_receive(endpoint_of(c), c->self, deadline));
+	return endpoint_receive(endpoint_of(c), c->self, deadline);
 }
 
 status_t sys_endpoint_receive(struct syscall *c)
@@ -97,10 +86,7 @@ status_t sys_endpoint_reply_receive(struct syscall *c)
 
 status_t sys_reply_create(struct syscall *c)
 {
-	struct reply *r;
-	status_t st = reply_create(payer_of(c), &r);
-
-	return st != ST_OK ? st : sys_publish(c, &r->obj);
+	return create(c, OBJ_REPLY);
 }
 
 UNCHECKED_LOCKS status_t sys_reply_save(struct syscall *c)
@@ -134,10 +120,7 @@ status_t sys_reply_send(struct syscall *c)
 
 status_t sys_notification_create(struct syscall *c)
 {
-	struct notification *n;
-	status_t st = notification_create(payer_of(c), &n);
-
-	return st != ST_OK ? st : sys_publish(c, &n->obj);
+	return create(c, OBJ_NOTIFICATION);
 }
 
 UNCHECKED_LOCKS status_t sys_notification_signal(struct syscall *c)
@@ -159,13 +142,13 @@ UNCHECKED_LOCKS status_t sys_notification_wait(struct syscall *c)
 {
 	struct notification *n = container_of(c->cap[0].object, struct notification, obj);
 
-	return done_if_ok(notification_wait(n, c->self, c->arg[1]));
+	return notification_wait(n, c->self, c->arg[1]);
 }
 
 status_t sys_timer_create(struct syscall *c)
 {
 	struct timer_object *t;
-	status_t st = timer_create(payer_of(c), &c->cap[1], c->arg[2], &t);
+	status_t st = timer_create(sys_payer(c), &c->cap[1], c->arg[2], &t);
 
 	return st != ST_OK ? st : sys_publish(c, &t->obj);
 }

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on threads and scheds. */
 #include <arch/arch.h>
-#include <core/quota.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
 #include <core/user.h>
-
-syscall_fn sys_thread_create, sys_thread_configure, sys_thread_write_registers,
-	sys_thread_read_registers, sys_thread_resume, sys_thread_suspend, sys_thread_yield,
-	sys_thread_park, sys_thread_unpark, sys_thread_kick, sys_sched_create, sys_sched_configure,
-	sys_sched_read;
 
 static struct thread *thread_of(const struct cap_ref *ref)
 {
@@ -21,17 +15,12 @@ static struct sched *sched_at(const struct cap_ref *ref)
 	return container_of(ref->object, struct sched, obj);
 }
 
-static struct quota *payer_of(const struct syscall *c)
-{
-	return container_of(c->cap[0].object, struct quota, obj);
-}
-
 /* ---- threads ---- */
 
 status_t sys_thread_create(struct syscall *c)
 {
 	struct thread *t;
-	status_t st = thread_create(payer_of(c), &c->cap[1], &c->cap[2], c->arg[3], &t);
+	status_t st = thread_create(sys_payer(c), &c->cap[1], &c->cap[2], c->arg[3], &t);
 
 	return st != ST_OK ? st : sys_publish(c, &t->obj);
 }
@@ -150,7 +139,7 @@ status_t sys_thread_kick(struct syscall *c)
 status_t sys_sched_create(struct syscall *c)
 {
 	struct sched *s;
-	status_t st = sched_create(payer_of(c), sched_at(&c->cap[1]), &s);
+	status_t st = sched_create(sys_payer(c), sched_at(&c->cap[1]), &s);
 
 	return st != ST_OK ? st : sys_publish(c, &s->obj);
 }

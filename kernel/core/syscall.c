@@ -39,6 +39,13 @@ static const struct syscall_line lines[] = {
 #undef SYSCALL
 };
 
+#define SYSCALL(nr, name, how, list)                                                               \
+	_Static_assert((how) == CHECKED || sizeof((const struct syscall_cap[]){ list }) ==         \
+						   sizeof(struct syscall_cap),                     \
+		       "one object is locked");
+#include <abi/syscall.def>
+#undef SYSCALL
+
 _Static_assert(ARRAY_LEN(lines) <= CPU_SYSCALLS, "at most 64 system calls");
 
 const char *syscall_name(uint64_t number)
@@ -46,14 +53,10 @@ const char *syscall_name(uint64_t number)
 	return number < ARRAY_LEN(lines) ? lines[number].name : NULL;
 }
 
-/* ---- capabilities of a line ---- */
-
 static status_t find_all(struct syscall *c, const struct syscall_line *line)
 {
 	const struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
 
-	if (UNLIKELY(cs == NULL))
-		return ST_BAD_CAP;
 	for (unsigned i = 0; i < line->caps; i++) {
 		const struct syscall_cap *need = &line->cap[i];
 
@@ -67,79 +70,28 @@ static status_t find_all(struct syscall *c, const struct syscall_line *line)
 	return ST_OK;
 }
 
-static bool lock_before(const struct object *a, const struct object *b)
-{
-	return a->lock.rank != b->lock.rank ? a->lock.rank < b->lock.rank : a < b;
-}
-
-/* The objects of `c` without repeats, in the order in which they are locked. */
-static unsigned lock_list(const struct syscall *c, unsigned caps, struct object *list[])
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < caps; i++) {
-		struct object *o = c->cap[i].object;
-		unsigned at = n;
-
-		if (o == NULL)
-			continue;
-		while (at > 0 && lock_before(o, list[at - 1]))
-			at--;
-		if (at > 0 && list[at - 1] == o)
-			continue;
-		for (unsigned j = n; j > at; j--)
-			list[j] = list[j - 1];
-		list[at] = o;
-		n++;
-	}
-	return n;
-}
-
-UNCHECKED_LOCKS static status_t run_held(struct syscall *c, const struct syscall_line *line)
-{
-	struct object *list[SYSCALL_CAPS];
-	unsigned n = lock_list(c, line->caps, list);
-	status_t st = ST_OK;
-
-	for (unsigned i = 0; i < n; i++) {
-		if (i > 0 && list[i]->lock.rank == list[i - 1]->lock.rank)
-			spin_lock_second(&list[i]->lock);
-		else
-			spin_lock(&list[i]->lock);
-	}
-	for (unsigned i = 0; i < line->caps; i++) {
-		if (c->cap[i].object != NULL && !cap_still(&c->cap[i]))
-			st = ST_BAD_CAP;
-	}
-	if (st == ST_OK)
-		st = line->handler(c);
-	while (n > 0)
-		spin_unlock(&list[--n]->lock);
-	return st;
-}
-
 UNCHECKED_LOCKS static inline status_t run(struct syscall *c, const struct syscall_line *line)
 {
 	status_t st = find_all(c, line);
 
+	if (LIKELY(st == ST_OK) && line->mode != CHECKED)
+		st = cap_ref_lock(&c->cap[0]);
 	if (UNLIKELY(st != ST_OK))
 		return st;
+	st = line->handler(c);
 	if (line->mode == HELD)
-		return run_held(c, line);
-	if (line->mode == TAKEN) {
-		st = cap_ref_lock(&c->cap[0]);
-		if (UNLIKELY(st != ST_OK))
-			return st;
-	}
-	return line->handler(c);
+		spin_unlock(&c->cap[0].object->lock);
+	return st;
 }
 
 void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
-	struct cpu_counters *counters = &arch_this_cpu()->counters;
+	struct cpu *cpu = arch_this_cpu();
+	struct cpu_counters *counters = &cpu->counters;
 	struct syscall c UNINITIALIZED;
 	status_t st = ST_BAD_SYSCALL;
 
+	cpu_run_begin(cpu, (unsigned)number);
 	c.self = self;
 	c.arg = arg;
 	c.out[0] = c.out[1] = c.out[2] = 0;

@@ -4,9 +4,8 @@
  * abi/syscall.def is the whole surface. The dispatcher looks up, type-checks and right-checks
  * every capability that a call's line names, and only then runs the handler. How the handler
  * gets its objects is the line's mode:
- *   HELD     locked, in order of rank and address, all slots read again under the last
- *            lock; until the handler returns
- *   TAKEN    one object, locked; the handler lets the lock go (messages, notifications)
+ *   HELD     the only one is locked, and the slot was read again; until the handler returns
+ *   TAKEN    the same, but the handler lets the lock go (messages, notifications)
  *   CHECKED  checked, not locked: work that takes locks in an order of its own. Whatever the
  *            handler does to such an object it does under that object's lock, or its
  *            tree's, after reading the slot again (cap_still), so a revocation that has
@@ -39,7 +38,10 @@ struct syscall {
  * again, with the arguments as it left them in `arg`, after a preemption point. */
 typedef status_t syscall_fn(struct syscall *c);
 
-#define SYSCALL_DONE ((status_t)-101)
+/* The handlers: sys_endpoint_call and so on. */
+#define SYSCALL(nr, name, mode, caps) syscall_fn sys_##name;
+#include <abi/syscall.def>
+#undef SYSCALL
 
 /* Runs call `number` for the running thread and writes its results into its registers. The
  * arguments are changed. */

@@ -3,6 +3,9 @@
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/endpoint.h>
+#include <core/guest.h>
+#include <core/ipc_fast.h>
+#include <core/message.h>
 #include <core/notification.h>
 #include <core/sched.h>
 
@@ -121,37 +124,27 @@ void thread_run(struct thread *t)
 	thread_switch(c, t);
 }
 
-/* Takes `t` out of the wait that it is in; `where` is locked. True: it is the caller's
- * (THREAD_MOVING). `*served`: who may have lost what it ran on. */
-UNCHECKED_LOCKS static bool leave(struct thread *t, uintptr_t place, struct thread **served)
+/* Takes `t` out of the wait that it is in (THREAD_MOVING); `where` is locked. Gives who may have
+ * lost what it ran on, or NULL. */
+UNCHECKED_LOCKS static struct thread *leave(struct thread *t, uintptr_t place)
 {
+	enum thread_state state = thread_state_of(place);
 	struct object *where = thread_where(place);
+	struct thread *served = NULL;
 
-	switch (thread_state_of(place)) {
-	case THREAD_CALLING:
-		*served = endpoint_forget_caller(container_of(where, struct endpoint, obj), t);
-		return true;
-	case THREAD_RECEIVING:
+	if (state == THREAD_CALLING) {
+		served = endpoint_forget_caller(container_of(where, struct endpoint, obj), t);
+	} else if (state == THREAD_RECEIVING) {
 		endpoint_forget_server(container_of(where, struct endpoint, obj), t);
-		return true;
-	case THREAD_WAITING:
+	} else if (state == THREAD_WAITING) {
 		notification_forget(container_of(where, struct notification, obj), t);
-		return true;
-	case THREAD_REPLY:
-		*served = reply_server(where);
+	} else if (state == THREAD_REPLY) {
+		served = reply_server(where);
 		reply_forget(where, t);
-		return true;
-	case THREAD_PARKED:
+	} else {
 		thread_put(t, THREAD_MOVING, NULL);
-		return true;
-	case THREAD_STOPPED:
-	case THREAD_READY:
-	case THREAD_RUNNING:
-	case THREAD_MOVING:
-	case THREAD_STATES:
-		break;
 	}
-	return false;
+	return served;
 }
 
 static bool is_wait(enum thread_state state)
@@ -169,8 +162,9 @@ bool thread_cancel_wait(struct thread *t, status_t why)
 		struct thread *served = NULL;
 
 		spin_lock(&where->lock);
-		bool ours = atomic_load_explicit(&t->place, memory_order_acquire) == place &&
-			    leave(t, place, &served);
+		bool ours = atomic_load_explicit(&t->place, memory_order_acquire) == place;
+		if (ours)
+			served = leave(t, place);
 		spin_unlock(&where->lock);
 		if (!ours)
 			continue;
@@ -197,41 +191,37 @@ void thread_resume(struct thread *t)
 		thread_settle(t);
 }
 
+/* Nobody who has taken it out of its wait missed a flag that was set before. */
+static bool is_still(const struct thread *t, uintptr_t place)
+{
+	struct object *where = thread_where(place);
+
+	spin_lock(&where->lock);
+	bool same = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+	spin_unlock(&where->lock);
+	return same;
+}
+
 /* After a stop flag was set: ST_OK when `t` is in user mode nowhere and will not be. */
 static status_t make_stop(struct thread *t)
 {
 	for (;;) {
 		uintptr_t place = atomic_load_explicit(&t->place, memory_order_acquire);
-		struct object *where = thread_where(place);
-		bool same = false;
+		enum thread_state state = thread_state_of(place);
 
-		switch (thread_state_of(place)) {
-		case THREAD_READY:
-			if (sched_take(t))
-				thread_settle(t);
-			continue;
-		case THREAD_RUNNING:
+		if (state == THREAD_RUNNING) {
 			cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
 			return ST_LATER;
-		case THREAD_MOVING:
+		}
+		if (state == THREAD_READY) {
+			if (sched_take(t))
+				thread_settle(t);
+		} else if (state == THREAD_MOVING) {
 			tlb_serve();
 			arch_cpu_relax();
-			continue;
-		case THREAD_STOPPED:
-		case THREAD_PARKED:
-		case THREAD_WAITING:
-		case THREAD_RECEIVING:
-		case THREAD_CALLING:
-		case THREAD_REPLY:
-		case THREAD_STATES:
-			break;
-		}
-		/* Who has taken it out already may not have seen the flag. */
-		spin_lock(&where->lock);
-		same = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
-		spin_unlock(&where->lock);
-		if (same)
+		} else if (is_still(t, place)) {
 			return thread_is_loaded(t) ? ST_LATER : ST_OK;
+		}
 	}
 }
 
@@ -345,7 +335,8 @@ void thread_switch(struct cpu *c, struct thread *to)
 	}
 	struct aspace *as =
 		to == NULL ? NULL : atomic_load_explicit(&to->aspace, memory_order_relaxed);
-	if (LIKELY(as != NULL))
+	/* For one in guest mode see guest_resume. */
+	if (LIKELY(as != NULL) && LIKELY(!arch_thread_in_guest(&to->arch)))
 		pagetable_switch(&c->tables, &as->table, c->bit);
 }
 
@@ -369,16 +360,14 @@ void thread_exit_slow(void)
 		if (object_reap_waiting())
 			(void)object_reap_some();
 		t = thread_next();
-		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed)) {
-			/* Between two pieces it is outside as an idle CPU is: what is destroyed
-			 * may be waiting for that, and so may interrupts. */
-			if (object_reap_some())
-				arch_cpu_kick(c->id);
-			cpu_idle();
-		}
+		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed))
+			cpu_idle(!object_reap_some());
 	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
+	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
+		guest_resume(t);
+	cpu_run_end(c);
 	/* A piece at each exit. */
-	if (object_reap_waiting())
+	if (object_reap_waiting() || c->run.measured)
 		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
@@ -386,31 +375,35 @@ void thread_exit_slow(void)
 
 UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f)
 {
-	struct thread_binding *b = &self->bound_fault;
+	struct cpu *c = arch_this_cpu();
 
-	cpu_count_up(&arch_this_cpu()->counters.faults);
-	spin_lock(&self->obj.lock);
-	const struct cap_slot *slot = &b->slot[b->at];
-	spin_unlock(&self->obj.lock);
-	struct object *o = cap_binding_lock(slot);
-	if (o == NULL) {
-		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
-		thread_blocked(self);
+	cpu_count_up(&c->counters.faults);
+	if (guest_fault(self, f))
 		return;
-	}
-	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
-	 * what the thread put there. */
-	self->fault = *f;
-	atomic_fetch_or(&self->flags, THREAD_FAULTED);
+	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
 	struct message m = {
 		.info = MSG_INFO(0, sizeof(*f), 0) | MSG_FAULT,
 		.badge = self->fault_badge,
 		.deadline = TIMER_NEVER,
 	};
-	status_t st = endpoint_call(container_of(o, struct endpoint, obj), self, &m);
-	thread_blocked(self);
-	if (st != ST_BLOCKED) {
+
+	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
+	 * what the thread put there. */
+	self->fault = *f;
+	atomic_fetch_or(&self->flags, THREAD_FAULTED);
+	struct endpoint *ep = container_of(o, struct endpoint, obj);
+	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
+		struct thread *server = ipc_take_server(ep);
+		spin_unlock(&ep->obj.lock);
+		m.info = message_copy(self, server, m.info);
+		uint64_t number = reply_hold(c, server, self);
+		cpu_count_up(&c->counters.fast[FAST_FAULT]);
+		ipc_leave(c, self, server, m.info, m.badge, number);
+		return;
+	}
+	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {
 		atomic_fetch_and(&self->flags, ~THREAD_FAULTED);
 		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
 	}
+	thread_blocked(self);
 }

@@ -42,6 +42,9 @@
 /* A handler's answer: the thread waits, its results are written by who ends that. */
 #define ST_BLOCKED ((status_t)-100)
 
+/* It need not wait, and its results are in its registers already. */
+#define SYSCALL_DONE ((status_t)-101)
+
 enum thread_state {
 	THREAD_STOPPED, /* made, suspended, killed, without a sched, or faulted unheard */
 	THREAD_PARKED,
@@ -65,6 +68,7 @@ enum thread_state {
 #define THREAD_NO_SCHED  0x10u /* stopped for want of a sched: goes on when it gets one */
 #define THREAD_TIMED     0x20u /* its wait has a deadline */
 #define THREAD_FAULTED   0x40u /* waits for the answer to a fault */
+#define THREAD_CUT_OFF   0x80u /* its guest was taken away: it may still be in guest mode */
 #define THREAD_STOP      (THREAD_SUSPENDED | THREAD_DYING)
 
 /* The call that a thread has in hand, or that a reply object keeps, see reply.h. */
@@ -93,10 +97,13 @@ struct thread_binding {
 	_Atomic uint8_t at;
 };
 
-/* The pin of a message block. */
+#define THREAD_BINDINGS 6 /* in the order of enum cap_binding, from BIND_THREAD_SCHED on */
+
+/* The pin of a page that the kernel writes to, for each place of the binding. */
 struct thread_pin {
 	struct memory *memory; /* NULL: none */
 	uint64_t page;
+	uint64_t ticket; /* grace period */
 };
 
 struct thread {
@@ -110,7 +117,7 @@ struct thread {
 	struct reply_slot reply;           /* the call in hand, as a server */
 	_Atomic(struct msg_block *) block; /* kernel address of the pinned block; NULL: none */
 	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
-	_Atomic(struct aspace *) aspace;
+	_Atomic(struct aspace *) aspace;   /* its own, or the guest's that it serves */
 	_Atomic(struct notification *) notification; /* the bound one */
 	uint64_t call_info;         /* info word of the call that is out or queued */
 	uint64_t call_badge;        /* badge of the capability that it was made with */
@@ -137,14 +144,31 @@ struct thread {
 	uint64_t fault_badge;   /* constant */
 	uint64_t work;  /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
 	cap_t revoking; /* or a revoke: token of the space and handle */
+	uint64_t revoke_ticket; /* grace period at its end; 0: not drawn */
 
 	/* See thread_bind.c. */
-	bool claimed;             /* guarded by obj.lock; who has claimed it changes the rest */
-	struct thread_pin pin[2]; /* of bound_block */
-	uint64_t block_ticket[2]; /* grace periods */
-	uint64_t ticket;          /* of its end */
+	bool claimed;    /* guarded by obj.lock; who has claimed it changes the rest */
+	uint64_t ticket; /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
-	struct thread_binding bound_sched, bound_fault, bound_notification, bound_block;
+	union {
+		struct {
+			struct thread_binding bound_sched, bound_fault, bound_notification,
+				bound_block, bound_guest, bound_state;
+		};
+		struct thread_binding bound[THREAD_BINDINGS];
+	};
+	struct thread_pin block_pin[2], state_pin[2];
+
+	/* See guest.h. */
+	struct aspace *own_aspace;      /* constant */
+	vaddr_t fix_up_from, fix_up_to; /* its own */
+	uint64_t guest_ticket;          /* grace period of a cut */
+	struct {                        /* the capability that guest_enter was called with, */
+		cap_t handle;
+		uint32_t gen;                /* of the slot, as the handle has it; */
+		const struct cap_slot *slot; /* if in the first chunk, which lasts */
+		uint64_t token;
+	} entered;
 };
 
 extern const struct object_ops thread_ops;
@@ -199,8 +223,17 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
  * of MSG_BLOCK_ALIGN. ST_BAD_ARG; ST_EXISTS: the notification is another thread's; as from
  * cap_bind and memory_pin; ST_LATER: call again. */
 struct thread_config {
-	struct cap_ref sched, fault, notification, block;
+	union {
+		struct {
+			struct cap_ref sched, fault, notification, block, guest, state;
+		};
+		struct cap_ref to[THREAD_BINDINGS];
+	};
 	uint64_t block_offset;
+
+	bool serves;         /* all of these count, see guest.h; */
+	uint64_t state_page; /* of the range that `state` names */
+	vaddr_t fix_up_from, fix_up_to;
 };
 status_t thread_configure(const struct cap_ref *thread, const struct thread_config *c) MUST_CHECK;
 
@@ -327,6 +360,13 @@ static inline void thread_queue_push_front(struct thread_queue *q, struct thread
 	else
 		q->head->prev = t;
 	q->head = t;
+}
+
+/* Takes the first one out; there is one. */
+static inline void thread_queue_pop(struct thread_queue *q)
+{
+	q->head = q->head->next;
+	*(q->head == NULL ? &q->tail : &q->head->prev) = NULL;
 }
 
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)

@@ -4,8 +4,10 @@
  * One at a time works on the bindings of a thread: he claims it, holds no lock meanwhile,
  * and lets it go before he leaves the kernel. Who finds it claimed comes back later. */
 #include <core/thread.h>
+#include <core/aspace.h>
 #include <core/endpoint.h>
 #include <core/grace.h>
+#include <core/guest.h>
 #include <core/memory.h>
 #include <core/notification.h>
 #include <core/quota.h>
@@ -33,6 +35,8 @@ static void unclaim(struct thread *t)
 static void thread_init(struct thread *t, uint64_t badge)
 {
 	t->fault_badge = badge;
+	t->entered.slot = &t->bound_cspace; /* any that is there */
+	t->entered.token = UINT64_MAX;      /* and this is none's */
 	t->flags = THREAD_SUSPENDED;
 	t->deadline = TIMER_NEVER;
 	t->cpu = t->loaded_on = arch_this_cpu()->id;
@@ -57,7 +61,7 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
 		return st;
 	}
 	/* Should one of them be cut by now, the thread is dying and never runs. */
-	t->aspace = (struct aspace *)aspace->object;
+	t->aspace = t->own_aspace = container_of(aspace->object, struct aspace, obj);
 	t->cspace = container_of(cspace->object, struct cspace, obj);
 	*out = t;
 	return ST_OK;
@@ -92,18 +96,22 @@ static void unpin(struct thread_pin *pin)
 	pin->memory = NULL;
 }
 
-/* Binds the new block and pins its page. */
-static status_t bind_block(struct thread *t, object_gen_t gen, const struct thread_config *c,
-			   void **block)
+/* Binds a new page that the kernel writes to, and pins it. Gives its kernel address. */
+static status_t bind_page(struct thread *t, object_gen_t gen, const struct thread_config *c,
+			  struct thread_binding *b, void **va)
 {
-	struct cap_slot *slot = spare(&t->bound_block);
-	struct memory *m = container_of(c->block.object, struct memory, obj);
-	uint64_t page = c->block_offset / FRAME_SIZE;
+	bool is_block = b == &t->bound_block;
+	const struct cap_ref *to = is_block ? &c->block : &c->state;
+	uint64_t page = is_block ? c->block_offset / FRAME_SIZE : c->state_page;
+	struct memory *m = container_of(to->object, struct memory, obj);
 	paddr_t pa;
 
-	if (c->block_offset % MSG_BLOCK_ALIGN != 0 || !memory_range(m, c->block.badge, &page, 1))
+	if (to->object == NULL)
+		return ST_OK;
+	if (!memory_range(m, to->badge, &page, 1))
 		return ST_BAD_ARG;
-	status_t st = cap_bind(&c->block, &t->obj, gen, BIND_THREAD_BLOCK, slot);
+	status_t st = cap_bind(to, &t->obj, gen, is_block ? BIND_THREAD_BLOCK : BIND_THREAD_STATE,
+			       spare(b));
 	if (st != ST_OK)
 		return st;
 	spin_lock(&m->obj.lock);
@@ -111,56 +119,54 @@ static status_t bind_block(struct thread *t, object_gen_t gen, const struct thre
 	spin_unlock(&m->obj.lock);
 	if (st != ST_OK)
 		return st;
-	t->pin[!t->bound_block.at] = (struct thread_pin){ m, page };
-	*block = (char *)arch_phys_to_virt(pa) + c->block_offset % FRAME_SIZE;
-	return is_bound(slot) ? ST_OK : ST_BAD_CAP;
+	(is_block ? t->block_pin : t->state_pin)[!b->at] =
+		(struct thread_pin){ .memory = m, .page = page };
+	*va = arch_phys_to_virt(pa);
+	return is_bound(spare(b)) ? ST_OK : ST_BAD_CAP;
 }
 
 /* The places of successors, emptied; false: one is being cut on another CPU. */
 static bool clear_spares(struct thread *t)
 {
-	unpin(&t->pin[!t->bound_block.at]);
-	return cap_unbind(spare(&t->bound_sched)) && cap_unbind(spare(&t->bound_fault)) &&
-	       cap_unbind(spare(&t->bound_notification)) && cap_unbind(spare(&t->bound_block));
+	bool done = true;
+
+	unpin(&t->block_pin[!t->bound_block.at]);
+	unpin(&t->state_pin[!t->bound_state.at]);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(spare(&t->bound[i])) && done;
+	return done;
 }
 
-static status_t bind_spare(struct thread *t, object_gen_t gen, const struct cap_ref *to,
-			   enum cap_binding which, struct thread_binding *b)
-{
-	if (to->object == NULL)
-		return ST_OK;
-	return cap_bind(to, &t->obj, gen, which, spare(b));
-}
+/* Kernel addresses of pages. */
+struct pages {
+	void *block, *state;
+};
 
 /* Everything that can fail, into the places of successors. */
 static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread_config *c,
-			 void **block)
+			 struct pages *pages)
 {
-	status_t st = bind_spare(t, gen, &c->sched, BIND_THREAD_SCHED, &t->bound_sched);
+	status_t st = ST_BAD_ARG;
 
+	if (c->block_offset % MSG_BLOCK_ALIGN == 0 && guest_fits(t, c))
+		st = bind_page(t, gen, c, &t->bound_block, &pages->block);
 	if (st == ST_OK)
-		st = bind_spare(t, gen, &c->fault, BIND_THREAD_FAULT, &t->bound_fault);
-	if (st == ST_OK)
-		st = bind_spare(t, gen, &c->notification, BIND_THREAD_NOTIFICATION,
-				&t->bound_notification);
-	if (st == ST_OK && c->block.object != NULL)
-		st = bind_block(t, gen, c, block);
+		st = bind_page(t, gen, c, &t->bound_state, &pages->state);
+	for (unsigned i = 0; st == ST_OK && i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL && &c->to[i] != &c->block && &c->to[i] != &c->state)
+			st = cap_bind(&c->to[i], &t->obj, gen, BIND_THREAD_SCHED + i,
+				      spare(&t->bound[i]));
+	}
 	if (st == ST_OK && c->notification.object != NULL)
 		st = notification_bind(
 			container_of(c->notification.object, struct notification, obj), t);
 	return st;
 }
 
-static void swap(struct thread_binding *b, const struct cap_ref *to)
-{
-	if (to->object != NULL)
-		b->at = !b->at;
-}
-
 /* The successors come into force; `t` is stopped, or the running thread. Gives the notification
  * that it is to be unbound from, or NULL. */
 static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
-					 void *block) REQUIRES(t->obj.lock)
+					 const struct pages *pages) REQUIRES(t->obj.lock)
 {
 	struct notification *old = atomic_load_explicit(&t->notification, memory_order_relaxed);
 	struct notification *new = old;
@@ -169,17 +175,29 @@ static struct notification *put_in_force(struct thread *t, const struct thread_c
 		new = container_of(c->notification.object, struct notification, obj);
 	atomic_store_explicit(&t->notification, new, memory_order_release);
 	if (c->block.object != NULL)
-		atomic_store_explicit(&t->block, block, memory_order_release);
-	swap(&t->bound_sched, &c->sched);
-	swap(&t->bound_fault, &c->fault);
-	swap(&t->bound_notification, &c->notification);
-	swap(&t->bound_block, &c->block);
+		atomic_store_explicit(&t->block,
+				      (struct msg_block *)((uintptr_t)pages->block +
+							   c->block_offset % FRAME_SIZE),
+				      memory_order_release);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++) {
+		if (c->to[i].object != NULL ||
+		    (c->serves && BIND_THREAD_SCHED + i >= BIND_THREAD_GUEST))
+			t->bound[i].at = !t->bound[i].at;
+	}
+	if (c->serves)
+		guest_set(t, c, pages->state);
 	return old != new ? old : NULL;
 }
 
-/* Claims the thread, if it may be configured: its block changes, so nobody may be about to
- * use that. */
-static status_t claim_to_configure(const struct cap_ref *ref, object_gen_t *gen)
+/* True if `t` may be configured: its pages change, so nobody may be about to use them. */
+static bool is_quiet(const struct thread *t, const struct thread_config *c)
+{
+	return (t == arch_this_cpu()->current || thread_state(t) == THREAD_STOPPED) &&
+	       !(c->serves && arch_thread_in_guest(&t->arch));
+}
+
+static status_t claim_to_configure(const struct cap_ref *ref, const struct thread_config *c,
+				   object_gen_t *gen)
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
 	status_t st = ST_OK;
@@ -187,9 +205,9 @@ static status_t claim_to_configure(const struct cap_ref *ref, object_gen_t *gen)
 	spin_lock(&t->obj.lock);
 	if (!cap_still(ref))
 		st = ST_BAD_CAP;
-	else if (t != arch_this_cpu()->current && thread_state(t) != THREAD_STOPPED)
+	else if (!is_quiet(t, c))
 		st = ST_BAD_STATE;
-	else if (t->claimed)
+	else if (t->claimed || (t != arch_this_cpu()->current && thread_is_loaded(t)))
 		st = ST_LATER;
 	else
 		t->claimed = true;
@@ -202,23 +220,23 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
 	struct notification *left = NULL;
-	void *block = NULL;
+	struct pages pages = { 0 };
 	object_gen_t gen;
 
-	status_t st = claim_to_configure(ref, &gen);
+	status_t st = claim_to_configure(ref, c, &gen);
 	if (st != ST_OK)
 		return st;
 	if (!clear_spares(t)) {
 		unclaim(t);
 		return ST_LATER;
 	}
-	st = bind_all(t, gen, c, &block);
+	st = bind_all(t, gen, c, &pages);
 	if (st == ST_OK) {
 		spin_lock(&t->obj.lock);
-		if (t != arch_this_cpu()->current && thread_state(t) != THREAD_STOPPED)
+		if (!is_quiet(t, c))
 			st = ST_BAD_STATE; /* resumed meanwhile */
 		else
-			left = put_in_force(t, c, block);
+			left = put_in_force(t, c, &pages);
 		spin_unlock(&t->obj.lock);
 	}
 	if (st != ST_OK && c->notification.object != NULL)
@@ -246,17 +264,13 @@ static bool cut_space(struct thread *t)
 	return true;
 }
 
-static bool cut_block(struct thread *t, struct cap_slot *binding)
+/* Somebody may be writing to it. */
+static bool cut_page(struct thread_pin *pin)
 {
-	unsigned i = binding == &t->bound_block.slot[1];
-
-	if (i == t->bound_block.at)
-		atomic_store_explicit(&t->block, NULL, memory_order_relaxed);
-	/* Somebody may be copying a message. */
-	if (!grace_passed(&t->block_ticket[i]))
+	if (!grace_passed(&pin->ticket))
 		return false;
-	t->block_ticket[i] = 0;
-	unpin(&t->pin[i]);
+	pin->ticket = 0;
+	unpin(pin);
 	return true;
 }
 
@@ -274,7 +288,14 @@ static bool cut_claimed(struct thread *t, struct cap_slot *binding)
 			atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 		return true;
 	case BIND_THREAD_BLOCK:
-		return cut_block(t, binding);
+		if (binding == active(&t->bound_block))
+			atomic_store_explicit(&t->block, NULL, memory_order_relaxed);
+		return cut_page(&t->block_pin[binding == &t->bound_block.slot[1]]);
+	case BIND_THREAD_GUEST:
+		return binding != active(&t->bound_guest) || guest_take_away(t);
+	case BIND_THREAD_STATE:
+		return (binding != active(&t->bound_state) || guest_take_away(t)) &&
+		       cut_page(&t->state_pin[binding == &t->bound_state.slot[1]]);
 	default:
 		return true;
 	}
@@ -307,12 +328,13 @@ static bool unbind_all(struct thread *t)
 	atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&t->home, memory_order_relaxed) != NULL)
 		sched_set_home(t, NULL);
-	bool done = cap_unbind(active(&t->bound_sched)) && cap_unbind(active(&t->bound_fault)) &&
-		    cap_unbind(active(&t->bound_notification)) &&
-		    cap_unbind(active(&t->bound_block)) && clear_spares(t) &&
-		    cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
-	if (done)
-		unpin(&t->pin[t->bound_block.at]);
+	bool done = clear_spares(t) && cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
+	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
+		done = cap_unbind(active(&t->bound[i])) && done;
+	if (done) {
+		unpin(&t->block_pin[t->bound_block.at]);
+		unpin(&t->state_pin[t->bound_state.at]);
+	}
 	return done;
 }
 

@@ -6,8 +6,7 @@
 
 struct timer_queue {
 	struct spinlock lock;
-	struct ktimer *root;
-	uint64_t random; /* state of the generator of weights */
+	struct tree timers; /* by deadline */
 } ALIGNED(64);
 
 static struct timer_queue queues[CPU_MAX];
@@ -20,105 +19,16 @@ uint64_t time_now(void)
 void timer_cpu_init(void)
 {
 	struct cpu *c = arch_this_cpu();
-	struct timer_queue *q = &queues[c->id];
 
-	spin_init(&q->lock, LOCK_TIMER);
-	/* Any start but zero will do; weights are never shown to anybody. */
-	q->random = (arch_cycles() ^ (uint64_t)c->id << 56) | 1;
-	c->timers = q;
-}
-
-/* A generator of its own, as random_u64 costs a block of ChaCha20 under a lock that
- * all CPUs share. A weight need not be secret for long, only not chosen by whoever
- * sets the timers. */
-static uint32_t random_weight(struct timer_queue *q)
-{
-	/* Marsaglia's xorshift. */
-	q->random ^= q->random << 13;
-	q->random ^= q->random >> 7;
-	q->random ^= q->random << 17;
-	return (uint32_t)(q->random >> 32);
-}
-
-/* The pointer through which the tree reaches `t`. */
-static struct ktimer **link_to(struct timer_queue *q, struct ktimer *t)
-{
-	if (t->parent == NULL)
-		return &q->root;
-	return t->parent->left == t ? &t->parent->left : &t->parent->right;
-}
-
-/* Makes `t` the parent of its parent; the order from left to right stays. */
-static void rotate_up(struct timer_queue *q, struct ktimer *t)
-{
-	struct ktimer *p = t->parent, *inner;
-
-	*link_to(q, p) = t;
-	t->parent = p->parent;
-	p->parent = t;
-	if (p->left == t) {
-		inner = t->right;
-		t->right = p;
-		p->left = inner;
-	} else {
-		inner = t->left;
-		t->left = p;
-		p->right = inner;
-	}
-	if (inner != NULL)
-		inner->parent = p;
-}
-
-/* True when `t` is now the first of all. */
-static bool queue_insert(struct timer_queue *q, struct ktimer *t)
-{
-	struct ktimer **link = &q->root, *parent = NULL;
-	bool first = true;
-
-	while (*link != NULL) {
-		parent = *link;
-		if (t->deadline < parent->deadline) {
-			link = &parent->left;
-		} else {
-			link = &parent->right; /* behind its equals */
-			first = false;
-		}
-	}
-	*link = t;
-	t->parent = parent;
-	t->left = t->right = NULL;
-	t->weight = random_weight(q);
-	/* It came in as a leaf, which keeps the order of deadlines; rotations keep
-	 * that and bring back the order of weights. No recursion, as the stack is
-	 * short. */
-	while (t->parent != NULL && t->parent->weight < t->weight)
-		rotate_up(q, t);
-	return first;
-}
-
-/* Down until it is a leaf, each time past the heavier child, so that the rest is a
- * heap again. `cpu` is cleared last: who reads 0 without the lock may set the timer
- * on another queue at once. */
-static void queue_remove(struct timer_queue *q, struct ktimer *t)
-{
-	while (t->left != NULL || t->right != NULL) {
-		if (t->right == NULL || (t->left != NULL && t->left->weight > t->right->weight))
-			rotate_up(q, t->left);
-		else
-			rotate_up(q, t->right);
-	}
-	*link_to(q, t) = NULL;
-	t->parent = NULL;
-	atomic_store_explicit(&t->cpu, 0, memory_order_release);
+	c->timers = &queues[c->id];
+	spin_init(&c->timers->lock, LOCK_TIMER);
 }
 
 static struct ktimer *first_of(const struct timer_queue *q)
 {
-	struct ktimer *t = q->root;
+	struct tree_node *n = tree_first(&q->timers);
 
-	while (t != NULL && t->left != NULL)
-		t = t->left;
-	return t;
+	return n == NULL ? NULL : container_of(n, struct ktimer, node);
 }
 
 static uint64_t first_deadline(const struct timer_queue *q)
@@ -126,6 +36,14 @@ static uint64_t first_deadline(const struct timer_queue *q)
 	const struct ktimer *t = first_of(q);
 
 	return t == NULL ? TIMER_NEVER : t->deadline;
+}
+
+/* `cpu` is cleared last: who reads 0 without the lock may set the timer on another queue at
+ * once. */
+static void queue_remove(struct timer_queue *q, struct ktimer *t)
+{
+	tree_remove(&q->timers, &t->node);
+	atomic_store_explicit(&t->cpu, 0, memory_order_release);
 }
 
 void timer_set(struct ktimer *t, uint64_t deadline, ktimer_fn *fire)
@@ -138,7 +56,8 @@ void timer_set(struct ktimer *t, uint64_t deadline, ktimer_fn *fire)
 	t->deadline = deadline;
 	t->fire = fire;
 	atomic_store_explicit(&t->cpu, c->id + 1, memory_order_relaxed);
-	if (queue_insert(q, t))
+	tree_insert(&q->timers, &t->node, deadline, deadline);
+	if (first_of(q) == t)
 		arch_timer_arm(deadline);
 	spin_unlock(&q->lock);
 }

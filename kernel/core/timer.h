@@ -8,12 +8,12 @@
  * Blocks  never. Setting and cancelling are O(log n) in the timers queued.
  *
  * No tick: the port's timer is armed for the earliest deadline only, and not at
- * all when the queue is empty. The queue is a treap: a search tree by deadline
- * whose shape the random weights decide, so no order of deadlines, however it
- * is chosen, makes it deep. Timers of one deadline fire in the order of setting.
+ * all when the queue is empty. The queue is a tree (tree.h) whose shape random weights
+ * decide, so no order of deadlines, however it is chosen, makes it deep. Timers of one
+ * deadline fire in the order of setting.
  */
 #pragma once
-#include <core/types.h>
+#include <core/tree.h>
 #include <stdatomic.h>
 
 #define TIMER_NEVER UINT64_MAX
@@ -26,8 +26,7 @@ struct ktimer {
 	/* Guarded by the lock of the queue that it is in. */
 	uint64_t deadline; /* nanoseconds on the clock of time_now */
 	ktimer_fn *fire;   /* the timer is free to be set again inside */
-	struct ktimer *parent, *left, *right;
-	uint32_t weight; /* a parent's is not less than its children's */
+	struct tree_node node;
 
 	_Atomic uint32_t cpu; /* CPU number + 1 whose queue it is in, 0: none */
 };

@@ -15,8 +15,6 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 #define UNUSED       __attribute__((unused))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define ALIGNED(n)   __attribute__((aligned(n)))
-#define ALWAYS_INLINE __attribute__((always_inline)) static inline
-#define UNINITIALIZED __attribute__((uninitialized)) /* a local that need not be zero first */
 #define NO_CANARY    __attribute__((no_stack_protector))
 #define LIKELY(x)    __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)  __builtin_expect(!!(x), 0)

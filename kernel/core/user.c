@@ -12,6 +12,12 @@ status_t user_fault(struct thread *self, vaddr_t va, unsigned access)
 
 	if (va >= ARCH_USER_END || as == NULL)
 		return ST_BAD_ADDRESS;
+	if (UNLIKELY(as != self->own_aspace) && !arch_thread_in_guest(&self->arch)) {
+		if (va >= ARCH_PERSONALITY)
+			as = self->own_aspace;
+		else if (access & FAULT_EXEC)
+			return ST_NO_RIGHT; /* only the guest itself runs its code */
+	}
 	return aspace_fault(as, va, access);
 }
 
@@ -24,7 +30,7 @@ static status_t bring_in(struct thread *self, vaddr_t va, size_t size, unsigned 
 	for (vaddr_t at = ALIGN_DOWN(va, FRAME_SIZE); st == ST_OK && at < va + size;
 	     at += FRAME_SIZE)
 		st = user_fault(self, at, access);
-	return st;
+	return st == ST_OK || st == ST_NO_MEMORY ? st : ST_BAD_ADDRESS;
 }
 
 status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size)

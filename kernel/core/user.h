@@ -12,8 +12,8 @@
 struct thread;
 
 /* Copies from and to user memory; pages that are mapped but not there yet are brought in.
- * ST_BAD_ADDRESS: a part of the range is not mapped so, or is not user memory; ST_LATER: what is
- * mapped changes all the time; else as from aspace_fault. After a failure some bytes may
+ * ST_BAD_ADDRESS: a part of the range is not mapped so, or is not user memory; ST_NO_MEMORY: a page
+ * can't be paid for; ST_LATER: what is mapped changes all the time. After a failure some bytes may
  * have been copied. */
 status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size) MUST_CHECK;
 status_t user_copy_out(struct thread *self, uint64_t to, const void *from, size_t size) MUST_CHECK;

@@ -12,7 +12,7 @@
  * for none.
  *
  * Whatever answers with an error has changed nothing, unless it says otherwise, and is counted
- * (node_counters). Results are written only with ST_OK.
+ * (node_counters). Results are zero then.
  *
  * What is made is paid for by the quota that the call names (ST_NO_MEMORY: that has not got
  * enough), and its first capability, with every right that there is for its type, goes to the
@@ -113,8 +113,8 @@ static inline status_t sys_object_destroy(cap_t object)
 
 /* ---- quotas ---- */
 
-/* Makes a quota below `parent`: at most `limit` bytes, of which `reservation` are taken from the
- * parent at once. Both are whole pages.
+/* Makes a quota below `parent`: at most `limit` bytes, of which `reservation` are taken at once,
+ * out of what was reserved for the parent. Both are whole pages.
  *
  * ST_BAD_ARG: they are not, or the reservation is the larger one.
  * ST_TOO_BIG: 16 levels below the root.
@@ -134,7 +134,7 @@ static inline status_t sys_quota_create(cap_t parent, uint64_t limit, uint64_t r
  * ST_BAD_ARG: as for quota_create.
  * ST_BAD_STATE: more is in use than the limit, or promised to quotas below than the reservation; or
  *   it is the root.
- * ST_NO_MEMORY: the parent has not got that much. */
+ * ST_NO_MEMORY: the parent has not got that much, or has promised it. */
 static inline status_t sys_quota_resize(cap_t q, uint64_t limit, uint64_t reservation)
 {
 	return SYS(quota_resize, q, limit, reservation).status;
@@ -314,7 +314,7 @@ static inline status_t sys_aspace_map(cap_t aspace, cap_t memory, const struct a
 
 /* Takes away whatever is mapped in the range; returns when no CPU can use it any more.
  *
- * ST_BAD_ARG: addresses that are no whole pages of this kind of space, or no page.
+ * ST_BAD_ARG: addresses that are no whole pages of user space, or no page.
  * ST_NO_MEMORY: a mapping had to be split, and the quota of the address space has not got enough;
  *   what lies before it may be gone. */
 static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t pages)
@@ -326,8 +326,7 @@ static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t page
  * when the call returns. In a range of many mappings those before the one that is refused may have
  * changed.
  *
- * ST_BAD_ARG: addresses that are no whole pages of this kind of space, no page, or access that
- *   can't be.
+ * ST_BAD_ARG: addresses that are no whole pages of user space, no page, or access that can't be.
  * ST_BAD_ADDRESS: a page is not mapped.
  * ST_NO_RIGHT: the capability that made a mapping did not allow the access.
  * ST_BAD_STATE: sealed memory can't be written.
@@ -461,15 +460,15 @@ struct guest_setup {
 	uint64_t page, fix_up_from, fix_up_to;
 };
 
-/* Binds a thread of a personality half to a guest half and a state page, which is pinned; CAP_NONE
- * for both takes them away. A fault of the thread's own code in [fix_up_from, fix_up_to) that
- * nobody resolves becomes a return with the reason, as one of its guest does.
+/* Binds a thread of a personality half to a guest half and a page of memory, the state page
+ * (abi/guest.h), which is pinned; CAP_NONE for both takes them away. Where the thread's own code
+ * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to.
  *
- * ST_BAD_STATE: the thread is not stopped, and not the caller; or the memory is sealed or a
- *   device's.
- * ST_BAD_ARG: one of the two without the other, an address space that is no guest half or has
- *   another personality half than the thread's, a page outside of what the capability names, or a
- *   range that is none.
+ * ST_BAD_STATE: the thread is neither stopped nor the caller, or it is in guest mode; or the memory
+ *   is sealed or a device's.
+ * ST_BAD_ARG: one of the two without the other, an address space that is no guest half or is made
+ *   with another personality half than the thread's, a page outside of what the capability names,
+ *   or a range that is none.
  * ST_NO_RIGHT: the page was shared read-only.
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_QUOTA: the page is pinned too often.
@@ -482,12 +481,12 @@ static inline status_t sys_thread_set_guest(cap_t thread, const struct guest_set
 }
 
 /* Runs the foreign program whose registers are in the state page, until it makes a system call,
- * faults, or is kicked; the reason is in the state page then.
+ * faults, or is kicked: the page says which, and has its registers.
  *
  * ST_BAD_ARG: `self` is another thread, or there are addresses in the registers that user mode
  *   can't have.
  * ST_BAD_STATE: the thread has no guest.
- * ST_PEER_GONE: the guest half or the state page went away meanwhile. */
+ * ST_PEER_GONE: the guest half or the state page has gone meanwhile. */
 static inline status_t sys_guest_enter(cap_t self)
 {
 	return SYS(guest_enter, self).status;

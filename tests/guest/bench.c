@@ -169,6 +169,39 @@ TEST(signal_to_waiter)
 	bench_report("signal_to_waiter_instr", sum / ROUNDS, "instructions");
 }
 
+/* ---- faults ---- */
+
+#define NOWHERE 0x10000000ull
+
+static void read_nowhere(struct actor *a)
+{
+	a->seen = *(volatile uint64_t *)a->arg[0];
+}
+
+TEST(fault_round_trip)
+{
+	/* The thread reads where nothing is, again and again, as the handler says nothing else. */
+	struct actor *a = process_new(read_nowhere);
+	cap_t ep = new_endpoint();
+	const struct msg_fault *f = (const struct msg_fault *)own_block();
+	uint64_t sum = 0;
+
+	a->arg[0] = NOWHERE;
+	actor_configure(a, CAP_NONE, ep, CAP_NONE);
+	actor_start(a);
+	struct sys_result r = sys_call3(SYS_endpoint_receive, ep, NEVER, 0);
+	for (unsigned i = 0; i < WARM + ROUNDS && r.status == ST_OK; i++) {
+		uint64_t before = now();
+		r = sys_call3(SYS_endpoint_reply_receive, ep, MSG_INFO(FAULT_RETRY, 0, 0), NEVER);
+		uint64_t after = now();
+		CHECK((r.out[0] & MSG_FAULT) && f->kind == FAULT_MEMORY && f->address == NOWHERE);
+		if (i >= WARM)
+			sum += after - before - empty();
+	}
+	CHECK(r.status == ST_OK && a->seen == 0);
+	bench_report("fault_round_trip_instr", sum / ROUNDS, "instructions");
+}
+
 /* ---- calls ---- */
 
 static void unpark(void)
@@ -209,4 +242,122 @@ TEST(yield_to_another)
 	actor_start(a);
 	/* There and back are two. */
 	bench_report("yield_instr", measure(yield_alone) / 2, "instructions");
+}
+
+/* ---- memory ---- */
+
+#define MAP_AT 0x500000000000ull
+#define MANY   64
+
+static cap_t mapped;
+static uint64_t mapped_pages;
+static bool touches;
+
+static void map_and_unmap(void)
+{
+	(void)SYS(aspace_map, start->aspace, mapped, MAP_AT, 0, mapped_pages, MAP_READ | MAP_WRITE);
+	for (uint64_t i = 0; touches && i < mapped_pages; i++)
+		*(volatile char *)(MAP_AT + i * MEMORY_PAGE) = 1;
+	(void)SYS(aspace_unmap, start->aspace, MAP_AT, mapped_pages);
+}
+
+/* Pages that are there: without and with the faults that enter them. */
+static void map_pages(uint64_t pages, const char *plain, const char *touched)
+{
+	mapped = new_memory(pages);
+	mapped_pages = pages;
+	CHECK(STATUS(memory_commit, mapped, 0, pages) == ST_OK);
+	touches = false;
+	bench_report(plain, measure(map_and_unmap), "instructions");
+	touches = true;
+	bench_report(touched, measure(map_and_unmap), "instructions");
+}
+
+TEST(map_unmap)
+{
+	map_pages(1, "map_unmap_1_page_instr", "map_touch_unmap_1_page_instr");
+	map_pages(MANY, "map_unmap_64_pages_instr", "map_touch_unmap_64_pages_instr");
+}
+
+static void protect_and_back(void)
+{
+	(void)SYS(aspace_protect, start->aspace, MAP_AT, 1, MAP_READ);
+	(void)SYS(aspace_protect, start->aspace, MAP_AT, 1, MAP_READ | MAP_WRITE);
+}
+
+TEST(protect)
+{
+	mapped = new_memory(1);
+	CHECK(STATUS(aspace_map, start->aspace, mapped, MAP_AT, 0, 1, MAP_READ | MAP_WRITE) ==
+	      ST_OK);
+	*(volatile char *)MAP_AT = 1;
+	bench_report("protect_twice_instr", measure(protect_and_back), "instructions");
+	CHECK(STATUS(aspace_unmap, start->aspace, MAP_AT, 1) == ST_OK);
+}
+
+/* ---- pieces between two preemption points, at their longest ---- */
+
+static cap_t other;
+
+/* The mean of `once`, each after another `prepare`. */
+static uint64_t measure_after(void (*prepare)(void), void (*once)(void))
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
+		prepare();
+		uint64_t before = now();
+		once();
+		if (i >= WARM)
+			sum += now() - before - empty();
+	}
+	return sum / ROUNDS;
+}
+
+static void write_many(void)
+{
+	(void)SYS(memory_decommit, other, 0, MANY);
+	for (uint64_t i = 0; i < MANY; i++)
+		*(volatile char *)(MAP_AT + i * MEMORY_PAGE) = 1;
+}
+
+static void share_many(void)
+{
+	(void)SYS(memory_share, other, mapped, 0, 0, MANY, SHARE_COPY);
+}
+
+static void decommit_many(void)
+{
+	(void)SYS(memory_decommit, mapped, 0, MANY);
+}
+
+static void commit_many(void)
+{
+	(void)SYS(memory_commit, mapped, 0, MANY);
+}
+
+TEST(share_and_decommit)
+{
+	mapped = new_memory(MANY);
+	other = new_memory(MANY);
+	CHECK(STATUS(aspace_map, start->aspace, mapped, MAP_AT, 0, MANY, MAP_READ | MAP_WRITE) ==
+	      ST_OK);
+	bench_report("share_64_pages_instr", measure_after(write_many, share_many), "instructions");
+	bench_report("decommit_64_pages_instr", measure_after(write_many, decommit_many),
+		     "instructions");
+	bench_report("commit_64_pages_instr", measure_after(decommit_many, commit_many),
+		     "instructions");
+	CHECK(STATUS(aspace_unmap, start->aspace, MAP_AT, MANY) == ST_OK);
+}
+
+static void touch_device(void)
+{
+	(void)SYS(aspace_map, start->aspace, start->device, MAP_AT, 0xfe000, 1024, MAP_READ);
+	(void)*(volatile char *)MAP_AT;
+	(void)SYS(aspace_unmap, start->aspace, MAP_AT, 1024);
+}
+
+TEST(device)
+{
+	bench_report("map_device_instr", measure(touch_device), "instructions");
 }

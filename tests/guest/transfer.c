@@ -370,7 +370,7 @@ TEST(transfer_to_a_space_that_can_not_grow)
 		CHECK(kept(&p, p.client) == MSG_CAPS);
 		CHECK(SYS(quota_read, payer).out[0] == used);
 	}
-	CHECK(pages == 3 && kept(&p, p.client) == 0);
+	CHECK(pages == 2 && kept(&p, p.client) == 0);
 	for (unsigned i = 0; i < MSG_CAPS; i++)
 		CHECK(names(p.server->cspace, p.server->block->cap[i].handle, p.object[i]));
 }

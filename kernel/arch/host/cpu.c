@@ -154,13 +154,20 @@ void arch_cpu_idle(void)
 	host_interrupt_window();
 }
 
+void arch_cpu_interrupts(void)
+{
+	host_interrupt_window();
+}
+
 /* ---- starting CPUs, and giving them work ---- */
 
 static void *cpu_main(void *c)
 {
 	host_this_cpu = c;
 	cpu_set_online(c);
-	cpu_idle_loop();
+	for (;;)
+		cpu_idle(true);
+	return NULL;
 }
 
 static struct cpu *cpu_make(unsigned id)
@@ -212,7 +219,7 @@ void host_cpus_run(unsigned n, void (*fn)(unsigned id))
 	atomic_store(&busy, n - 1);
 	for (unsigned id = 1; id < n; id++) {
 		atomic_store(&cpu_by_id[id]->arch.host->work, fn);
-		cpu_kick(id);
+		arch_cpu_kick(id);
 	}
 	fn(0);
 	while (atomic_load(&busy) > 0) {

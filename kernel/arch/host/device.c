@@ -76,9 +76,9 @@ uint64_t arch_interrupt_count(uint32_t cpu)
 	return 0;
 }
 
-bool arch_device_is_taken(paddr_t pa)
+bool arch_device_is_taken(paddr_t pa, uint64_t size)
 {
-	(void)pa;
+	(void)pa, (void)size;
 	return false;
 }
 

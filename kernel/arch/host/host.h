@@ -30,7 +30,7 @@ void host_boot_usual(void);
 
 /* Runs fn(id) on CPUs 0 to n - 1 at once and returns when all have come back.
  * CPU 0 is the caller. The others are started when they are needed first, and
- * from then on sit in cpu_idle_loop between runs. While it waits for the others
+ * from then on sit idle (cpu_idle) between runs. While it waits for the others
  * the caller takes interrupts, as if it were idle. */
 void host_cpus_run(unsigned n, void (*fn)(unsigned id));
 

@@ -12,6 +12,7 @@ char *host_phys, *host_window;
 _Thread_local int64_t host_steps_left = -1;
 uint16_t host_object_gen_mask = UINT16_MAX;
 uint32_t host_slot_gen_max = UINT32_MAX;
+uint64_t host_grace_gap;
 
 void host_fail_step(int64_t n)
 {

@@ -30,7 +30,7 @@ static bool has_table[WINDOW_PAGES / TABLE_PAGES + 1];
 
 void arch_mmu_init(void)
 {
-	frame_alloc_boot(1); /* the root */
+	frame_alloc_boot(); /* the root */
 }
 
 static uint64_t page_of(uint32_t tag, vaddr_t va)
@@ -52,7 +52,7 @@ static bool table_alloc(void)
 
 	if (frame_ready())
 		return frame_alloc(0, FRAME_ANY, &pa);
-	frame_alloc_boot(1);
+	frame_alloc_boot();
 	return true;
 }
 

@@ -23,6 +23,10 @@
 #define ARCH_PORTS        0x10000 /* modelled: device.c */
 #define ARCH_ELF_MACHINE  62      /* EM_X86_64 */
 
+struct arch_registers {
+	uint64_t pc, sp;
+};
+
 /* A thread's program is a function of the test, which looks at these words. */
 struct arch_thread {
 	uint64_t result[4];
@@ -32,10 +36,9 @@ struct arch_thread {
 	uint64_t pc, sp;
 	_Atomic(struct cpu *) loaded; /* where its registers are */
 	void *program;
-};
-
-struct arch_registers {
-	uint64_t pc, sp;
+	struct arch_registers *guest; /* its state page */
+	struct arch_registers inside; /* its guest's registers; who plays the guest changes them */
+	_Atomic bool in_guest;
 };
 
 struct cpu;
@@ -99,6 +102,14 @@ static inline uint64_t arch_cycles(void)
 	return step == 0 ? __builtin_ia32_rdtsc() : atomic_fetch_add(&host_cycles, step);
 }
 
+void arch_root_load(paddr_t root, uint32_t tag); /* user_mmu.c */
+
+static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
+{
+	arch_root_load(root, *tag);
+	return true;
+}
+
 /* Counted down by every allocation of this thread; the one that finds 0 fails. */
 extern _Thread_local int64_t host_steps_left; /* negative: none fails */
 
@@ -110,8 +121,10 @@ static inline bool arch_fail_step(void)
 /* Narrower generations wrap sooner. */
 extern uint16_t host_object_gen_mask;
 extern uint32_t host_slot_gen_max;
+extern uint64_t host_grace_gap;
 #define ARCH_OBJECT_GEN_MASK host_object_gen_mask
 #define ARCH_SLOT_GEN_MAX    host_slot_gen_max
+#define ARCH_GRACE_GAP       host_grace_gap
 
 static inline void arch_thread_result(struct arch_thread *t, status_t status, uint64_t r0,
 				      uint64_t r1, uint64_t r2)
@@ -171,5 +184,45 @@ void arch_root_load(paddr_t root, uint32_t tag);
 static inline bool arch_root_switch(paddr_t root, uint32_t tag)
 {
 	arch_root_load(root, tag);
+	return true;
+}
+
+/* ---- guest mode; a test plays the guest ---- */
+
+static inline bool arch_thread_in_guest(const struct arch_thread *t)
+{
+	return atomic_load_explicit(&t->in_guest, memory_order_relaxed);
+}
+
+static inline void arch_thread_jump(struct arch_thread *t, vaddr_t pc, uint64_t a)
+{
+	t->pc = pc;
+	t->result[1] = a;
+}
+
+struct arch_guest_start {
+	struct arch_registers regs;
+};
+
+static inline bool arch_guest_start(struct arch_thread *t, struct arch_guest_start *s)
+{
+	s->regs = *t->guest;
+	return s->regs.pc < ARCH_USER_END;
+}
+
+static inline void arch_guest_run(struct arch_thread *t, const struct arch_guest_start *s)
+{
+	t->inside = s->regs;
+	t->in_guest = true;
+}
+
+static inline void arch_guest_stop(struct arch_thread *t)
+{
+	*t->guest = t->inside;
+	t->in_guest = false;
+}
+
+static inline bool arch_guest_stops_quickly(void)
+{
 	return true;
 }

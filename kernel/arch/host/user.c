@@ -32,6 +32,24 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 	t->restarts++;
 }
 
+status_t arch_guest_enter(struct arch_thread *t, bool called)
+{
+	struct arch_guest_start start;
+
+	(void)called;
+	if (!arch_guest_start(t, &start))
+		return ST_BAD_ARG;
+	arch_guest_run(t, &start);
+	return ST_OK;
+}
+
+void arch_guest_leave(struct arch_thread *t, bool keep)
+{
+	if (keep)
+		*t->guest = t->inside;
+	t->in_guest = false;
+}
+
 /* A test leaves the kernel by itself. */
 void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {

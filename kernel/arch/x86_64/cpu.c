@@ -403,3 +403,8 @@ void arch_cpu_idle(void)
 	 * between the two. */
 	__asm__ volatile("sti; hlt; cli" ::: "memory");
 }
+
+void arch_cpu_interrupts(void)
+{
+	__asm__ volatile("sti; nop; cli" ::: "memory");
+}

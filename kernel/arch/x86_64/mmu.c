@@ -36,7 +36,7 @@ static bool is_table(uint64_t entry, unsigned level)
 static bool table_alloc(paddr_t *out)
 {
 	if (!frame_ready()) {
-		*out = frame_alloc_boot(1);
+		*out = frame_alloc_boot();
 		return true;
 	}
 	if (!frame_alloc(0, FRAME_ANY, out))
@@ -306,10 +306,10 @@ void *arch_device_map(paddr_t pa, size_t size)
 	return (void *)va;
 }
 
-bool arch_device_is_taken(paddr_t pa)
+bool arch_device_is_taken(paddr_t pa, uint64_t size)
 {
 	for (unsigned i = 0; i < taken_count; i++) {
-		if (pa >= taken[i].first && pa <= taken[i].last)
+		if (pa + size > taken[i].first && pa <= taken[i].last)
 			return true;
 	}
 	return false;
@@ -411,7 +411,7 @@ void arch_mmu_init(void)
 {
 	static const vaddr_t windows[] = { ARCH_FRAME_TABLE, ARCH_DEVICE_MAP, ARCH_CPU_MAP };
 
-	root = frame_alloc_boot(1);
+	root = frame_alloc_boot();
 	map_image();
 	map_memory();
 	for (unsigned i = 0; i < ARRAY_LEN(windows); i++)

@@ -50,17 +50,18 @@ struct arch_tss {
 
 /* The user's side of a thread that is not in user mode. user.S knows where the fields lie. */
 struct arch_thread {
-	struct arch_registers regs;   /* first; the bases count in guest mode alone */
-	struct arch_registers *guest; /* the guest's, in the state page; NULL: not in guest mode */
+	struct arch_registers regs;   /* first; the bases count while it is in guest mode */
+	struct arch_registers *guest; /* its state page; NULL: it has none */
 	uint64_t fs_base, gs_base;    /* of the side that runs, thread or guest */
 	void *vector;                 /* its vector registers; NULL: it has never used any */
 	uint32_t vector_cpu;          /* CPU that loaded them last, plus 1 */
 	uint8_t leave;                /* how it goes back to user mode, ARCH_LEAVE_... */
+	struct arch_registers inside; /* the guest's, while it is interrupted; no bases */
 };
 
 /* Bits of `leave`; 0: it came by SYSCALL and goes back by SYSRET. */
 #define ARCH_LEAVE_FULL  1u /* all registers count: it was interrupted, or they were written */
-#define ARCH_LEAVE_GUEST 2u /* to the guest */
+#define ARCH_LEAVE_GUEST 2u /* to the guest: it is in guest mode */
 
 struct arch_cpu {
 	uint64_t canary; /* first: the compiler was told its place, see cpu.c */
@@ -151,6 +152,7 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 
 #define ARCH_OBJECT_GEN_MASK UINT16_MAX
 #define ARCH_SLOT_GEN_MAX    UINT32_MAX
+#define ARCH_GRACE_GAP       250000
 
 /* ---- threads ---- */
 
@@ -163,9 +165,8 @@ void vector_load(struct arch_thread *t);
 void vector_forbid(void);
 void user_load_bases(const struct arch_thread *t);
 
-/* Puts away what this CPU's registers still hold of `t`, which has left user mode and will not
- * run on here. */
-static inline void arch_thread_save(struct arch_thread *t)
+/* The bases of user mode, out of the registers and into them. */
+static inline void arch_bases_save(struct arch_thread *t)
 {
 	if (LIKELY(!cpu_lacks_fsgsbase))
 		__asm__ volatile("rdfsbase %0\n\t"
@@ -173,6 +174,26 @@ static inline void arch_thread_save(struct arch_thread *t)
 				 "rdgsbase %1\n\t"
 				 "swapgs"
 				 : "=r"(t->fs_base), "=r"(t->gs_base));
+}
+
+static inline void arch_bases_load(const struct arch_thread *t)
+{
+	if (LIKELY(!cpu_lacks_fsgsbase))
+		__asm__ volatile("wrfsbase %0\n\t"
+				 "swapgs\n\t"
+				 "wrgsbase %1\n\t"
+				 "swapgs"
+				 :
+				 : "r"(t->fs_base), "r"(t->gs_base));
+	else
+		user_load_bases(t);
+}
+
+/* Puts away what this CPU's registers still hold of `t`, which has left user mode and will not
+ * run on here. */
+static inline void arch_thread_save(struct arch_thread *t)
+{
+	arch_bases_save(t);
 	if (UNLIKELY(t->vector != NULL))
 		vector_save(t);
 }
@@ -183,15 +204,7 @@ static inline void arch_thread_load(struct arch_thread *t)
 	struct arch_cpu *c = arch_cpu_own();
 
 	c->user = t;
-	if (LIKELY(!cpu_lacks_fsgsbase))
-		__asm__ volatile("wrfsbase %0\n\t"
-				 "swapgs\n\t"
-				 "wrgsbase %1\n\t"
-				 "swapgs"
-				 :
-				 : "r"(t->fs_base), "r"(t->gs_base));
-	else
-		user_load_bases(t);
+	arch_bases_load(t);
 	if (UNLIKELY(t->vector != NULL))
 		vector_load(t);
 	else if (UNLIKELY(!c->vector_off))
@@ -233,16 +246,18 @@ static inline unsigned arch_pcid_slot(uint32_t tag)
 
 #define ARCH_CR3_NO_FLUSH (1ull << 63)
 
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 {
 	if (UNLIKELY(cpu_has_pcid)) {
-		unsigned slot = arch_pcid_slot(tag);
+		unsigned slot = arch_pcid_slot(*tag);
 
-		if (arch_cpu_own()->pcid_tag[slot] != tag)
+		if (arch_cpu_own()->pcid_tag[slot] != *tag)
 			return false;
 		root |= (slot + 1) | ARCH_CR3_NO_FLUSH;
+		__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+	} else {
+		__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
 	}
-	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
 	return true;
 }
 
@@ -263,4 +278,104 @@ static inline void arch_thread_result(struct arch_thread *t, status_t status, ui
 	t->regs.rsi = a;
 	t->regs.rdi = b;
 	t->regs.rdx = c;
+}
+
+/* ---- guest mode ---- */
+
+/* The thread goes on elsewhere in its own code, with `a` as the first result. */
+static inline void arch_thread_jump(struct arch_thread *t, vaddr_t pc, uint64_t a)
+{
+	t->regs.rip = pc;
+	t->regs.rsi = a;
+}
+
+static inline bool arch_thread_in_guest(const struct arch_thread *t)
+{
+	return __atomic_load_n(&t->leave, __ATOMIC_RELAXED) & ARCH_LEAVE_GUEST;
+}
+
+/* True for addresses that WRFSBASE takes. */
+static inline bool arch_is_canonical(uint64_t va)
+{
+	return (va + (1ull << 47)) >> 48 == 0;
+}
+
+/* Puts bases into the registers, and what was there into *keep. */
+static inline void arch_bases_swap(struct arch_registers *keep, uint64_t fs, uint64_t gs)
+{
+	uint64_t old_fs, old_gs;
+
+	__asm__ volatile("rdfsbase %0\n\t"
+			 "wrfsbase %2\n\t"
+			 "swapgs\n\t"
+			 "rdgsbase %1\n\t"
+			 "wrgsbase %3\n\t"
+			 "swapgs"
+			 : "=&r"(old_fs), "=&r"(old_gs)
+			 : "r"(fs), "r"(gs));
+	keep->fs_base = old_fs;
+	keep->gs_base = old_gs;
+}
+
+/* What SYSRET must be told; the other registers are loaded from the page. */
+struct arch_guest_start {
+	const volatile struct arch_registers *page;
+	uint64_t rip, rflags;
+};
+
+/* What a guest has after a system call, and of these, what it may choose. */
+#define ARCH_GUEST_FLAGS  0x202u
+#define ARCH_GUEST_CHOICE 0x240cd5u /* carry to overflow but for trap; alignment, CPUID */
+
+/* The running thread goes on with its guest behind a system call: each word of the page that must
+ * not be just any is read once and checked. False, and nothing is changed: the long way has to be
+ * gone (arch_guest_enter). */
+__attribute__((always_inline)) static inline bool arch_guest_start(struct arch_thread *t,
+								   struct arch_guest_start *s)
+{
+	const volatile struct arch_registers *page = t->guest;
+	uint64_t fs = page->fs_base, gs = page->gs_base;
+
+	s->page = page;
+	s->rip = page->rip;
+	s->rflags = page->rflags;
+	if (UNLIKELY(s->rip >= ARCH_USER_END) ||
+	    UNLIKELY((s->rflags & ~(uint64_t)ARCH_GUEST_CHOICE) != ARCH_GUEST_FLAGS) ||
+	    UNLIKELY(!arch_is_canonical(fs)) || UNLIKELY(!arch_is_canonical(gs)) ||
+	    UNLIKELY(cpu_lacks_fsgsbase))
+		return false;
+	arch_bases_swap(&t->regs, fs, gs);
+	__atomic_store_n(&t->leave, ARCH_LEAVE_GUEST, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* Goes there, from where guest_fast.c begins. */
+__attribute__((always_inline)) static inline void arch_guest_run(struct arch_thread *t,
+								 const struct arch_guest_start *s)
+{
+	register uint64_t flags __asm__("r11") = s->rflags;
+
+	(void)t;
+	__asm__ volatile("jmp user_guest_run" : : "b"(s->page), "c"(s->rip), "r"(flags) : "memory");
+	__builtin_unreachable();
+}
+
+static inline bool arch_guest_stops_quickly(void)
+{
+	return !cpu_lacks_fsgsbase;
+}
+
+/* The guest has made a system call: its general registers are in the page already. */
+__attribute__((always_inline)) static inline void arch_guest_stop(struct arch_thread *t)
+{
+	if (LIKELY(!cpu_lacks_fsgsbase)) {
+		arch_bases_swap(t->guest, t->regs.fs_base, t->regs.gs_base);
+	} else {
+		t->guest->fs_base = t->fs_base;
+		t->guest->gs_base = t->gs_base;
+		t->fs_base = t->regs.fs_base;
+		t->gs_base = t->regs.gs_base;
+		user_load_bases(t);
+	}
+	__atomic_store_n(&t->leave, 0, __ATOMIC_RELAXED);
 }

@@ -14,8 +14,6 @@
 #define CR0_AM (1ul << 18) /* alignment checks where RFLAGS.AC asks */
 #define CR0_PG (1ul << 31) /* paging */
 
-#define CR3_NO_FLUSH (1ul << 63)
-
 #define CR4_PAE        (1ul << 5)
 #define CR4_MCE        (1ul << 6)  /* machine checks are exceptions */
 #define CR4_PGE        (1ul << 7)  /* global pages */

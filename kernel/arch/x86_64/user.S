@@ -9,12 +9,47 @@
  * loads thirteen. A thread that was interrupted, has faulted, or has a call to repeat, is
  * marked ARCH_LEAVE_FULL: all of its registers count and it leaves by IRETQ.
  *
+ * For a thread in guest mode (ARCH_LEAVE_GUEST) these are the guest's: at a system call they go
+ * straight into the state page, else into struct arch_thread beside the thread's own.
+ *
  * What both exits rely on: RIP is below ARCH_USER_END or, where a trap left it, canonical; SYSRET
  * to another address would fault in the kernel, on the user's stack. SYSCALL can't leave such
  * a RIP, as the last page of the lower half is never mapped. RFLAGS has interrupts on and I/O
  * privilege 0: user mode can change neither.
  */
 #include "user_offsets.h"
+
+#define PLACE(r) .set USER_##r, place; .set place, place + 8;
+	.set place, 0
+	USER_REGISTERS(PLACE)
+
+#define KEPT      rbx, rbp, r12, r13, r14, r15
+#define ARGUMENTS rax, rdx, rsi, rdi, r8, r9, r10
+
+	/* Registers to their places from `base` on, and back. */
+	.macro SAVE base, list:vararg
+	.irp r, \list
+	movq %\r, USER_\r(%\base)
+	.endr
+	.endm
+
+	.macro LOAD base, list:vararg
+	.irp r, \list
+	movq USER_\r(%\base), %\r
+	.endr
+	.endm
+
+	/* RCX is the thread; RAX, RSI, RDI and RDX are loaded. */
+	.macro LEAVE_BY_SYSRET
+	movq USER_rflags(%rcx), %r11
+	movq USER_rsp(%rcx), %rsp
+	movq USER_rip(%rcx), %rcx
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	swapgs
+	sysretq
+	.endm
 
 	.text
 
@@ -25,16 +60,13 @@ user_syscall_entry:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_USER, %rsp
-	movq %rcx, USER_RIP(%rsp)
-	movq %r11, USER_RFLAGS(%rsp)
-	movq %rbx, USER_RBX(%rsp)
-	movq %rbp, USER_RBP(%rsp)
-	movq %r12, USER_R12(%rsp)
-	movq %r13, USER_R13(%rsp)
-	movq %r14, USER_R14(%rsp)
-	movq %r15, USER_R15(%rsp)
+	testb $LEAVE_GUEST, USER_LEAVE(%rsp)
+	jnz user_guest_call
+	movq %rcx, USER_rip(%rsp)
+	movq %r11, USER_rflags(%rsp)
+	SAVE rsp, KEPT
 	movq %gs:CPU_USER_RSP, %rcx
-	movq %rcx, USER_RSP(%rsp)
+	movq %rcx, USER_rsp(%rsp)
 	movq %rsp, %rcx
 	movq %gs:CPU_STACK_TOP, %rsp
 	/* ipc_fast.h */
@@ -46,14 +78,13 @@ user_syscall_entry:
 	je 3f
 	cmpl $SYS_THREAD_YIELD, %eax
 	je 4f
+	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	je 5f
 	xorl %ebp, %ebp
 	/* The arguments become an array. */
-	pushq %r9
-	pushq %r8
-	pushq %r10
-	pushq %rdx
-	pushq %rsi
-	pushq %rdi
+	.irp r, r9, r8, r10, rdx, rsi, rdi
+	pushq %\r
+	.endr
 	movq %rcx, %rdi
 	movq %rax, %rsi
 	movq %rsp, %rdx
@@ -67,7 +98,36 @@ user_syscall_entry:
 	jmp user_exit
 4:	call ipc_yield
 	jmp user_exit
+5:	call guest_enter
+	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
+
+	.type user_guest_call, @function
+user_guest_call:
+	movq USER_GUEST(%rsp), %rsp
+	movq %rcx, USER_rip(%rsp)
+	movq %r11, USER_rflags(%rsp)
+	SAVE rsp, ARGUMENTS, KEPT
+	movq %gs:CPU_USER_RSP, %rcx
+	movq %rcx, USER_rsp(%rsp)
+	movq %gs:CPU_USER, %rdi
+	movq %gs:CPU_STACK_TOP, %rsp
+	xorl %ebp, %ebp
+	call guest_called
+	jmp user_exit
+	.size user_guest_call, . - user_guest_call
+
+	/* RBX: the state page; RCX and R11: as SYSRET takes them, and nothing is the page's word
+	 * for that. */
+	.globl user_guest_run
+	.type user_guest_run, @function
+	.balign 64
+user_guest_run:
+	incq %gs:CPU_KERNEL_EXITS
+	LOAD rbx, ARGUMENTS, rbp, r12, r13, r14, r15, rsp, rbx
+	swapgs
+	sysretq
+	.size user_guest_run, . - user_guest_run
 
 	/* NORETURN void arch_run_threads(void). Nothing runs yet, so somebody has to be chosen. */
 	.globl arch_run_threads
@@ -86,68 +146,28 @@ user_exit:
 	incq %gs:CPU_KERNEL_EXITS
 	cmpb $0, USER_LEAVE(%rcx)
 	jne user_exit_full
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
-	movq USER_RAX(%rcx), %rax
-	movq USER_RSI(%rcx), %rsi
-	movq USER_RDI(%rcx), %rdi
-	movq USER_RDX(%rcx), %rdx
-	movq USER_RFLAGS(%rcx), %r11
-	movq USER_RSP(%rcx), %rsp
-	movq USER_RIP(%rcx), %rcx
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	swapgs
-	sysretq
+	LOAD rcx, KEPT, rax, rsi, rdi, rdx
+	LEAVE_BY_SYSRET
 
 	/* RCX: the thread, which made a system call that keeps what its entry saved; RSI, RDI and
 	 * RDX: the results. */
 	.globl user_exit_results
 user_exit_results:
 	incq %gs:CPU_KERNEL_EXITS
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
+	LOAD rcx, KEPT
 	xorl %eax, %eax
-	movq USER_RFLAGS(%rcx), %r11
-	movq USER_RSP(%rcx), %rsp
-	movq USER_RIP(%rcx), %rcx
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	swapgs
-	sysretq
+	LEAVE_BY_SYSRET
 
 user_exit_full:
-	movb $0, USER_LEAVE(%rcx)
-	pushq $USER_SS
-	pushq USER_RSP(%rcx)
-	pushq USER_RFLAGS(%rcx)
+	andb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	jz 1f
+	addq $USER_INSIDE, %rcx
+1:	pushq $USER_SS
+	pushq USER_rsp(%rcx)
+	pushq USER_rflags(%rcx)
 	pushq $USER_CS
-	pushq USER_RIP(%rcx)
-	movq USER_RAX(%rcx), %rax
-	movq USER_RBX(%rcx), %rbx
-	movq USER_RDX(%rcx), %rdx
-	movq USER_RSI(%rcx), %rsi
-	movq USER_RDI(%rcx), %rdi
-	movq USER_RBP(%rcx), %rbp
-	movq USER_R8(%rcx), %r8
-	movq USER_R9(%rcx), %r9
-	movq USER_R10(%rcx), %r10
-	movq USER_R11(%rcx), %r11
-	movq USER_R12(%rcx), %r12
-	movq USER_R13(%rcx), %r13
-	movq USER_R14(%rcx), %r14
-	movq USER_R15(%rcx), %r15
-	movq USER_RCX(%rcx), %rcx
+	pushq USER_rip(%rcx)
+	LOAD rcx, ARGUMENTS, r11, KEPT, rcx
 	swapgs
 	iretq
 	.size user_exit, . - user_exit
@@ -165,31 +185,21 @@ user_trap_entry:
 	clac
 1:	pushq %rcx
 	movq %gs:CPU_USER, %rcx
-	movq %rax, USER_RAX(%rcx)
-	movq %rbx, USER_RBX(%rcx)
-	movq %rdx, USER_RDX(%rcx)
-	movq %rsi, USER_RSI(%rcx)
-	movq %rdi, USER_RDI(%rcx)
-	movq %rbp, USER_RBP(%rcx)
-	movq %r8, USER_R8(%rcx)
-	movq %r9, USER_R9(%rcx)
-	movq %r10, USER_R10(%rcx)
-	movq %r11, USER_R11(%rcx)
-	movq %r12, USER_R12(%rcx)
-	movq %r13, USER_R13(%rcx)
-	movq %r14, USER_R14(%rcx)
-	movq %r15, USER_R15(%rcx)
-	popq USER_RCX(%rcx)
+	orb $LEAVE_FULL, USER_LEAVE(%rcx)
+	testb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	jz 2f
+	addq $USER_INSIDE, %rcx
+2:	SAVE rcx, ARGUMENTS, r11, KEPT
+	popq USER_rcx(%rcx)
 	popq %rsi /* vector */
 	popq %rdx /* error code */
-	popq USER_RIP(%rcx)
+	popq USER_rip(%rcx)
 	popq %rax /* code segment: user mode has one */
-	popq USER_RFLAGS(%rcx)
-	popq USER_RSP(%rcx)
-	orb $1, USER_LEAVE(%rcx) /* ARCH_LEAVE_FULL */
+	popq USER_rflags(%rcx)
+	popq USER_rsp(%rcx)
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	movq %rcx, %rdi
+	movq %gs:CPU_USER, %rdi
 	call user_trap
 	jmp user_exit
 	.size user_trap_entry, . - user_trap_entry

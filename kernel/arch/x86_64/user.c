@@ -13,33 +13,21 @@
 #include <core/user.h>
 
 #define CHECK_CPU(name, field)  _Static_assert(offsetof(struct cpu, field) == (name), #name)
-#define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #name)
+#define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #field)
 
 CHECK_CPU(CPU_KERNEL_EXITS, kernel_exits);
 CHECK_CPU(CPU_USER, arch.user);
 CHECK_CPU(CPU_USER_RSP, arch.user_rsp);
 CHECK_CPU(CPU_STACK_TOP, arch.stack_top);
-CHECK_USER(USER_RAX, regs.rax);
-CHECK_USER(USER_RSI, regs.rsi);
-CHECK_USER(USER_RDI, regs.rdi);
-CHECK_USER(USER_RDX, regs.rdx);
-CHECK_USER(USER_RIP, regs.rip);
-CHECK_USER(USER_RFLAGS, regs.rflags);
-CHECK_USER(USER_RSP, regs.rsp);
-CHECK_USER(USER_RBX, regs.rbx);
-CHECK_USER(USER_RBP, regs.rbp);
-CHECK_USER(USER_R12, regs.r12);
-CHECK_USER(USER_R13, regs.r13);
-CHECK_USER(USER_R14, regs.r14);
-CHECK_USER(USER_R15, regs.r15);
-CHECK_USER(USER_R8, regs.r8);
-CHECK_USER(USER_R9, regs.r9);
-CHECK_USER(USER_R10, regs.r10);
-CHECK_USER(USER_R11, regs.r11);
-CHECK_USER(USER_RCX, regs.rcx);
+#define REGISTER(r)       PLACE_##r,
+#define CHECK_REGISTER(r) CHECK_USER(8 * PLACE_##r, regs.r);
+enum { USER_REGISTERS(REGISTER) };
+USER_REGISTERS(CHECK_REGISTER)
 CHECK_USER(USER_GUEST, guest);
 CHECK_USER(USER_LEAVE, leave);
-_Static_assert(SYS_ENDPOINT_CALL == SYS_endpoint_call &&
+CHECK_USER(USER_INSIDE, inside);
+_Static_assert(LEAVE_FULL == ARCH_LEAVE_FULL && LEAVE_GUEST == ARCH_LEAVE_GUEST, "how to leave");
+_Static_assert(SYS_GUEST_ENTER == SYS_guest_enter && SYS_ENDPOINT_CALL == SYS_endpoint_call &&
 		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive &&
 		       SYS_NOTIFICATION_SIGNAL == SYS_notification_signal &&
 		       SYS_THREAD_YIELD == SYS_thread_yield,
@@ -51,8 +39,7 @@ _Static_assert(ARCH_USER_END == USER_ADDRESS_END, "the ABI tells it");
  * segment is the next entry, the code segment the one after that (AMD64 APM volume 2, 6.1.1). */
 #define STAR_VALUE ((uint64_t)CPU_KERNEL_CODE << 32 | (uint64_t)(CPU_USER_DATA - 8) << 48)
 
-#define SYSCALL_SIZE  2 /* bytes of the instruction */
-#define CANONICAL(va) ((uint64_t)((int64_t)((va) << 16) >> 16) == (va))
+#define SYSCALL_SIZE 2 /* bytes of the instruction */
 
 static struct thread *thread_of(struct arch_thread *t)
 {
@@ -111,10 +98,12 @@ status_t arch_thread_set(struct arch_thread *t, const struct arch_registers *r)
 void arch_thread_get(const struct arch_thread *t, struct arch_registers *r)
 {
 	*r = t->regs;
-	r->fs_base = t->fs_base;
-	r->gs_base = t->gs_base;
+	if (!arch_thread_in_guest(t)) {
+		r->fs_base = t->fs_base;
+		r->gs_base = t->gs_base;
+	}
 	/* After a system call these hold what they last held in a trap. */
-	if (!(t->leave & ARCH_LEAVE_FULL))
+	if (t->leave != ARCH_LEAVE_FULL)
 		r->rcx = r->r8 = r->r9 = r->r10 = r->r11 = 0;
 }
 
@@ -133,6 +122,49 @@ void arch_thread_restart(struct arch_thread *t, uint64_t number,
 	r->r9 = arg[5];
 	r->rcx = r->r11 = 0;
 	t->leave |= ARCH_LEAVE_FULL;
+}
+
+/* ---- guest mode ---- */
+
+static void bases_change(struct arch_thread *t, uint64_t fs, uint64_t gs)
+{
+	t->fs_base = fs;
+	t->gs_base = gs;
+	arch_bases_load(t);
+}
+
+status_t arch_guest_enter(struct arch_thread *t, bool called)
+{
+	struct arch_registers *r = &t->inside;
+
+	*r = *t->guest;
+	/* From here on nothing looks at the page. */
+	__asm__ volatile("" : : : "memory");
+	if (r->rip >= ARCH_USER_END || !arch_is_canonical(r->fs_base) ||
+	    !arch_is_canonical(r->gs_base))
+		return ST_BAD_ARG;
+	r->rflags = (r->rflags & USER_FLAGS) | RFLAGS_FIXED | RFLAGS_IF;
+	if (called) {
+		r->rcx = r->rip;
+		r->r11 = r->rflags;
+	}
+	arch_bases_save(t);
+	t->regs.fs_base = t->fs_base;
+	t->regs.gs_base = t->gs_base;
+	bases_change(t, r->fs_base, r->gs_base);
+	t->leave = ARCH_LEAVE_FULL | ARCH_LEAVE_GUEST;
+	return ST_OK;
+}
+
+void arch_guest_leave(struct arch_thread *t, bool keep)
+{
+	arch_bases_save(t);
+	t->inside.fs_base = t->fs_base;
+	t->inside.gs_base = t->gs_base;
+	if (keep)
+		*t->guest = t->inside;
+	bases_change(t, t->regs.fs_base, t->regs.gs_base);
+	t->leave = 0;
 }
 
 /* ---- entries ---- */
@@ -190,7 +222,8 @@ static status_t resolve(struct thread *self, struct msg_fault *f)
 
 static void exception(struct thread *self, uint64_t vector, uint64_t error)
 {
-	struct arch_registers *r = &self->arch.regs;
+	struct arch_thread *t = &self->arch;
+	struct arch_registers *r = arch_thread_in_guest(t) ? &t->inside : &t->regs;
 	struct msg_fault f = {
 		.kind = kind_of(vector),
 		.vector = (uint32_t)vector,
@@ -210,7 +243,7 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 	}
 	/* Some processors take a jump to an address that is none, and fault there. IRETQ would
 	 * fault too, in the kernel. */
-	if (!CANONICAL(r->rip))
+	if (!arch_is_canonical(r->rip))
 		r->rip = ARCH_USER_END;
 	status_t st = resolve(self, &f);
 	if (st == ST_OK || st == ST_LATER)
@@ -221,6 +254,7 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
 {
+	cpu_run_begin(arch_this_cpu(), CPU_RUN_TRAP);
 	if (vector < TRAP_FIRST_INTERRUPT) {
 		exception(thread_of(t), vector, error);
 	} else {

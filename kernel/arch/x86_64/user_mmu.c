@@ -31,22 +31,17 @@ void arch_root_init(paddr_t root)
 
 bool arch_root_is_tagged(void)
 {
-	return cpu_has(FEATURE_PCID);
+	return cpu_has_pcid;
 }
 
 void arch_root_load(paddr_t root, uint32_t tag)
 {
-	uint32_t *pcid_tag = arch_this_cpu()->arch.pcid_tag;
 	unsigned slot = arch_pcid_slot(tag);
 
 	if (root == 0) {
 		write_cr3(mmu_kernel_root());
-	} else if (!cpu_has(FEATURE_PCID)) {
-		write_cr3(root);
-	} else if (pcid_tag[slot] == tag) {
-		write_cr3(root | (slot + 1) | CR3_NO_FLUSH);
-	} else {
-		pcid_tag[slot] = tag;
+	} else if (!arch_root_switch(root, &tag)) {
+		arch_this_cpu()->arch.pcid_tag[slot] = tag;
 		write_cr3(root | (slot + 1));
 	}
 }
@@ -55,7 +50,7 @@ void arch_root_load(paddr_t root, uint32_t tag)
  * flush without naming a PCID mean. */
 static bool is_active(uint32_t tag)
 {
-	return arch_this_cpu()->tables.tag == tag;
+	return pagetable_tag(&arch_this_cpu()->tables) == tag;
 }
 
 /* Pages under a tag whose root is not active. */
@@ -64,7 +59,7 @@ static void flush_others(uint32_t tag, vaddr_t base, size_t size)
 	uint32_t *pcid_tag = arch_this_cpu()->arch.pcid_tag;
 	unsigned slot = arch_pcid_slot(tag);
 
-	if (!cpu_has(FEATURE_PCID) || pcid_tag[slot] != tag)
+	if (!cpu_has_pcid || pcid_tag[slot] != tag)
 		return;
 	if (!cpu_has(FEATURE_INVPCID) || size > FLUSH_PAGES_MAX * FRAME_SIZE) {
 		pcid_tag[slot] = 0; /* the next load finds the tag gone, and flushes */

@@ -9,27 +9,19 @@
 #define CPU_USER_RSP     40
 #define CPU_STACK_TOP    48
 
-/* struct arch_thread; the registers come first and stand alike in a state page */
-#define USER_RAX    0
-#define USER_RSI    8
-#define USER_RDI    16
-#define USER_RDX    24
-#define USER_RIP    32
-#define USER_RFLAGS 40
-#define USER_RSP    48
-#define USER_RBX    56
-#define USER_RBP    64
-#define USER_R12    72
-#define USER_R13    80
-#define USER_R14    88
-#define USER_R15    96
-#define USER_R8     104
-#define USER_R9     112
-#define USER_R10    120
-#define USER_R11    128
-#define USER_RCX    136
+/* struct arch_registers, in order: USER_rax and so on are their places in struct arch_thread, where
+ * they come first, and in a state page. */
+#define USER_REGISTERS(R)                                                                          \
+	R(rax) R(rsi) R(rdi) R(rdx) R(rip) R(rflags) R(rsp) R(rbx) R(rbp)                          \
+	R(r12) R(r13) R(r14) R(r15) R(r8) R(r9) R(r10) R(r11) R(rcx)
+
+/* The rest of struct arch_thread. */
 #define USER_GUEST  160
 #define USER_LEAVE  196
+#define USER_INSIDE 200
+
+#define LEAVE_FULL  1
+#define LEAVE_GUEST 2
 
 /* Selectors, see cpu.h */
 #define USER_SS 0x1b
@@ -37,6 +29,7 @@
 
 /* System calls, see abi/syscall.def */
 #define SYS_THREAD_YIELD           29
+#define SYS_GUEST_ENTER            34
 #define SYS_ENDPOINT_CALL          36
 #define SYS_ENDPOINT_REPLY_RECEIVE 39
 #define SYS_NOTIFICATION_SIGNAL    44

@@ -53,30 +53,18 @@ static void cut_something(struct chance *chance)
 		memset(&in[base], false, end - base);
 }
 
-/* The last place below `limit` with `count` in a row; SPAN: none. */
-static uint64_t highest(uint64_t count, uint64_t limit)
-{
-	uint64_t row = 0;
-
-	for (uint64_t n = limit; n-- > 0;) {
-		row = in[n] ? row + 1 : 0;
-		if (row == count)
-			return n;
-	}
-	return SPAN;
-}
-
 static void take_something(struct chance *chance)
 {
-	uint64_t count = 1 + chance_below(chance, 6);
 	uint64_t limit = 1 + chance_below(chance, SPAN);
-	uint64_t want = highest(count, limit);
+	uint64_t want = limit;
 	uint64_t got = SPAN;
 
-	CHECK(extent_take(&list, count, limit, &got) == (want != SPAN));
-	CHECK(got == want);
-	if (got != SPAN)
-		memset(&in[got], false, count);
+	while (want > 0 && !in[want - 1])
+		want--;
+	CHECK(extent_take(&list, limit, &got) == (want > 0));
+	CHECK(got == (want > 0 ? want - 1 : SPAN));
+	if (want > 0)
+		in[got] = false;
 }
 
 static void overlap_something(struct chance *chance)

@@ -44,6 +44,23 @@ TEST(grace_needs_the_own_exit_too)
 	CHECK(grace_is_over(ticket));
 }
 
+/* However many tickets are drawn, others are not interrupted all the time. */
+TEST(grace_periods_keep_apart)
+{
+	cpu_set_online(&cpu_boot);
+	host_grace_gap = 1000;
+	CHECK(over_in_time(grace_ticket()));
+	for (unsigned i = 0; i < 3; i++) {
+		ticket = grace_ticket();
+		host_time_advance(999);
+		CHECK(!over_in_time(ticket));
+		host_time_advance(1);
+		CHECK(over_in_time(ticket));
+	}
+	host_time_advance(5000);
+	CHECK(over_in_time(grace_ticket()));
+}
+
 TEST(grace_ticket_drawn_late_waits_for_the_next_period)
 {
 	cpu_set_online(&cpu_boot);

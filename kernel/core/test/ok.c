@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ok.h"
+#include <core/cpu.h>
 
 /* ---- slabs ---- */
 
@@ -183,4 +184,13 @@ bool cap_tree_ok(struct object *o)
 	ok = ok && (!(o->flags & OBJECT_LIVE) || caps == o->caps);
 	spin_unlock(&o->tree);
 	return ok;
+}
+
+uint64_t lock_waits_total(void)
+{
+	uint64_t total = 0;
+
+	for (cpumask_t left = cpu_online_mask(); left != 0; left &= left - 1)
+		total += atomic_load(&cpu_by_id[__builtin_ctzll(left)]->lock_waits);
+	return total;
 }

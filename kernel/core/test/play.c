@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "play.h"
 #include "tree_ok.h"
+#include <core/guest.h>
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/grace.h>
@@ -142,6 +143,11 @@ struct actor *actor_make(struct cspace *cs, int priority)
 	return a;
 }
 
+void play_live_in(cap_t as)
+{
+	space_cap = as;
+}
+
 void actor_again(struct actor *a)
 {
 	make_thread(a);
@@ -162,31 +168,28 @@ void actor_resume(struct actor *a)
 	thread_resume(a->t);
 }
 
+static struct object *make(struct actor *a, enum object_type type, cap_t *out)
+{
+	struct object *o = object_create(quota_root, type);
+
+	ASSERT(o != NULL);
+	*out = insert(a->cspace, o);
+	return o;
+}
+
 struct endpoint *endpoint_make(struct actor *a, cap_t *out)
 {
-	struct endpoint *ep;
-
-	ASSERT(endpoint_create(quota_root, &ep) == ST_OK);
-	*out = insert(a->cspace, &ep->obj);
-	return ep;
+	return container_of(make(a, OBJ_ENDPOINT, out), struct endpoint, obj);
 }
 
 struct notification *notification_make(struct actor *a, cap_t *out)
 {
-	struct notification *n;
-
-	ASSERT(notification_create(quota_root, &n) == ST_OK);
-	*out = insert(a->cspace, &n->obj);
-	return n;
+	return container_of(make(a, OBJ_NOTIFICATION, out), struct notification, obj);
 }
 
 struct reply *reply_make(struct actor *a, cap_t *out)
 {
-	struct reply *r;
-
-	ASSERT(reply_create(quota_root, &r) == ST_OK);
-	*out = insert(a->cspace, &r->obj);
-	return r;
+	return container_of(make(a, OBJ_REPLY, out), struct reply, obj);
 }
 
 cap_t give(struct actor *from, cap_t handle, struct actor *to, rights_t rights, uint64_t badge)
@@ -223,6 +226,8 @@ static struct thread *leave_kernel(void)
 		if (t == NULL && !c->resched)
 			break;
 	}
+	if (t != NULL)
+		guest_resume(t);
 	cpu_leave_kernel(c);
 	return t;
 }
@@ -292,6 +297,8 @@ void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS
 		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
 	else if (number == SYS_thread_yield)
 		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_guest_enter)
+		guest_enter(arg[0], 0, 0, &a->t->arch);
 	else
 		syscall_dispatch(a->t, number, arg);
 }

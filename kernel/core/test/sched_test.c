@@ -173,6 +173,21 @@ TEST(more_urgent_goes_first)
 	CHECK(play_user() == low && run_queue_ok(0));
 }
 
+TEST(priority_change_begins_anew)
+{
+	/* What it had in its old level counts for nothing in the new one. */
+	play_boot(1);
+	struct actor *a = hog_at(50);
+	play_time(1000 * MS);
+	struct actor *b = hog_at(60);
+	play_time(10 * MS);
+	CHECK(spent(a) == 1000 * MS && spent(b) == 10 * MS);
+	struct sched_params p = params(60);
+	CHECK(sched_configure(a->t->home, &p, NULL) == ST_OK);
+	play_time(100 * MS);
+	CHECK(near(spent(a), 1050 * MS, 4 * MS) && near(spent(b), 60 * MS, 4 * MS));
+}
+
 TEST(every_priority_has_its_turn)
 {
 	static struct actor *all[SCHED_PRIORITIES];
@@ -291,6 +306,64 @@ TEST(idle_cpu_takes_who_waits)
 	play_time(20 * MS);
 	CHECK(near(spent(mover) - before, 20 * MS, 4 * MS));
 	CHECK(spent(tied[0]) + spent(tied[1]) == 60 * MS && play_ok());
+}
+
+TEST(idle_cpu_looks_behind_those_that_are_tied)
+{
+	play_boot(2);
+	struct sched_params p = params(90);
+	p.cpus = 1;
+	(void)hog(&p);
+	(void)hog(&p);
+	p = params(95);
+	p.cpus = 2;
+	struct actor *other = hog(&p);
+	play_time(MS);
+	struct actor *low = hog_at(50);
+	play_time(10 * MS);
+	CHECK(spent(low) == 0 && spent(other) == 11 * MS);
+	spin_lock(&other->t->obj.lock);
+	status_t st = thread_suspend(other->t);
+	CHECK(st == ST_OK || st == ST_LATER);
+	play_time(10 * MS);
+	CHECK(spent(low) == 10 * MS && play_ok());
+}
+
+TEST(equals_spread_out_again)
+{
+	struct actor *a[4];
+
+	play_boot(2);
+	struct sched_params p = params(50);
+	p.cpus = 1;
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = hog(&p);
+	play_time(40 * MS);
+	p.cpus = 3;
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(sched_configure(a[i]->t->home, &p, NULL) == ST_OK);
+	play_time(40 * MS);
+	uint64_t before[4];
+	for (unsigned i = 0; i < 4; i++)
+		before[i] = spent(a[i]);
+	play_time(400 * MS);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(near(spent(a[i]) - before[i], 200 * MS, 8 * MS));
+	CHECK(play_ok());
+}
+
+TEST(spent_counts_what_runs_without_a_timer)
+{
+	play_boot(2);
+	struct sched_params p = params(50);
+	p.cpus = 2;
+	struct actor *a = hog(&p);
+	play_time(MS);
+	CHECK(host_timer_armed(1) == TIMER_NEVER && spent(a) == MS);
+	host_time_advance(5 * MS);
+	CHECK(spent(a) == 6 * MS);
+	host_time_advance(5 * MS);
+	CHECK(spent(a) == 11 * MS);
 }
 
 TEST(preempted_thread_goes_to_an_idle_cpu)
@@ -560,11 +633,41 @@ TEST(donor_that_runs_dry_does_not_freeze_the_server)
 	CHECK(near((uint64_t)-donor->pool, 10 * MS, MS) && donor->pool < 0);
 	/* The client waits until it has paid: ten periods. */
 	CHECK(play_user() == NULL);
+	uint64_t then = sched_spent(donor);
 	play_time(900 * MS);
-	CHECK(play_user() == NULL);
+	CHECK(play_user() == NULL && sched_spent(donor) == then);
 	play_time(200 * MS);
 	CHECK(play_user() == client || sched_spent(donor) > used + MS);
 	CHECK(ok());
+}
+
+TEST(every_guest_leaves_a_dry_sched)
+{
+	/* Servers work for clients that share a sched; when that is used up, they all go on. */
+	struct actor *servers[4];
+	cap_t lent, inside;
+
+	play_boot(1);
+	struct sched_params p = params(80);
+	p.budget = 20 * MS;
+	p.period = 1000 * MS;
+	(void)sched_make(&lent, &p);
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++) {
+		servers[i] = actor_make(NULL, 40);
+		(void)endpoint_make(servers[i], &inside);
+		actor_resume(servers[i]);
+		CHECK(act_receive(servers[i], inside) == ST_BLOCKED);
+		struct actor *caller = hog_with(lent);
+		cap_t way_in = give(servers[i], inside, caller, RIGHTS_ALL, 1);
+		CHECK(act_call(caller, way_in, 0) == ST_BLOCKED);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++)
+		CHECK(play_until(servers[i]));
+	(void)hog_with(lent);
+	play_time(100 * MS);
+	CHECK(sched_is_dry(sched_of_cap(lent)) && play_ok());
+	for (unsigned i = 0; i < ARRAY_LEN(servers); i++)
+		CHECK(near(spent(servers[i]), 20 * MS, 4 * MS));
 }
 
 TEST(passive_server_waits_for_a_dry_donor)

@@ -76,7 +76,7 @@ static void put(struct object *o)
 static unsigned reclaim(bool keep_one)
 {
 	grace_poll();
-	unsigned left = slab_reclaim(&cache, keep_one);
+	unsigned left = slab_reclaim(&cache, keep_one, &(unsigned){ SLAB_BATCH });
 	grace_poll();
 	return left;
 }

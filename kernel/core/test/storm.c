@@ -3,9 +3,7 @@
 #include "play.h"
 #include "vm.h"
 #include <core/assert.h>
-#include <core/ioport.h>
 #include <core/ipc_fast.h>
-#include <core/node.h>
 #include <core/random.h>
 #include <core/user.h>
 #include <string.h>
@@ -145,20 +143,19 @@ static void begin(void)
 	struct cspace *cs;
 	struct aspace *as;
 	struct memory *m;
-	struct node *node;
-	struct ioport *ports;
+	struct object *node, *ports;
 
 	quota = test_quota(quota_root, LIMIT, 0);
 	ASSERT(cspace_create(quota, &cs) == ST_OK);
 	ASSERT(aspace_create(quota, ASPACE_PLAIN, NULL, &as) == ST_OK);
 	ASSERT(memory_create(quota, PAGES, MEMORY_ANON, false, &m) == ST_OK);
-	ASSERT(node_create(quota, &node) == ST_OK);
-	ASSERT(ioport_create(quota, &ports) == ST_OK);
+	ASSERT((node = object_create(quota, OBJ_NODE)) != NULL);
+	ASSERT((ports = object_create(quota, OBJ_IOPORT)) != NULL);
 	cap_t space = keep(cs, &cs->obj, RIGHTS_ALL), aspace = keep(cs, &as->obj, RIGHTS_ALL);
 	cap_t memory = keep(cs, &m->obj, RIGHTS_ALL);
 	keep(cs, &quota->obj, RIGHTS_ALL);
-	keep(cs, &node->obj, (rights_t)~RIGHT_POWER);
-	keep(cs, &ports->obj, RIGHTS_ALL);
+	keep(cs, node, (rights_t)~RIGHT_POWER);
+	keep(cs, ports, RIGHTS_ALL);
 	const struct cap_ref to = ref(cs, aspace), what = ref(cs, memory);
 	ASSERT(aspace_map(&to, &what, &map) == ST_OK);
 	add_threads(cs, space, aspace, memory);

@@ -66,7 +66,8 @@ static void begin(void)
 	all[OBJ_NOTIFICATION] = create(SYS_notification_create, 0, 0);
 	all[OBJ_REPLY] = create(SYS_reply_create, 0, 0);
 	all[OBJ_TIMER] = create(SYS_timer_create, all[OBJ_NOTIFICATION], 1);
-	all[OBJ_MEMORY] = insert(&user->t->pin[user->t->bound_block.at].memory->obj);
+	all[OBJ_MEMORY] =
+		insert(&user->t->block_pin[user->t->bound_block.at].memory->obj);
 }
 
 static status_t try(const struct line *l, const uint64_t arg[ARCH_SYSCALL_ARGS])
@@ -172,12 +173,12 @@ TEST(every_call_refuses_a_missing_right)
 TEST(calls_are_counted)
 {
 	begin();
-	uint64_t before = cpu_boot.counters.calls[SYS_thread_yield];
+	uint64_t before = cpu_boot.counters.calls[SYS_thread_kick];
 	uint64_t refused = cpu_boot.counters.refused;
 	for (unsigned i = 0; i < 3; i++)
-		CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
-	CHECK(play_act(user, SYS_thread_yield, CAP_NONE, 0, 0, 0) == ST_BAD_CAP);
-	CHECK(cpu_boot.counters.calls[SYS_thread_yield] == before + 4);
+		CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, CAP_NONE, 0, 0, 0) == ST_BAD_CAP);
+	CHECK(cpu_boot.counters.calls[SYS_thread_kick] == before + 4);
 	CHECK(cpu_boot.counters.refused == refused + 1);
 }
 
@@ -228,12 +229,40 @@ TEST(long_revoke_is_made_in_pieces)
 	CHECK(do_derive(user->cspace, user->cspace, all[OBJ_ENDPOINT], RIGHTS_ALL, 0, &child[0]) ==
 	      ST_REVOKED);
 	user->t->arch.restarts = 0;
-	CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
 	CHECK(user->t->revoking == CAP_NONE && user->t->work == 0);
 	CHECK(do_derive(user->cspace, user->cspace, all[OBJ_ENDPOINT], RIGHTS_ALL, 0, &child[0]) ==
 	      ST_OK);
 	CHECK(play_act_all(user, SYS_cap_revoke, arg) == ST_OK && user->t->revoking == CAP_NONE);
 	CHECK(ref_of(user, all[OBJ_ENDPOINT]).object->caps == 1);
+}
+
+/* Who found the capability before it was revoked may still be using it: it is over when every CPU
+ * has been outside the kernel. */
+TEST(revoke_awaits_calls_that_look_once)
+{
+	static const enum object_type once[] = { OBJ_QUOTA, OBJ_CSPACE, OBJ_SCHED };
+
+	begin();
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { all[OBJ_CSPACE], all[OBJ_ENDPOINT] };
+	CHECK(play_until(user));
+	syscall_dispatch(user->t, SYS_cap_revoke, arg);
+	CHECK(user->t->arch.restarts == 0); /* looked at again by every call */
+	for (unsigned i = 0; i < ARRAY_LEN(once); i++) {
+		cap_t child;
+
+		CHECK(do_derive(user->cspace, user->cspace, all[once[i]], RIGHTS_ALL, 0, &child) ==
+		      ST_OK);
+		arg[1] = all[once[i]];
+		for (unsigned n = 1; n < 10; n++) {
+			syscall_dispatch(user->t, SYS_cap_revoke, arg);
+			CHECK(user->t->arch.restarts == n && user->t->revoke_ticket != 0);
+		}
+		CHECK(ref_of(user, all[once[i]]).slot->node.child == NULL);
+		user->t->arch.restarts = 0;
+		CHECK(play_act_all(user, SYS_cap_revoke, arg) == ST_OK);
+		CHECK(user->t->revoke_ticket == 0 && user->t->work == 0);
+	}
 }
 
 TEST(long_destruction_outlives_its_capability)
@@ -272,7 +301,7 @@ TEST(abandoned_destruction_is_the_reapers)
 	syscall_dispatch(user->t, SYS_object_destroy, arg);
 	CHECK(user->t->work != 0);
 	user->t->arch.restarts = 0;
-	CHECK(play_act(user, SYS_thread_yield, user->thread, 0, 0, 0) == ST_OK);
+	CHECK(play_act(user, SYS_thread_kick, user->thread, 0, 0, 0) == ST_OK);
 	CHECK(user->t->work == 0 && object_reap_waiting());
 	for (unsigned i = 0; i < 2000 && q->obj.flags != 0; i++) {
 		(void)object_reap_some();
@@ -284,7 +313,8 @@ TEST(abandoned_destruction_is_the_reapers)
 TEST(quota_calls)
 {
 	begin();
-	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], MIB(1), 64 * FRAME_SIZE, 0) == ST_OK);
+	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], MIB(1), 64 * FRAME_SIZE, 0) ==
+	      ST_OK);
 	cap_t q = actor_info(user);
 	CHECK(play_act(user, SYS_quota_create, all[OBJ_QUOTA], 100, 0, 0) == ST_BAD_ARG);
 	CHECK(play_act(user, SYS_quota_read, q, 0, 0, 0) == ST_OK);

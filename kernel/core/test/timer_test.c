@@ -149,35 +149,37 @@ TEST(timer_interrupt_is_bounded)
 #define MANY 10000
 
 static struct ktimer many[MANY];
-static unsigned deepest; /* links from the root, seen by tree_ok */
+static unsigned deepest; /* links from the root, seen by queue_ok */
 
-/* True when the tree from `t` down is in order; counts its timers. */
-static bool tree_ok(const struct ktimer *t, unsigned depth, unsigned *count)
+static unsigned depth_of(const struct tree_node *n)
 {
-	if (t == NULL)
-		return true;
-	*count += 1;
-	if (depth > deepest)
-		deepest = depth;
-	const struct ktimer *child[] = { t->left, t->right };
-	for (unsigned i = 0; i < 2; i++) {
-		if (child[i] != NULL && (child[i]->parent != t || child[i]->weight > t->weight))
-			return false;
-	}
-	return (t->left == NULL || t->left->deadline <= t->deadline) &&
-	       (t->right == NULL || t->right->deadline >= t->deadline) && t->cpu == 1 &&
-	       tree_ok(t->left, depth + 1, count) && tree_ok(t->right, depth + 1, count);
+	unsigned depth = 0;
+
+	while ((n = n->parent) != NULL)
+		depth++;
+	return depth;
 }
 
-/* The same for the whole queue, in which `in` is and which has `expected`. */
+/* True when the queue in which `in` is, is in order, and has `expected` timers. */
 static bool queue_ok(const struct ktimer *in, unsigned expected)
 {
+	const struct tree_node *n = &in->node;
 	unsigned count = 0;
 
-	while (in->parent != NULL)
-		in = in->parent;
+	while (n->parent != NULL)
+		n = n->parent;
+	while (n->child[0] != NULL)
+		n = n->child[0];
 	deepest = 0;
-	return tree_ok(in, 0, &count) && count == expected;
+	for (const struct tree_node *last = NULL; n != NULL; last = n, n = tree_next(n)) {
+		const struct ktimer *t = container_of(n, const struct ktimer, node);
+		if (n->key != t->deadline || (last != NULL && last->key > n->key) || t->cpu != 1)
+			return false;
+		if (depth_of(n) > deepest)
+			deepest = depth_of(n);
+		count++;
+	}
+	return count == expected;
 }
 
 /* A queue as simple as can be: sorted, the earliest last. */

@@ -112,7 +112,7 @@ status_t vm_unmap(cap_t aspace, vaddr_t va, uint64_t pages)
 
 status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access)
 {
-	struct protect_request r = { va, pages, access };
+	struct map_request r = { va, pages, access, 0 };
 	status_t st;
 
 	do {
@@ -251,14 +251,16 @@ status_t vm_share(const struct vm_share *s, uint64_t *done)
 
 status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 {
-	aspace_switch(as, ROOT_OWN);
+	enum pagetable_which own = as->kind == ASPACE_GUEST ? ROOT_GUEST : ROOT_MAIN;
+
+	aspace_switch(as, own);
 	while (!host_user_access(va, access | MAP_READ, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
 			return st;
 		host_user_mode();
-		aspace_switch(as, ROOT_OWN);
+		aspace_switch(as, own);
 	}
 	return ST_OK;
 }
@@ -326,7 +328,7 @@ uint64_t vm_memory_frames(struct memory *m)
 	uint64_t count = 0;
 
 	if (m->kind == MEMORY_BLOCK)
-		return 1ull << m->order;
+		return 1ull << frame_of(m->base)->order;
 	if (m->kind == MEMORY_DEVICE)
 		return 0;
 	for (unsigned i = 0; i < (m->levels > 0 ? 1 : MEMORY_FEW); i++)
@@ -351,7 +353,7 @@ uint64_t vm_table_frames(struct aspace *as)
 {
 	uint64_t count = tables_below(as->table.top, as->table.level);
 
-	return count + as->table.is_half + (as->table.root[ROOT_JOINT].pa != 0);
+	return count + as->table.is_half + (as->table.root[ROOT_GUEST].pa != 0);
 }
 
 uint64_t vm_payer_frames(const struct quota *q)
@@ -388,12 +390,13 @@ static void check_translation(const struct host_translation *t, void *with)
 {
 	struct tlb_check *c = with;
 	struct pagetable_page e;
-	unsigned which = t->tag == c->as->table.root[ROOT_JOINT].tag;
+	unsigned which = t->tag == c->as->table.root[ROOT_MAIN].tag ? ROOT_MAIN : ROOT_GUEST;
+	bool is_joint = which == ROOT_MAIN && c->as->table.root[ROOT_GUEST].pa != 0;
 
 	if (t->tag != c->as->table.root[which].tag)
 		return;
 	struct pagetable *table = &c->as->table;
-	if (which == ROOT_JOINT && t->va >= ARCH_PERSONALITY)
+	if (is_joint && t->va >= ARCH_PERSONALITY)
 		return; /* see vm_half_ok */
 	if (!pagetable_find(table, t->va, &e) || e.pa + (t->va - e.va) != t->pa ||
 	    (t->access & ~e.access))

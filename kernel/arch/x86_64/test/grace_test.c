@@ -74,12 +74,13 @@ TEST(slab_page_comes_back)
 	CHECK(o != NULL && object_at(object_id(o)) == o);
 	slab_publish(o);
 	slab_free(&cache, o);
-	CHECK(slab_reclaim(&cache, false) == 1);
+	CHECK(slab_reclaim(&cache, false, &(unsigned){ SLAB_BATCH }) == 1);
 	for (unsigned i = 0; i < PATIENCE; i++) {
 		cpu_leave_kernel(arch_this_cpu());
 		grace_poll();
-		slab_reclaim(&cache, false);
+		slab_reclaim(&cache, false, &(unsigned){ SLAB_BATCH });
 	}
 	frame_stats(&after);
-	CHECK(slab_reclaim(&cache, false) == 0 && after.free == before.free);
+	CHECK(slab_reclaim(&cache, false, &(unsigned){ SLAB_BATCH }) == 0 &&
+	      after.free == before.free);
 }

@@ -90,7 +90,7 @@ static uint64_t kicks_of(uint32_t cpu)
 static void kick_next(void *arg)
 {
 	(void)arg;
-	cpu_kick((arch_this_cpu()->id + 1) % cpu_count());
+	arch_cpu_kick((arch_this_cpu()->id + 1) % cpu_count());
 }
 
 TEST(smp_kick_arrives)
@@ -102,7 +102,7 @@ TEST(smp_kick_arrives)
 	for (uint32_t i = 0; i < cpu_count(); i++)
 		before[i] = kicks_of(i);
 	for (uint32_t i = 1; i < cpu_count(); i++) {
-		cpu_kick(i);
+		arch_cpu_kick(i);
 		while (kicks_of(i) == before[i])
 			smp_spin();
 	}
