@@ -77,6 +77,7 @@ core-test-src += test/frame_ok.c
 core-test-src += test/frame_test.c
 core-test-src += test/grace_test.c
 core-test-src += test/ipc_race_test.c
+core-test-src += test/irq_test.c
 core-test-src += test/log_test.c
 core-test-src += test/memory_test.c
 core-test-src += test/message_test.c
