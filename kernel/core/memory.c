@@ -149,10 +149,8 @@ static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 	uint64_t old = *slot;
 
 	slot_store(slot, 0);
-	if (old & MEMORY_SLOT_HERE) {
+	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-		m->committed--;
-	}
 }
 
 static bool has_slots(const struct memory *m)
@@ -349,8 +347,6 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	slot_store(slot, new);
 	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-	else
-		m->committed++;
 	return ST_OK;
 }
 
@@ -757,7 +753,6 @@ static status_t share_page(struct side *into, struct side *of, bool read_only, b
 	}
 	if (value != 0)
 		slot_store(slot, value);
-	to->committed += value & MEMORY_SLOT_HERE;
 	return ST_OK;
 }
 

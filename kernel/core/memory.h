@@ -100,8 +100,7 @@ struct memory {
 	/* The slots; or, with levels > 0, slot[0] names the top node of a radix tree of
 	 * frames with 512 entries each. */
 	_Atomic uint64_t slot[MEMORY_FEW];
-	uint64_t committed; /* slots that name a frame */
-	uint64_t zeroed;    /* MEMORY_BLOCK: so many pages were */
+	uint64_t zeroed; /* MEMORY_BLOCK: so many pages were */
 	uint64_t pins;
 	uint64_t writers;     /* mappings and pins that may write */
 	uint64_t cursor;      /* where close goes on */

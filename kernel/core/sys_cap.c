@@ -2,6 +2,7 @@
 /* Calls on capabilities, objects as such, quotas and capability spaces. */
 #include <core/sys_cap.h>
 #include <core/cspace.h>
+#include <core/grace.h>
 #include <core/quota.h>
 #include <core/slab.h>
 
@@ -40,10 +41,14 @@ static status_t find(const struct syscall *c, unsigned space, unsigned handle, s
 }
 
 /* From a place in the second space to one in the first. */
-static status_t transfer(struct syscall *c, struct cap_send send)
+static status_t transfer(struct syscall *c, rights_t mask, bool move, uint64_t word)
 {
+	struct cap_send send UNINITIALIZED;
 	status_t st = find(c, 1, 2, &send.ref);
 
+	send.mask = mask;
+	send.move = move;
+	send.word = word;
 	return st != ST_OK ? st : cap_transfer(space_of(&c->cap[0]), &send, 1, &c->out[0]);
 }
 
@@ -51,12 +56,12 @@ status_t sys_cap_copy(struct syscall *c)
 {
 	if (c->arg[3] > UINT16_MAX)
 		return ST_BAD_ARG;
-	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
+	return transfer(c, (rights_t)c->arg[3], false, c->arg[4]);
 }
 
 status_t sys_cap_move(struct syscall *c)
 {
-	return transfer(c, (struct cap_send){ .mask = (rights_t)~0u, .move = true });
+	return transfer(c, (rights_t)~0u, true, 0);
 }
 
 status_t sys_cap_drop(struct syscall *c)
@@ -80,17 +85,34 @@ status_t sys_cap_inspect(struct syscall *c)
 	return cap_refuse(&ref, ST_OK);
 }
 
+/* Calls that a capability to such an object lets through don't look at it again under a lock: a
+ * revoke is over when the last of them has left the kernel. */
+static bool is_seen_once(const struct object *o)
+{
+	const unsigned types =
+		1u << OBJ_QUOTA | 1u << OBJ_CSPACE | 1u << OBJ_SCHED | 1u << OBJ_NODE;
+
+	return types >> o->type & 1;
+}
+
 status_t sys_cap_revoke(struct syscall *c)
 {
 	struct thread *self = c->self;
 	struct cap_ref ref;
-	status_t st = find(c, 0, 1, &ref);
 
+	if (self->work != c->cap[0].token || self->revoking != c->arg[1])
+		sys_work_abandon(self);
+	self->work = self->revoking = 0;
+	status_t st = find(c, 0, 1, &ref);
 	if (st == ST_OK)
 		st = cap_revoke(&ref);
+	if (st == ST_OK && is_seen_once(ref.object) && !grace_passed(&self->revoke_ticket))
+		st = ST_LATER;
 	if (st == ST_LATER) {
 		self->work = c->cap[0].token;
 		self->revoking = c->arg[1];
+	} else {
+		self->revoke_ticket = 0;
 	}
 	return st;
 }
@@ -145,7 +167,7 @@ void sys_work_abandon(struct thread *t)
 	cap_t handle = t->revoking;
 	struct cap_ref ref;
 
-	t->work = t->revoking = 0;
+	t->work = t->revoking = t->revoke_ticket = 0;
 	if (work != 0 && handle == CAP_NONE)
 		object_reap(work);
 	if (handle == CAP_NONE)
@@ -164,10 +186,8 @@ void sys_work_abandon(struct thread *t)
 
 bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)
 {
-	if (self->revoking != CAP_NONE && number == SYS_cap_revoke) {
-		self->work = self->revoking = 0;
-		return false; /* it begins as the first time */
-	}
+	if (self->revoking != CAP_NONE && number == SYS_cap_revoke)
+		return false;
 	if (self->revoking == CAP_NONE && number == SYS_object_destroy) {
 		*st = destroy_some(self, self->work);
 		return true;

@@ -144,6 +144,7 @@ struct thread {
 	uint64_t fault_badge;   /* constant */
 	uint64_t work;  /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
 	cap_t revoking; /* or a revoke: token of the space and handle */
+	uint64_t revoke_ticket; /* grace period at its end; 0: not drawn */
 
 	/* See thread_bind.c. */
 	bool claimed;    /* guarded by obj.lock; who has claimed it changes the rest */

@@ -230,7 +230,6 @@ TEST(memory_bytes_while_the_buffer_comes_and_goes)
 	cap_t buffer = new_memory(4), memory = new_memory(4);
 	void *va = map(buffer, 4, MAP_READ | MAP_WRITE);
 	struct actor *a = actor_new(map_and_unmap);
-	unsigned done = 0;
 
 	a->arg[0] = buffer;
 	a->arg[1] = (uint64_t)va;
@@ -240,7 +239,6 @@ TEST(memory_bytes_while_the_buffer_comes_and_goes)
 		status_t out = sys_memory_read(memory, 0, va, 4 * PAGE);
 		CHECK(in == ST_OK || in == ST_BAD_ADDRESS);
 		CHECK(out == ST_OK || out == ST_BAD_ADDRESS);
-		done += in == ST_OK;
 		if (i % 16 == 0)
 			yield();
 	}
@@ -248,7 +246,6 @@ TEST(memory_bytes_while_the_buffer_comes_and_goes)
 	actor_await(a);
 	for (uint64_t i = 0; i < 4 * PAGE; i += 8)
 		CHECK(word_at(memory, i) == 0);
-	CHECK(done > 0);
 }
 
 /* ---- commit, decommit ---- */

@@ -288,7 +288,7 @@ static void poor(const struct need *need)
 			CHECK(used_of(quota) == before);
 		before = used_of(quota);
 	}
-	CHECK(!"it takes that much");
+	test_fail(__FILE__, __LINE__, "it takes that much");
 }
 
 static void none_is_allowed(const struct need *need)

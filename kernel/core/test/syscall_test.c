@@ -237,6 +237,34 @@ TEST(long_revoke_is_made_in_pieces)
 	CHECK(ref_of(user, all[OBJ_ENDPOINT]).object->caps == 1);
 }
 
+/* Who found the capability before it was revoked may still be using it: it is over when every CPU
+ * has been outside the kernel. */
+TEST(revoke_awaits_calls_that_look_once)
+{
+	static const enum object_type once[] = { OBJ_QUOTA, OBJ_CSPACE, OBJ_SCHED };
+
+	begin();
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { all[OBJ_CSPACE], all[OBJ_ENDPOINT] };
+	CHECK(play_until(user));
+	syscall_dispatch(user->t, SYS_cap_revoke, arg);
+	CHECK(user->t->arch.restarts == 0); /* looked at again by every call */
+	for (unsigned i = 0; i < ARRAY_LEN(once); i++) {
+		cap_t child;
+
+		CHECK(do_derive(user->cspace, user->cspace, all[once[i]], RIGHTS_ALL, 0, &child) ==
+		      ST_OK);
+		arg[1] = all[once[i]];
+		for (unsigned n = 1; n < 10; n++) {
+			syscall_dispatch(user->t, SYS_cap_revoke, arg);
+			CHECK(user->t->arch.restarts == n && user->t->revoke_ticket != 0);
+		}
+		CHECK(ref_of(user, all[once[i]]).slot->node.child == NULL);
+		user->t->arch.restarts = 0;
+		CHECK(play_act_all(user, SYS_cap_revoke, arg) == ST_OK);
+		CHECK(user->t->revoke_ticket == 0 && user->t->work == 0);
+	}
+}
+
 TEST(long_destruction_outlives_its_capability)
 {
 	begin();

@@ -113,7 +113,7 @@ status_t vm_unmap(cap_t aspace, vaddr_t va, uint64_t pages)
 
 status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access)
 {
-	struct protect_request r = { va, pages, access };
+	struct map_request r = { va, pages, access, 0 };
 	status_t st;
 
 	do {

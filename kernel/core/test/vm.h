@@ -68,6 +68,9 @@ uint64_t vm_payer_frames(const struct quota *q);
 /* Frames that a device's mappings hold and another quota took: the object's pays for each. */
 uint64_t vm_dma_frames(struct object *dma);
 
+/* Slots that name a frame. */
+uint64_t vm_committed(const struct memory *m);
+
 /* Pages that are mapped in `as`. */
 uint64_t vm_mapped(const struct aspace *as);
 
