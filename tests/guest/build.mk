@@ -1,6 +1,7 @@
 # The program that tests the kernel from user mode; one list for each file that adds cases.
 guest-test-src := main.c console.c world.c registers.S registers.c
 guest-test-src += aspace.c
+guest-test-src += buffer.c
 guest-test-src += cap.c
 guest-test-src += device.c
 guest-test-src += entry.c
