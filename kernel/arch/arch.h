@@ -38,7 +38,7 @@ struct quota;
  *                                           both at once
  *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
  *                                           the same, unless it takes more than a few instructions
- *   bool arch_root_switch(paddr_t, uint32_t)
+ *   bool arch_root_switch(paddr_t, const uint32_t *tag)
  *                                           arch_root_load, likewise; not of the kernel's
  *   arch_thread.guest                       kernel address of its state page, NULL: it has none
  *   bool arch_thread_in_guest(const struct arch_thread *)

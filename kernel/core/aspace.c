@@ -260,9 +260,9 @@ static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct mea
 	right->base = at;
 	right->first = map->first + n;
 	right->pages = map->pages - n;
-	right->settled = right->pages;
+	right->settled = map->settled > n ? map->settled - n : 0;
 	map->pages = n;
-	map->settled = n;
+	map->settled -= right->settled;
 	mapping_link(map, is_due);
 	mapping_link(right, is_due);
 	mapping_set_writer(right, map->writer);
@@ -298,10 +298,6 @@ static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, 
 		return ST_OK;
 	if (s->map[0] == NULL || s->map[1] == NULL)
 		return ST_WOULD_BLOCK;
-	if ((*map)->settled < (*map)->pages) {
-		mapping_settle(*map, &s->budget);
-		return ST_LATER;
-	}
 	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
 		return ST_LATER;
 	if (right)
@@ -340,11 +336,11 @@ UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struc
 
 /* The same, with what lies in the range split off, unless the mapping has `access` already. NULL
  * with ST_OK: there is none. NULL with ST_LATER: it is busy, or had to be prepared. */
-UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct protect_request *r,
+UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct map_request *r,
 					  struct means *s, struct mapping **out)
 {
 	struct aspace *as = aspace_of(by);
-	struct mapping *map = lock_first(as, by, r->va, r->pages);
+	struct mapping *map = lock_first(as, by, r->va, r->count);
 	status_t st = ST_OK;
 
 	*out = NULL;
@@ -354,7 +350,7 @@ UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct
 	if (map->busy)
 		st = ST_LATER;
 	else if (map->access != r->access)
-		st = mapping_isolate(&map, r->va, r->va + r->pages * FRAME_SIZE, s);
+		st = mapping_isolate(&map, r->va, r->va + r->count * FRAME_SIZE, s);
 	if (st == ST_OK) {
 		*out = map;
 		return ST_OK;
@@ -444,7 +440,7 @@ UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_r
 
 status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 {
-	const struct protect_request all = { va, pages, ~0u };
+	const struct map_request all = { va, pages, ~0u, 0 };
 	struct means means = { .budget = MEMORY_WALK };
 	status_t st = ST_LATER;
 
@@ -477,11 +473,11 @@ static status_t protect_allowed(const struct mapping *map, unsigned access)
 
 /* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
  * much of the range they are. */
-static status_t protect_check(const struct cap_ref *by, const struct protect_request *r,
+static status_t protect_check(const struct cap_ref *by, const struct map_request *r,
 			      uint64_t *pages)
 {
 	struct aspace *as = aspace_of(by);
-	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	const vaddr_t end = r->va + r->count * FRAME_SIZE;
 	vaddr_t at = r->va;
 
 	spin_lock(&as->obj.lock);
@@ -501,7 +497,7 @@ static status_t protect_check(const struct cap_ref *by, const struct protect_req
 		at = map_end(map);
 	}
 	spin_unlock(&as->obj.lock);
-	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->pages;
+	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->count;
 	return st;
 }
 
@@ -524,10 +520,10 @@ static status_t mapping_set_access(struct mapping *map, unsigned access, int *bu
 }
 
 /* Changes the first mapping in the range, and takes its pages from the front of that. */
-UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct protect_request *r,
+UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct map_request *r,
 					      struct means *s)
 {
-	const vaddr_t end = r->va + r->pages * FRAME_SIZE;
+	const vaddr_t end = r->va + r->count * FRAME_SIZE;
 	struct mapping *map;
 	status_t st = lock_part(by, r, s, &map);
 
@@ -537,27 +533,27 @@ UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct p
 	st = mapping_set_access(map, r->access, &s->budget);
 	if (st == ST_OK) {
 		r->va = end < map_end(map) ? end : map_end(map);
-		r->pages = (end - r->va) / FRAME_SIZE;
+		r->count = (end - r->va) / FRAME_SIZE;
 	}
 	unlock_three(m, aspace_of(by));
 	return st;
 }
 
-status_t aspace_protect(const struct cap_ref *by, struct protect_request *r)
+status_t aspace_protect(const struct cap_ref *by, struct map_request *r)
 {
 	struct means means = { .budget = MEMORY_WALK };
 	uint64_t pages = 0;
 
-	if (!range_ok(r->va, r->pages))
+	if (!range_ok(r->va, r->count))
 		return ST_BAD_ARG;
 	status_t st = protect_check(by, r, &pages);
-	const uint64_t rest = r->pages - pages;
-	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->pages > rest &&
+	const uint64_t rest = r->count - pages;
+	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->count > rest &&
 			     (st == ST_OK || st == ST_LATER);
 	     i++)
 		st = protect_first(by, r, &means);
 	means_drop(&means);
-	return st == ST_OK && r->pages > 0 ? ST_LATER : st;
+	return st == ST_OK && r->count > 0 ? ST_LATER : st;
 }
 
 status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
@@ -713,11 +709,7 @@ static bool aspace_close(struct object *o)
 	}
 	if (!pagetable_is_flushed(&as->table))
 		return false;
-	if (as->table.root[ROOT_MAIN].pa != 0) {
-		pagetable_retire(&as->table);
-		pagetable_free(&as->table, o->quota);
-		as->table.root[ROOT_MAIN].pa = 0;
-	}
+	pagetable_free(&as->table, o->quota);
 	return cap_unbind(&as->half);
 }
 

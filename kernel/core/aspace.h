@@ -87,8 +87,9 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_
  * ST_BAD_STATE: writing what is sealed; as from cap_hold. Nothing is faulted in. */
 struct map_request {
 	vaddr_t va;
-	uint64_t page, count;
+	uint64_t count;
 	unsigned access;
+	uint64_t page; /* of the memory; of a mapping that is there it does not count */
 };
 status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
 		    const struct map_request *r) MUST_CHECK;
@@ -101,12 +102,7 @@ status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages) MUST
  * never to more than the capability that made the mapping allowed (ST_NO_RIGHT). Access
  * that is taken is gone on every CPU. On any return *r is what has not changed; ST_LATER: go on
  * with that. */
-struct protect_request {
-	vaddr_t va;
-	uint64_t pages;
-	unsigned access;
-};
-status_t aspace_protect(const struct cap_ref *by, struct protect_request *r) MUST_CHECK;
+status_t aspace_protect(const struct cap_ref *by, struct map_request *r) MUST_CHECK;
 
 /* One byte for each of up to SCAN_MAX pages into `out`: SCAN_ACCESSED, SCAN_DIRTY since the last
  * scan, SCAN_PRESENT; clears them, but for large pages. */

@@ -25,7 +25,6 @@
 #define CUT_COST 16 /* of CAP_BATCH: a binding or mapping that is undone */
 
 #pragma weak test_cut /* of the unit tests */
-#pragma weak dma_cut
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
 	[BIND_NONE] = test_cut,
@@ -264,18 +263,19 @@ static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint6
 	return slot_handle(slot);
 }
 
-/* Of the objects that the list names, the next after `last` by address; NULL: there is none. */
-static struct object *object_after(const struct cap_send *list, unsigned count,
-				   const struct object *last)
+/* Enters `o` into the list of those whose trees are locked, by address and each once. */
+static unsigned list_enter(struct object *list[], unsigned n, struct object *o)
 {
-	struct object *next = NULL;
+	unsigned at = n;
 
-	for (unsigned i = 0; i < count; i++) {
-		struct object *o = list[i].ref.object;
-		if (o > last && (next == NULL || o < next))
-			next = o;
+	for (unsigned i = 0; i < n; i++) {
+		if (list[i] == o)
+			return n;
 	}
-	return next;
+	for (; at > 0 && list[at - 1] > o; at--)
+		list[at] = list[at - 1];
+	list[at] = o;
+	return n + 1;
 }
 
 UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
@@ -300,20 +300,23 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
 				      unsigned count, cap_t out[])
 {
-	struct object *o;
+	struct object *tree[MSG_CAPS] UNINITIALIZED;
 	struct cap_slot *slot[MSG_CAPS] UNINITIALIZED;
 	uint64_t badge[MSG_CAPS] UNINITIALIZED;
 
 	ASSERT(count <= MSG_CAPS);
-	for (o = NULL; (o = object_after(list, count, o)) != NULL;)
-		spin_lock_second(&o->tree);
+	unsigned trees = 0;
+	for (unsigned i = 0; i < count; i++)
+		trees = list_enter(tree, trees, list[i].ref.object);
+	for (unsigned i = 0; i < trees; i++)
+		spin_lock_second(&tree[i]->tree);
 	status_t st = transfer_check(list, count, badge);
 	if (st == ST_OK)
 		st = cspace_take(to, count, slot);
 	for (unsigned i = 0; st == ST_OK && i < count; i++)
 		out[i] = transfer_one(&list[i], slot[i], badge[i]);
-	for (o = NULL; (o = object_after(list, count, o)) != NULL;)
-		spin_unlock(&o->tree);
+	while (trees > 0)
+		spin_unlock(&tree[--trees]->tree);
 	return st;
 }
 

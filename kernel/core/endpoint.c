@@ -117,8 +117,8 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	if (m.status != ST_OK)
 		return m.status;
 	uint64_t badge = caller->call_badge;
-	reply_hold(arch_this_cpu(), server, caller);
-	arch_thread_result(&server->arch, ST_OK, m.info, badge, server->reply.number);
+	uint64_t number = reply_hold(arch_this_cpu(), server, caller);
+	arch_thread_result(&server->arch, ST_OK, m.info, badge, number);
 	return ST_OK;
 }
 

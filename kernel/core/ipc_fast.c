@@ -9,11 +9,11 @@
 #define COLD __attribute__((noinline, cold)) static
 
 /* The ordinary way, from the beginning. */
-COLD void slow(struct arch_thread *user, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
+COLD void slow(struct thread *self, uint64_t number, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	uint64_t arg[ARCH_SYSCALL_ARGS] = { a0, a1, a2 };
 
-	arch_syscall(user, number, arg);
+	arch_syscall(&self->arch, number, arg);
 }
 
 /* The call that began here ends with an error. */
@@ -75,8 +75,11 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	struct cpu *c = arch_this_cpu();
 	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(deadline != TIMER_NEVER) ||
-	    !find_locked(self, handle, OBJ_ENDPOINT, RIGHT_CALL, &ref))
+	if (UNLIKELY(deadline != TIMER_NEVER)) {
+		slow(self, SYS_endpoint_call, handle, info, deadline);
+		return;
+	}
+	if (!find_locked(self, handle, OBJ_ENDPOINT, RIGHT_CALL, &ref))
 		goto slow;
 	struct endpoint *ep = container_of(ref.object, struct endpoint, obj);
 	struct thread *server = ep->servers;
@@ -103,13 +106,13 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 		info = m.info;
 	}
 	cpu_count_up(&c->counters.fast[FAST_CALL]);
-	reply_hold(c, server, self);
-	ipc_leave(c, self, server, info, ref.badge, c->call_number);
+	uint64_t number = reply_hold(c, server, self);
+	ipc_leave(c, self, server, info, ref.badge, number);
 	return;
 unlock:
 	spin_unlock(&ep->obj.lock);
 slow:
-	slow(user, SYS_endpoint_call, handle, info, deadline);
+	slow(self, SYS_endpoint_call, handle, info, TIMER_NEVER);
 }
 
 /* ---- answer and receive ---- */
@@ -161,7 +164,7 @@ ALWAYS_INLINE bool wait_again(struct thread *self, const struct cap_ref *ref)
 COLD void answered(struct thread *self, struct thread *caller, uint64_t info, cap_t handle)
 {
 	thread_complete(caller, &(struct thread_result){ .status = ST_OK, .info = info });
-	slow(&self->arch, SYS_endpoint_receive, handle, TIMER_NEVER, 0);
+	slow(self, SYS_endpoint_receive, handle, TIMER_NEVER, 0);
 }
 
 /* The answer did not fit into the caller's space. */
@@ -173,19 +176,21 @@ COLD void answer_fails(struct thread *self, struct thread *caller, status_t st)
 
 /* The running thread, which has nobody in hand to whom the way is short, may have one that
  * faulted: that thread is given nothing, and goes on where it was. */
-UNCHECKED_LOCKS
-COLD void answer_fault(cap_t handle, uint64_t info, struct thread *self)
+__attribute__((noinline)) static void answer_fault(cap_t handle, uint64_t info, struct thread *self,
+						   struct cap_slot *slot, uint64_t token)
 {
+	const struct cap_ref ref = { .object = object_at(token_object(token)),
+				     .slot = slot,
+				     .token = token,
+				     .gen = (uint32_t)(handle >> 32) };
 	struct cpu *c = arch_this_cpu();
 	struct thread *caller = NULL;
-	struct cap_ref ref UNINITIALIZED;
 
-	if (MSG_METHOD(info) == FAULT_RETRY && MSG_LEN(info) == 0 && MSG_NCAPS(info) == 0 &&
-	    find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref))
+	if (MSG_METHOD(info) == FAULT_RETRY && (uint32_t)info == 0)
 		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
-	if (caller == NULL) {
-		slow(&self->arch, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
-	} else if (!wait_again(self, &ref)) {
+	if (UNLIKELY(caller == NULL)) {
+		slow(self, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
+	} else if (UNLIKELY(!wait_again(self, &ref))) {
 		answered(self, caller, info, handle);
 	} else {
 		atomic_fetch_and(&caller->flags, ~THREAD_FAULTED);
@@ -204,7 +209,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 
 	if (UNLIKELY(deadline != TIMER_NEVER) ||
 	    !find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
-		slow(user, SYS_endpoint_reply_receive, handle, info, deadline);
+		slow(self, SYS_endpoint_reply_receive, handle, info, deadline);
 		return;
 	}
 	if (LIKELY((uint32_t)info == 0)) {
@@ -237,7 +242,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 	ipc_leave(c, self, caller, info, 0, 0);
 	return;
 fault:
-	answer_fault(handle, info, self);
+	answer_fault(handle, info, self, ref.slot, ref.token);
 }
 
 /* ---- signal ---- */
@@ -275,7 +280,7 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 unlock:
 	spin_unlock(&n->obj.lock);
 slow:
-	slow(user, SYS_notification_signal, handle, bits, unused);
+	slow(self, SYS_notification_signal, handle, bits, unused);
 }
 
 /* ---- yield ---- */
@@ -290,7 +295,7 @@ void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thre
 	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
 		next = sched_turn(c, self);
 	if (next == NULL) {
-		slow(user, SYS_thread_yield, handle, unused, unused2);
+		slow(self, SYS_thread_yield, handle, unused, unused2);
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);

@@ -39,17 +39,24 @@ static struct memory *memory_of(const struct cap_ref *by)
  */
 #define USES_PAYER (1ull << 32)
 
-static bool is_alone(uint64_t slot)
+static uint64_t slot_pins(uint64_t slot)
 {
-	return (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
+	return slot / MEMORY_SLOT_PIN;
 }
 
-/* A frame with whatever its last owner left, for one slot of `q`: 0 if there is none. */
-static uint64_t frame_take(struct quota *q)
+/* No other slot names the frame. That of a pinned slot that may be written was made so, and
+ * stays so; devices may hold it besides. */
+static bool is_alone(uint64_t slot)
+{
+	return slot_pins(slot) > 0 || (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
+}
+
+/* A frame, or more, with whatever its last owner left, for one slot of `q`: 0 if there is none. */
+static uint64_t frame_take(struct quota *q, unsigned order, enum frame_want want)
 {
 	paddr_t pa;
 
-	if (!quota_frame_take(q, &pa))
+	if (!quota_frame_take(q, order, want, &pa))
 		return 0;
 	atomic_store_explicit(&frame_of(pa)->uses, USES_PAYER + 1, memory_order_relaxed);
 	return pa | MEMORY_SLOT_HERE | MEMORY_SLOT_PAYER;
@@ -69,7 +76,7 @@ static uint64_t frame_join(paddr_t pa, struct quota *q)
 	do {
 		if (uses < USES_PAYER)
 			payer = false;
-		if (!payer && !charged && !quota_charge(q, FRAME_SIZE))
+		if (!payer && !charged && !quota_charge(q, FRAME_SIZE << f->order))
 			return 0;
 		charged = !payer;
 	} while (!atomic_compare_exchange_weak(&f->uses, &uses,
@@ -83,12 +90,13 @@ static void frame_leave(uint64_t slot, struct quota *q)
 	paddr_t pa = slot & MEMORY_SLOT_FRAME;
 	bool payer = slot & MEMORY_SLOT_PAYER;
 	uint64_t change = 1 + (payer ? USES_PAYER : 0);
+	uint64_t bytes = FRAME_SIZE << frame_of(pa)->order;
 	uint64_t left = atomic_fetch_sub(&frame_of(pa)->uses, change) - change;
 
 	if ((uint32_t)left == 0)
 		quota_frame_free(q, pa);
 	else if (!payer || left < USES_PAYER)
-		quota_refund(q, FRAME_SIZE);
+		quota_refund(q, bytes);
 }
 
 /* ---- slots ---- */
@@ -101,11 +109,6 @@ static uint64_t least(uint64_t a, uint64_t b)
 static void slot_store(_Atomic uint64_t *slot, uint64_t value)
 {
 	atomic_store_explicit(slot, value, memory_order_release);
-}
-
-static uint64_t slot_pins(uint64_t slot)
-{
-	return slot / MEMORY_SLOT_PIN;
 }
 
 /* Pages that one entry of a node of `level` stands for; 0: it is a slot. */
@@ -146,10 +149,8 @@ static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 	uint64_t old = *slot;
 
 	slot_store(slot, 0);
-	if (old & MEMORY_SLOT_HERE) {
+	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-		m->committed--;
-	}
 }
 
 static bool has_slots(const struct memory *m)
@@ -188,7 +189,7 @@ static status_t page_shown(struct memory *m, uint64_t page, uint64_t *slot, padd
 /* A frame of its own for `q` with what `from` holds: 0 if there is none. */
 static uint64_t frame_copy(paddr_t from, struct quota *q)
 {
-	uint64_t slot = frame_take(q);
+	uint64_t slot = frame_take(q, 0, FRAME_ANY);
 	paddr_t to = slot & MEMORY_SLOT_FRAME;
 
 	if (slot != 0 && from == zero_frame)
@@ -346,8 +347,6 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	slot_store(slot, new);
 	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
-	else
-		m->committed++;
 	return ST_OK;
 }
 
@@ -614,6 +613,52 @@ void memory_unpin(struct memory *m, uint64_t page, bool write)
 	m->writers -= write;
 }
 
+status_t memory_hold(struct memory *m, uint64_t page, struct quota *q, struct memory_hold *h)
+{
+	status_t st = memory_pin(m, page, true, &h->pa);
+
+	if (st != ST_OK)
+		return st;
+	h->frame = frame_join(m->kind == MEMORY_BLOCK ? m->base : h->pa, q);
+	if (h->frame == 0) {
+		memory_unpin(m, page, true);
+		return ST_NO_MEMORY;
+	}
+	STORE(h->memory, m);
+	tree_insert(&m->holds, &h->node, page, page);
+	return ST_OK;
+}
+
+static void hold_forget(struct memory *m, struct memory_hold *h)
+{
+	memory_unpin(m, h->node.key, true);
+	tree_remove(&m->holds, &h->node);
+	STORE(h->memory, NULL);
+}
+
+UNCHECKED_LOCKS void memory_let_go(struct memory_hold *h, struct quota *q)
+{
+	struct memory *m = LOAD(h->memory); /* its slot stays one until we leave the kernel */
+
+	if (m != NULL) {
+		spin_lock(&m->obj.lock);
+		if (h->memory == m)
+			hold_forget(m, h);
+		spin_unlock(&m->obj.lock);
+	}
+	if (h->frame != 0)
+		frame_leave(h->frame, q);
+	h->frame = 0;
+}
+
+/* The object dies: what devices hold is theirs alone from now on. */
+static bool holds_forget(struct memory *m)
+{
+	for (unsigned n = 0; n < MEMORY_BATCH && m->holds.root != NULL; n++)
+		hold_forget(m, container_of(tree_first(&m->holds), struct memory_hold, node));
+	return m->holds.root == NULL;
+}
+
 /* ---- share, seal ---- */
 
 /* What the new slot of one page is to be, where `shows` was; 0: it needs none. Frames that no slot
@@ -708,7 +753,6 @@ static status_t share_page(struct side *into, struct side *of, bool read_only, b
 	}
 	if (value != 0)
 		slot_store(slot, value);
-	to->committed += value & MEMORY_SLOT_HERE;
 	return ST_OK;
 }
 
@@ -791,15 +835,13 @@ static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_
 
 static bool block_alloc(struct memory *m, bool below_4g)
 {
-	while (1ull << m->order < m->pages)
-		m->order++;
-	uint64_t bytes = FRAME_SIZE << m->order;
-	if (!quota_charge(m->obj.quota, bytes))
-		return false;
-	if (frame_alloc(m->order, below_4g ? FRAME_BELOW_4G : FRAME_ANY, &m->base))
-		return true;
-	quota_refund(m->obj.quota, bytes);
-	return false;
+	unsigned order = 0;
+
+	while (1ull << order < m->pages)
+		order++;
+	uint64_t slot = frame_take(m->obj.quota, order, below_4g ? FRAME_BELOW_4G : FRAME_ANY);
+	m->base = slot & MEMORY_SLOT_FRAME;
+	return slot != 0;
 }
 
 status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
@@ -919,15 +961,13 @@ static bool memory_close(struct object *o)
 	struct memory *m = container_of(o, struct memory, obj);
 
 	spin_lock(&o->lock);
-	bool done = !m->transit.running && (!has_slots(m) || slots_clear(m));
+	bool done = !m->transit.running && holds_forget(m) && (!has_slots(m) || slots_clear(m));
 	spin_unlock(&o->lock);
 	if (!done)
 		return false;
 	ASSERT(m->mappings.root == NULL && m->pins == 0);
-	if (m->kind == MEMORY_BLOCK && m->base != 0) {
-		frame_free(m->base, m->order);
-		quota_refund(o->quota, FRAME_SIZE << m->order);
-	}
+	if (m->kind == MEMORY_BLOCK && m->base != 0)
+		frame_leave(m->base | MEMORY_SLOT_PAYER, o->quota);
 	return m->kind != MEMORY_VIEW || cap_unbind(&m->target);
 }
 

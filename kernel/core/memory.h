@@ -12,7 +12,7 @@
  * Blocks  never; work over many pages stops with ST_LATER and tells how far it got.
  *
  * Invariants
- *   - frame.uses counts the slots, of all objects, that name the frame.
+ *   - frame.uses counts the slots, of all objects, that name the frame, and the devices' holds.
  *   - A write is allowed only to a frame that a single slot names, whose slot is
  *     not RO, in an object that is not sealed. Else the writer gets a copy first. So an
  *     entry of a page table allows writing only while all that holds.
@@ -88,7 +88,6 @@ struct memory {
 	struct object obj;      /* first */
 	uint8_t kind;           /* enum memory_kind; constant */
 	uint8_t levels;         /* of the slot table; constant */
-	uint8_t order;          /* MEMORY_BLOCK: of the frames; constant */
 	bool sealed;            /* guarded by obj.lock, as is all below but constants */
 	bool lent;              /* pages without a slot may be mapped */
 	bool cut;               /* MEMORY_VIEW: `source` is not to be read any more */
@@ -101,12 +100,12 @@ struct memory {
 	/* The slots; or, with levels > 0, slot[0] names the top node of a radix tree of
 	 * frames with 512 entries each. */
 	_Atomic uint64_t slot[MEMORY_FEW];
-	uint64_t committed; /* slots that name a frame */
-	uint64_t zeroed;    /* MEMORY_BLOCK: so many pages were */
+	uint64_t zeroed; /* MEMORY_BLOCK: so many pages were */
 	uint64_t pins;
 	uint64_t writers;     /* mappings and pins that may write */
 	uint64_t cursor;      /* where close goes on */
 	struct tree mappings; /* struct mapping, by page */
+	struct tree holds;    /* struct memory_hold, by page */
 
 	struct {
 		uint64_t page, count; /* count 0: no page is in transition */
@@ -185,6 +184,23 @@ status_t memory_seal(struct memory *m) MUST_CHECK;
  * ST_BAD_STATE: sealed, or an RO page that was never committed. */
 status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out) MUST_CHECK;
 void memory_unpin(struct memory *m, uint64_t page, bool write);
+
+/* What a device can reach: a page that is pinned to be written, or, of a BLOCK, all of it. The
+ * frames stay with the hold, whose quota pays for them as for a slot, when the object dies, and
+ * until they are let go of. */
+struct memory_hold {
+	_Atomic(struct memory *) memory; /* guarded by its lock; NULL when it is gone */
+	struct tree_node node;           /* in memory->holds; key: the page */
+	paddr_t pa;                      /* of the page */
+	uint64_t frame;                  /* as a slot names it; 0: nothing is held */
+};
+
+/* `h` is all zero. As from memory_pin, and ST_NO_MEMORY. */
+status_t memory_hold(struct memory *m, uint64_t page, struct quota *q,
+		     struct memory_hold *h) MUST_CHECK;
+
+/* Nothing is locked. */
+void memory_let_go(struct memory_hold *h, struct quota *q);
 
 /* For faults: the frame of `page`, made ready for that, and what a translation of it may
  * allow. */

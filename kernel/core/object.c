@@ -18,6 +18,7 @@
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,
 	[OBJECT_MAPPING] = &mapping_ops,
+	[OBJECT_DMA_MAPPING] = &dma_mapping_ops,
 	[OBJECT_SCHED_PART] = &sched_part_ops,
 	OBJECT_TYPE_LIST(TYPE_OPS) /* the rest */
 };

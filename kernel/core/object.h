@@ -44,6 +44,7 @@ struct quota;
  * need memory of their own. Kind 0 (OBJ_NONE) is free for unit tests. */
 enum object_kind {
 	OBJECT_MAPPING = OBJ_TYPES, /* aspace.h */
+	OBJECT_DMA_MAPPING,         /* dma.c */
 	OBJECT_SCHED_PART,          /* sched.h: a sched's part for one CPU */
 	OBJECT_KINDS,
 };
@@ -100,7 +101,7 @@ bool object_close_nothing(struct object *o);
 
 /* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops, irq_ops, dma_ops, ioport_ops, node_ops;
+extern const struct object_ops test_ops, irq_ops, dma_ops, dma_mapping_ops, ioport_ops, node_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

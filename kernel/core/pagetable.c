@@ -78,16 +78,6 @@ void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c)
 	c->flush.count = TLB_RANGES + 1;
 }
 
-void pagetable_free(struct pagetable *t, struct quota *q)
-{
-	if (t->is_half)
-		quota_frame_free(q, t->top);
-	for (unsigned i = 0; i < ROOTS; i++) {
-		if (t->root[i].pa != 0)
-			quota_frame_free(q, t->root[i].pa);
-	}
-}
-
 /* ---- entries ---- */
 
 struct walk {
@@ -330,10 +320,9 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 			check_generation(c, half, t->root[ROOT_MAIN].tag);
 	}
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
 	c->table = t;
 	c->half = half;
-	arch_root_load(c->root, c->tag);
+	arch_root_load(c->root, t->root[which].tag);
 }
 
 void pagetable_flush_here(const struct tlb_batch *b)
@@ -361,12 +350,21 @@ void pagetable_flush_here(const struct tlb_batch *b)
 	}
 }
 
-void pagetable_retire(struct pagetable *t)
+void pagetable_free(struct pagetable *t, struct quota *q)
 {
 	struct pagetable_cut c;
 
+	if (t->root[ROOT_MAIN].pa == 0)
+		return;
 	atomic_store(&t->dead, true);
 	pagetable_cut_init(&c, t, 0);
 	c.flush.count = TLB_RANGES + 1;
 	pagetable_flush(&c, pagetable_flush_begin(t));
+	if (t->is_half)
+		quota_frame_free(q, t->top);
+	for (unsigned i = 0; i < ROOTS; i++) {
+		if (t->root[i].pa != 0)
+			quota_frame_free(q, t->root[i].pa);
+		t->root[i].pa = 0;
+	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/pagetable.h - the page tables of one address space.
  *
- * Life    part of a struct aspace. pagetable_retire makes every CPU leave it before
+ * Life    part of a struct aspace. pagetable_free makes every CPU leave it before
  *         its tables are freed.
  * Owns    its tables, charged to the quota of the aspace.
  * Locks   entries for the pages of a mapping are changed under the lock of its memory
@@ -73,7 +73,6 @@ struct pagetable {
 
 struct pagetable_cpu {
 	paddr_t root;
-	uint32_t tag;
 	struct pagetable *table; /* whose root it is */
 	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
 
@@ -84,6 +83,14 @@ struct pagetable_cpu {
 	} note[PAGETABLE_NOTES];
 };
 
+/* The tag of the root that is active; 0: the kernel's. */
+static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
+{
+	if (c->root == 0)
+		return 0;
+	return c->table->root[c->table->root[ROOT_MAIN].pa == c->root ? ROOT_MAIN : ROOT_GUEST].tag;
+}
+
 /* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
  * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
  * failure nothing is left. */
@@ -91,10 +98,8 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag,
 			bool is_half) MUST_CHECK;
 status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half) MUST_CHECK;
 
-/* Makes every CPU leave `t` and forget it. Holds no lock; nobody may load it any more. */
-void pagetable_retire(struct pagetable *t);
-
-/* Frees the roots of a retired table with nothing below them. */
+/* Makes every CPU leave `t` and forget it, and frees the roots, if there are any. Nothing is below
+ * them and nobody may load it any more. Holds no lock. */
 void pagetable_free(struct pagetable *t, struct quota *q);
 
 struct pagetable_page {
@@ -170,16 +175,14 @@ MUST_CHECK static inline bool pagetable_switch_short(struct pagetable_cpu *c, st
 						     uint64_t bit)
 {
 	paddr_t root = t->root[ROOT_MAIN].pa;
-	uint32_t tag = t->root[ROOT_MAIN].tag;
 
 	if (c->root == root)
 		return true;
 	if (UNLIKELY(!(atomic_load_explicit(&t->ready, memory_order_relaxed) & bit)) ||
-	    UNLIKELY(!arch_root_switch(root, tag)))
+	    UNLIKELY(!arch_root_switch(root, &t->root[ROOT_MAIN].tag)))
 		return false;
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	c->root = root;
-	c->tag = tag;
 	c->table = t;
 	c->half = NULL;
 	return true;
@@ -197,7 +200,6 @@ static inline void pagetable_flip(struct pagetable_cpu *c, const struct pagetabl
 {
 	DEBUG_ASSERT(c->table == t && t->root[which].pa != 0);
 	c->root = t->root[which].pa;
-	c->tag = t->root[which].tag;
-	if (UNLIKELY(!arch_root_switch(c->root, c->tag)))
-		arch_root_load(c->root, c->tag);
+	if (UNLIKELY(!arch_root_switch(c->root, &t->root[which].tag)))
+		arch_root_load(c->root, t->root[which].tag);
 }

@@ -13,9 +13,8 @@ const struct object_ops quota_ops = {
 	.close = quota_close,
 };
 
-/* No others are made of these kinds. */
+/* No other is made of this kind. */
 extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));
-extern const struct object_ops dma_ops __attribute__((weak, alias("quota_ops")));
 
 struct quota *quota_root;
 
@@ -103,12 +102,12 @@ void quota_refund(struct quota *q, uint64_t bytes)
 	}
 }
 
-bool quota_frame_take(struct quota *q, paddr_t *out)
+bool quota_frame_take(struct quota *q, unsigned order, enum frame_want want, paddr_t *out)
 {
-	if (!quota_charge(q, FRAME_SIZE))
+	if (!quota_charge(q, FRAME_SIZE << order))
 		return false;
-	if (!frame_alloc(0, FRAME_ANY, out)) {
-		quota_refund(q, FRAME_SIZE);
+	if (!frame_alloc(order, want, out)) {
+		quota_refund(q, FRAME_SIZE << order);
 		return false;
 	}
 	frame_of(*out)->payer = object_id(&q->obj);
@@ -117,7 +116,7 @@ bool quota_frame_take(struct quota *q, paddr_t *out)
 
 bool quota_frame_alloc(struct quota *q, paddr_t *out)
 {
-	if (!quota_frame_take(q, out))
+	if (!quota_frame_take(q, 0, FRAME_ANY, out))
 		return false;
 	frame_zero(*out, 0);
 	return true;
@@ -125,8 +124,10 @@ bool quota_frame_alloc(struct quota *q, paddr_t *out)
 
 void quota_frame_free(struct quota *q, paddr_t pa)
 {
-	frame_free(pa, 0);
-	quota_refund(q, FRAME_SIZE);
+	unsigned order = frame_of(pa)->order;
+
+	frame_free(pa, order);
+	quota_refund(q, FRAME_SIZE << order);
 }
 
 /* ---- the tree ---- */

@@ -63,7 +63,8 @@ void quota_refund(struct quota *q, uint64_t bytes);
 unsigned quota_trim(struct quota *q);
 
 /* A frame charged to `q`, with what its last owner left; and one that is zeroed. */
-bool quota_frame_take(struct quota *q, paddr_t *out) MUST_CHECK;
+bool quota_frame_take(struct quota *q, unsigned order, enum frame_want want,
+		      paddr_t *out) MUST_CHECK;
 bool quota_frame_alloc(struct quota *q, paddr_t *out) MUST_CHECK;
 void quota_frame_free(struct quota *q, paddr_t pa);
 

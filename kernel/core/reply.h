@@ -23,12 +23,15 @@ extern const struct object_ops reply_ops;
 struct reply_slot *reply_slot_of(struct object *holder);
 
 /* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
- * which runs here or is THREAD_MOVING as well. */
-static inline void reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
+ * which runs here or is THREAD_MOVING as well. Gives the number of the call. */
+static inline uint64_t reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
 {
-	server->reply.number = c->call_number += CPU_MAX;
+	uint64_t number = c->call_number += CPU_MAX;
+
+	server->reply.number = number;
 	atomic_store_explicit(&server->reply.caller, caller, memory_order_release);
 	thread_put(caller, THREAD_REPLY, &server->obj);
+	return number;
 }
 
 /* Undoes what was done to `caller` to answer it (THREAD_MOVING): it waits on, unless its time is

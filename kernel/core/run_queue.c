@@ -553,7 +553,10 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	int priority = (int)sched_priority(s);
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
-	bool ok = priority > rq->priority && part_is_allowed(p) && !p->node.linked;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool ok = priority > rq->priority && part_is_allowed(p) && !p->node.linked &&
+		  sched_of(self, NULL) == was->sched;
 	if (LIKELY(ok)) {
 		rq_charge(rq, time_now());
 		ok = part_draw(p, rq->since);
@@ -567,8 +570,8 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
 		if (UNLIKELY(p->allowance != 0))
 			slice_arm(rq);
-		thread_put(t, THREAD_RUNNING, NULL);
 	}
+	thread_put(LIKELY(ok) ? t : self, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
 	if (UNLIKELY(!ok))
 		return false;

@@ -150,6 +150,7 @@ static inline unsigned sched_priority(const struct sched *s)
 	return s == NULL ? 0 : atomic_load_explicit(&s->priority, memory_order_relaxed);
 }
 
+/* That of what `t` runs on if it runs now. */
 unsigned thread_priority(const struct thread *t);
 
 /* What `t` runs on may have changed: makes that effective wherever it is, and for the servers
@@ -181,6 +182,7 @@ struct run_queue {
 
 	/* Written by its CPU under the lock. */
 	struct sched_part *running; /* being charged; outside its level */
+	struct sched_part *aside;   /* preempted, and not in its level yet */
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;

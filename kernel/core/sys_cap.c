@@ -41,10 +41,14 @@ static status_t find(const struct syscall *c, unsigned space, unsigned handle, s
 }
 
 /* From a place in the second space to one in the first. */
-static status_t transfer(struct syscall *c, struct cap_send send)
+static status_t transfer(struct syscall *c, rights_t mask, bool move, uint64_t word)
 {
+	struct cap_send send UNINITIALIZED;
 	status_t st = find(c, 1, 2, &send.ref);
 
+	send.mask = mask;
+	send.move = move;
+	send.word = word;
 	return st != ST_OK ? st : cap_transfer(space_of(&c->cap[0]), &send, 1, &c->out[0]);
 }
 
@@ -52,12 +56,12 @@ status_t sys_cap_copy(struct syscall *c)
 {
 	if (c->arg[3] > UINT16_MAX)
 		return ST_BAD_ARG;
-	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
+	return transfer(c, (rights_t)c->arg[3], false, c->arg[4]);
 }
 
 status_t sys_cap_move(struct syscall *c)
 {
-	return transfer(c, (struct cap_send){ .mask = (rights_t)~0u, .move = true });
+	return transfer(c, (rights_t)~0u, true, 0);
 }
 
 status_t sys_cap_drop(struct syscall *c)

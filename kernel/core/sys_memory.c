@@ -217,13 +217,13 @@ status_t sys_aspace_unmap(struct syscall *c)
 
 status_t sys_aspace_protect(struct syscall *c)
 {
-	struct protect_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3] };
+	struct map_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3], 0 };
 
 	if (c->arg[3] > UINT32_MAX)
 		return ST_BAD_ARG;
 	status_t st = aspace_protect(&c->cap[0], &r);
 	c->arg[1] = r.va;
-	c->arg[2] = r.pages;
+	c->arg[2] = r.count;
 	return st;
 }
 

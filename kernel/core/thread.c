@@ -396,9 +396,9 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		struct thread *server = ipc_take_server(ep);
 		spin_unlock(&ep->obj.lock);
 		m.info = message_copy(self, server, m.info);
-		reply_hold(c, server, self);
+		uint64_t number = reply_hold(c, server, self);
 		cpu_count_up(&c->counters.fast[FAST_FAULT]);
-		ipc_leave(c, self, server, m.info, m.badge, c->call_number);
+		ipc_leave(c, self, server, m.info, m.badge, number);
 		return;
 	}
 	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {

@@ -14,13 +14,17 @@ static uint32_t draw_weight(const struct tree_node *n)
 	return (uint32_t)(x >> 32);
 }
 
-static void update_max(struct tree_node *n)
+/* True if it has changed. */
+static bool update_max(struct tree_node *n)
 {
-	n->max = n->last;
-	for (unsigned side = 0; side < 2; side++) {
-		if (n->child[side] != NULL && n->child[side]->max > n->max)
-			n->max = n->child[side]->max;
-	}
+	uint64_t max = n->last, old = n->max;
+
+	if (n->child[0] != NULL && n->child[0]->max > max)
+		max = n->child[0]->max;
+	if (n->child[1] != NULL && n->child[1]->max > max)
+		max = n->child[1]->max;
+	n->max = max;
+	return max != old;
 }
 
 /* Where the pointer to `n` is kept. */
@@ -43,8 +47,8 @@ static void rotate_up(struct tree *t, struct tree_node *n)
 	if (between != NULL)
 		between->parent = p;
 	p->parent = n;
+	n->max = p->max; /* what is below has only moved */
 	update_max(p);
-	update_max(n);
 }
 
 void tree_insert(struct tree *t, struct tree_node *n, uint64_t key, uint64_t last)
@@ -81,9 +85,9 @@ void tree_remove(struct tree *t, struct tree_node *n)
 	*link_of(t, n) = child;
 	if (child != NULL)
 		child->parent = n->parent;
-	for (struct tree_node *p = n->parent; p != NULL; p = p->parent)
-		update_max(p);
-	*n = (struct tree_node){ 0 };
+	for (struct tree_node *p = n->parent; p != NULL && update_max(p);)
+		p = p->parent;
+	n->linked = false;
 }
 
 /* The first node above `n` that has it on the other side. */

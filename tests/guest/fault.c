@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What goes wrong in a program stops the thread that did it, is told to its handler, and
  * touches nothing else. */
-#include "world.h"
+#include "sandbox.h"
 #include <stdatomic.h>
 
 #define KERNEL     0xffffffff80000000ull
@@ -80,6 +80,8 @@ struct beast {
 	B(stack_nowhere, PROTECTION, SS, .other = GP)                                              \
 	B(stack_gone, MEMORY, PF, .access = FAULT_WRITE, .address = -8ull)                         \
 	B(x87, ARITHMETIC, MF, )
+
+#define DATA_OF_GUEST 0x300000ull
 
 /* Stand for the pages that a beast is given. */
 #define CONSTANT 1
@@ -199,6 +201,32 @@ TEST(fault_zoo_runs_on_and_on)
 		if (!is_reported(&c, b, &f))
 			test_fail(b->name, (int)f.vector, "is not reported as it should be");
 		CHECK(STATUS(endpoint_reply, start->thread, MSG_INFO(FAULT_STOP, 0, 0)) == ST_OK);
+	}
+}
+
+/* From guest mode: its personality is told the same, each time, and no handler anything. */
+TEST(fault_zoo_runs_on_in_guest_mode)
+{
+	uint64_t rounds = test_rounds(60);
+	struct cage c = { .data = DATA_OF_GUEST };
+	struct sandbox s;
+
+	sandbox_new(&s);
+	CHECK(STATUS(aspace_map, s.guest, new_memory(1), c.data, 0, 1, MAP_READ | MAP_WRITE) ==
+	      ST_OK);
+	for (uint64_t n = 0; n < rounds * ARRAY_LEN(zoo); n++) {
+		const struct beast *b = &zoo[n % ARRAY_LEN(zoo)];
+		sandbox_begin(&s, b->code, (uint64_t)&constant, c.data);
+		sandbox_run(&s, task_enter);
+		CHECK(s.shared->status == ST_OK);
+		if (b->code == beast_single_step_call) {
+			CHECK(s.shared->result == GUEST_SYSCALL);
+			continue;
+		}
+		CHECK(s.shared->result == GUEST_FAULT);
+		if (!is_reported(&c, b, &s.exit->fault))
+			test_fail(b->name, (int)s.exit->fault.vector,
+				  "is not reported to its personality");
 	}
 }
 

@@ -59,10 +59,11 @@ void sandbox_await(struct sandbox *s);
 void sandbox_run(struct sandbox *s, uint64_t (*task)(struct shared *s));
 
 /* Tasks: enters guest mode once; serves system calls until the program ends or something else
- * happens; enters `arg[0]` times, whatever happens. */
+ * happens; enters `arg[0]` times, whatever happens; or until that is refused. */
 uint64_t task_enter(struct shared *s);
 uint64_t task_serve(struct shared *s);
 uint64_t task_repeat(struct shared *s);
+uint64_t task_repeat_until_error(struct shared *s);
 
 /* The same, and nothing else: gives what the cycle counter says of it. */
 uint64_t task_measure(struct shared *s);

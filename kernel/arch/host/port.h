@@ -104,9 +104,9 @@ static inline uint64_t arch_cycles(void)
 
 void arch_root_load(paddr_t root, uint32_t tag); /* user_mmu.c */
 
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 {
-	arch_root_load(root, tag);
+	arch_root_load(root, *tag);
 	return true;
 }
 
@@ -177,6 +177,14 @@ static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thre
 	if (!is_long)
 		arch_thread_switch(from, to);
 	return !is_long;
+}
+
+void arch_root_load(paddr_t root, uint32_t tag);
+
+static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+{
+	arch_root_load(root, tag);
+	return true;
 }
 
 /* ---- guest mode; a test plays the guest ---- */

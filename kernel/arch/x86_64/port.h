@@ -246,16 +246,18 @@ static inline unsigned arch_pcid_slot(uint32_t tag)
 
 #define ARCH_CR3_NO_FLUSH (1ull << 63)
 
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
+static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 {
 	if (UNLIKELY(cpu_has_pcid)) {
-		unsigned slot = arch_pcid_slot(tag);
+		unsigned slot = arch_pcid_slot(*tag);
 
-		if (arch_cpu_own()->pcid_tag[slot] != tag)
+		if (arch_cpu_own()->pcid_tag[slot] != *tag)
 			return false;
 		root |= (slot + 1) | ARCH_CR3_NO_FLUSH;
+		__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+	} else {
+		__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
 	}
-	__asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
 	return true;
 }
 

@@ -40,7 +40,7 @@ void arch_root_load(paddr_t root, uint32_t tag)
 
 	if (root == 0) {
 		write_cr3(mmu_kernel_root());
-	} else if (!arch_root_switch(root, tag)) {
+	} else if (!arch_root_switch(root, &tag)) {
 		arch_this_cpu()->arch.pcid_tag[slot] = tag;
 		write_cr3(root | (slot + 1));
 	}
@@ -50,7 +50,7 @@ void arch_root_load(paddr_t root, uint32_t tag)
  * flush without naming a PCID mean. */
 static bool is_active(uint32_t tag)
 {
-	return arch_this_cpu()->tables.tag == tag;
+	return pagetable_tag(&arch_this_cpu()->tables) == tag;
 }
 
 /* Pages under a tag whose root is not active. */

@@ -240,7 +240,7 @@ TEST(faults_zero_on_demand)
 	CHECK(vm_read(space, BASE, &value) == ST_OK && value == 0);
 	CHECK(vm_read(space, BASE + MIB(4), &value) == ST_OK && value == 0);
 	CHECK(q->used == before &&
-	      vm_object(m)->committed == 0); /* a reader costs nobody anything */
+	      vm_committed(vm_object(m)) == 0); /* a reader costs nobody anything */
 	CHECK(vm_write(space, BASE, 3) == ST_OK && q->used == before + PAGE);
 	/* The other mapping showed the page of zeros; it does no more. */
 	CHECK(vm_read(space, BASE + MIB(4), &value) == ST_OK && value == 3);
@@ -413,14 +413,14 @@ TEST(protect_goes_on_where_it_stopped)
 	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
 	cap_t m = vm_memory(quota_root, 5000, MEMORY_ANON);
 	struct aspace *space = vm_space(as);
-	struct protect_request r = { BASE, 5000, MAP_READ };
+	struct map_request r = { BASE, 5000, MAP_READ, 0 };
 	struct cap_ref by;
 
 	CHECK(vm_map(as, m, BASE, 5000, RW) == ST_OK);
 	for (uint64_t p = 0; p < 5000; p++)
 		CHECK(vm_write(space, BASE + p * PAGE, p) == ST_OK);
 	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
-	CHECK(aspace_protect(&by, &r) == ST_LATER && r.va == BASE && r.pages == 5000);
+	CHECK(aspace_protect(&by, &r) == ST_LATER && r.va == BASE && r.count == 5000);
 	/* Some of it may be written yet, so it counts as a writer. */
 	CHECK(vm_object(m)->writers == 1 && vm_seal(m) == ST_BAD_STATE && all_ok(as, m));
 	CHECK(vm_write(space, BASE, 1) == ST_NO_RIGHT);
@@ -436,7 +436,7 @@ TEST(protect_takes_many_mappings_in_pieces)
 	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
 	cap_t m = vm_memory(quota_root, 1, MEMORY_ANON);
 	struct aspace *space = vm_space(as);
-	struct protect_request r = { BASE, 200, MAP_READ };
+	struct map_request r = { BASE, 200, MAP_READ, 0 };
 	struct cap_ref by;
 
 	for (uint64_t p = 0; p < 200; p++)
@@ -444,8 +444,8 @@ TEST(protect_takes_many_mappings_in_pieces)
 	CHECK(vm_object(m)->writers == 200);
 	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
 	CHECK(aspace_protect(&by, &r) == ST_LATER);
-	CHECK(r.pages < 200 && r.pages >= 200 - ASPACE_BATCH &&
-	      r.va == BASE + (200 - r.pages) * PAGE);
+	CHECK(r.count < 200 && r.count >= 200 - ASPACE_BATCH &&
+	      r.va == BASE + (200 - r.count) * PAGE);
 	CHECK(vm_protect(as, BASE, 200, MAP_READ) == ST_OK && vm_object(m)->writers == 0);
 	CHECK(vm_write(space, BASE + 199 * PAGE, 1) == ST_NO_RIGHT && all_ok(as, m));
 }
@@ -928,7 +928,7 @@ TEST(destroying_a_space_takes_all_of_it)
 	CHECK(do_destroy(o) && used_after_all(q) == 0);
 	CHECK(arch_this_cpu()->tables.table == NULL && host_user_root() == 0); /* it was left */
 	CHECK(vm_object(m)->writers == 0 && vm_memory_ok(m) && cap_tree_ok(&vm_object(m)->obj));
-	CHECK(vm_object(m)->committed == 20);
+	CHECK(vm_committed(vm_object(m)) == 20);
 }
 
 TEST(cut_views_are_mapped_no_more)
@@ -950,7 +950,7 @@ TEST(cut_views_are_mapped_no_more)
 		CHECK(vm_read(space, BASE + GIB(1) + p * PAGE, &value) == ST_OK && value == p);
 		CHECK(vm_read(space, BASE + p * PAGE, &value) == ST_OK && value == p);
 	}
-	CHECK(vm_write(space, BASE + 7 * PAGE, 77) == ST_OK && vm_object(v)->committed == 1);
+	CHECK(vm_write(space, BASE + 7 * PAGE, 77) == ST_OK && vm_committed(vm_object(v)) == 1);
 	CHECK(vm_read(space, BASE + GIB(1) + 7 * PAGE, &value) == ST_OK && value == 77);
 	CHECK(vm_copy_out(m, 7 * PAGE, &value) == ST_OK && value == 7 && all_ok(as, v));
 	CHECK(do_destroy(&vm_object(m)->obj) && all_ok(as, v));

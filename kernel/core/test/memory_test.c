@@ -50,7 +50,7 @@ TEST(memory_create_takes_nothing_but_its_page_of_objects)
 
 	CHECK(m != CAP_NONE && quota_root->used <= before + PAGE);
 	CHECK(vm_commit(m, MEMORY_PAGES_MAX - 1, 1) == ST_OK);
-	CHECK(vm_memory_frames(vm_object(m)) == 4 && vm_object(m)->committed == 1);
+	CHECK(vm_memory_frames(vm_object(m)) == 4 && vm_committed(vm_object(m)) == 1);
 	CHECK(quota_root->used <= before + 6 * PAGE); /* a node at each of 4 levels, the frame */
 	CHECK(vm_memory_ok(m));
 	CHECK(do_destroy(&vm_object(m)->obj));
@@ -81,7 +81,7 @@ TEST(memory_create_undoes_every_partial_failure)
 		reached = step_failed();
 		CHECK((st == ST_OK) == (m != NULL) && (st == ST_OK || st == ST_NO_MEMORY));
 		failed += st != ST_OK;
-		CHECK(m == NULL || (m->order == 3 && vm_memory_frames(m) == 8));
+		CHECK(m == NULL || (frame_of(m->base)->order == 3 && vm_memory_frames(m) == 8));
 		if (m != NULL)
 			object_discard(&m->obj);
 		CHECK(used_after_all(quota_root) == before);
@@ -99,7 +99,7 @@ static void check_zeros_then_words(enum memory_kind kind, uint64_t pages)
 	CHECK(m != CAP_NONE);
 	for (uint64_t p = 0; p < pages; p++)
 		CHECK(vm_copy_out(m, at(p), &value) == ST_OK && value == 0);
-	CHECK(vm_object(m)->committed == 0); /* reading takes nothing */
+	CHECK(vm_committed(vm_object(m)) == 0); /* reading takes nothing */
 	for (uint64_t p = 0; p < pages; p += 3)
 		CHECK(vm_copy_in(m, at(p), ~p) == ST_OK);
 	for (uint64_t p = 0; p < pages; p++) {
@@ -192,11 +192,11 @@ TEST(commit_and_decommit_count_frames)
 	uint64_t before = q->used;
 
 	CHECK(vm_copy_in(m, 200 * PAGE, 7) == ST_OK);
-	CHECK(vm_commit(m, 100, 150) == ST_OK && vm_object(m)->committed == 150);
+	CHECK(vm_commit(m, 100, 150) == ST_OK && vm_committed(vm_object(m)) == 150);
 	CHECK(q->used == before + 151 * PAGE); /* one node */
 	CHECK(vm_copy_out(m, 200 * PAGE, &value) == ST_OK && value == 7);
 	CHECK(vm_memory_ok(m));
-	CHECK(vm_decommit(m, 0, 300) == ST_OK && vm_object(m)->committed == 0);
+	CHECK(vm_decommit(m, 0, 300) == ST_OK && vm_committed(vm_object(m)) == 0);
 	CHECK(q->used == before + PAGE);
 	CHECK(vm_copy_out(m, 200 * PAGE, &value) == ST_OK && value == 0);
 	CHECK(vm_memory_ok(m) && do_destroy(&vm_object(m)->obj));
@@ -210,7 +210,7 @@ TEST(commit_meets_the_quota)
 	cap_t m = vm_memory(q, 100, MEMORY_ANON);
 
 	CHECK(vm_commit(m, 0, 100) == ST_NO_MEMORY);
-	CHECK(vm_object(m)->committed == 18 && q->used == 20 * PAGE && vm_memory_ok(m));
+	CHECK(vm_committed(vm_object(m)) == 18 && q->used == 20 * PAGE && vm_memory_ok(m));
 	CHECK(vm_copy_in(m, 50 * PAGE, 1) == ST_NO_MEMORY);
 	CHECK(vm_decommit(m, 3, 1) == ST_OK && vm_copy_in(m, 50 * PAGE, 1) == ST_OK);
 	CHECK(q->used == 20 * PAGE && vm_memory_ok(m));
@@ -222,7 +222,7 @@ TEST(decommit_skips_what_was_never_there)
 	cap_t m = vm_memory(quota_root, MEMORY_PAGES_MAX, MEMORY_ANON);
 	CHECK(vm_copy_in(m, (1ull << 31) * PAGE, 1) == ST_OK);
 	CHECK(vm_decommit(m, 0, MEMORY_PAGES_MAX) == ST_OK); /* and soon: the test ends */
-	CHECK(vm_object(m)->committed == 0 && vm_memory_ok(m));
+	CHECK(vm_committed(vm_object(m)) == 0 && vm_memory_ok(m));
 }
 
 TEST(decommit_refuses_what_must_stay)
@@ -232,10 +232,10 @@ TEST(decommit_refuses_what_must_stay)
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 20, MEMORY_ANON);
 	CHECK(vm_commit(m, 0, 20) == ST_OK && vm_pin(m, 7, false, &pa) == ST_OK);
-	CHECK(vm_decommit(m, 0, 20) == ST_BAD_STATE && vm_object(m)->committed == 20);
+	CHECK(vm_decommit(m, 0, 20) == ST_BAD_STATE && vm_committed(vm_object(m)) == 20);
 	vm_unpin(m, 7, false);
 	CHECK(vm_seal(m) == ST_OK && vm_decommit(m, 0, 1) == ST_BAD_STATE);
-	CHECK(vm_commit(m, 0, 1) == ST_BAD_STATE && vm_object(m)->committed == 20);
+	CHECK(vm_commit(m, 0, 1) == ST_BAD_STATE && vm_committed(vm_object(m)) == 20);
 	cap_t block = vm_memory(quota_root, 20, MEMORY_BLOCK);
 	CHECK(vm_decommit(block, 0, 1) == ST_BAD_STATE && vm_commit(block, 0, 20) == ST_OK);
 	CHECK(vm_object(block)->zeroed == 20 && vm_memory_ok(block));
@@ -261,7 +261,7 @@ TEST(pins_keep_the_frame)
 	CHECK(vm_pin(m, 3, true, &other) == ST_BAD_STATE);
 	CHECK(vm_pin(m, 3, false, &other) == ST_OK && other == pa);
 	CHECK(vm_pin(m, 4, false, &other) == ST_OK); /* zeros */
-	CHECK(*(uint64_t *)arch_phys_to_virt(other) == 0 && vm_object(m)->committed == 1);
+	CHECK(*(uint64_t *)arch_phys_to_virt(other) == 0 && vm_committed(vm_object(m)) == 1);
 	vm_unpin(m, 4, false);
 	vm_unpin(m, 3, false);
 	vm_unpin(m, 3, false);
@@ -296,7 +296,7 @@ TEST(share_is_a_snapshot)
 	uint64_t used = quota_root->used;
 	CHECK(vm_share(&s, &done) == ST_OK && done == 200);
 	CHECK(quota_root->used == used + PAGE); /* the node of b, and no frame */
-	CHECK(vm_object(b)->committed == 100);
+	CHECK(vm_committed(vm_object(b)) == 100);
 	CHECK(vm_copy_in(a, at(10), 1000) == ST_OK && vm_copy_in(b, at(20), 2000) == ST_OK);
 	CHECK(vm_copy_in(b, at(21), 3000) == ST_OK); /* was not committed */
 	CHECK(quota_root->used == used + 4 * PAGE);
@@ -331,7 +331,7 @@ TEST(share_refuses)
 	CHECK(vm_copy_in(a, 0, 1) == ST_OK && vm_copy_in(b, 5 * PAGE, 2) == ST_OK);
 	s.count = 10;
 	CHECK(vm_share(&s, &done) == ST_EXISTS && done == 5); /* as far as it went */
-	CHECK(vm_object(b)->committed == 2);
+	CHECK(vm_committed(vm_object(b)) == 2);
 	CHECK(vm_seal(b) == ST_OK);
 	s.to_page = 10;
 	CHECK(vm_share(&s, &done) == ST_BAD_STATE && done == 0);
@@ -354,7 +354,7 @@ TEST(share_read_only_is_for_ever)
 	CHECK(vm_copy_in(b, 0, 5) == ST_NO_RIGHT && vm_copy_in(b, PAGE, 5) == ST_NO_RIGHT);
 	CHECK(vm_pin(b, 0, true, &pa) == ST_NO_RIGHT && vm_pin(b, 0, false, &pa) == ST_OK);
 	CHECK(vm_pin(b, 1, false, &pa) == ST_BAD_STATE); /* nothing is there */
-	CHECK(vm_commit(b, 0, 2) == ST_OK && vm_object(b)->committed == 1);
+	CHECK(vm_commit(b, 0, 2) == ST_OK && vm_committed(vm_object(b)) == 1);
 	CHECK(vm_copy_in(a, 0, 6) == ST_OK && vm_copy_out(b, 0, &value) == ST_OK && value == 1);
 	CHECK(do_destroy(&vm_object(a)->obj));
 	CHECK(vm_copy_in(b, 0, 5) == ST_NO_RIGHT && vm_memory_ok(b)); /* alone by now */
@@ -381,7 +381,7 @@ TEST(share_copies_what_is_pinned)
 	*(uint64_t *)arch_phys_to_virt(pa) = 1;
 	CHECK(vm_copy_in(block, 3 * PAGE, 2) == ST_OK);
 	struct vm_share s = { .to = b, .from = a, .count = 10 };
-	CHECK(vm_share(&s, &done) == ST_OK && vm_object(b)->committed == 1);
+	CHECK(vm_share(&s, &done) == ST_OK && vm_committed(vm_object(b)) == 1);
 	*(uint64_t *)arch_phys_to_virt(pa) = 9; /* by the device, at any time */
 	CHECK(vm_copy_out(b, 3 * PAGE, &value) == ST_OK && value == 1);
 	CHECK(vm_copy_out(a, 3 * PAGE, &value) == ST_OK && value == 9 && vm_memory_ok(a));
@@ -443,7 +443,7 @@ TEST(share_meets_the_quota)
 	CHECK(vm_commit(a, 0, 200) == ST_OK);
 	struct vm_share s = { .to = b, .from = a, .count = 200 };
 	CHECK(vm_share(&s, &done) == ST_NO_MEMORY && done == 8); /* object page and node */
-	CHECK(q->used == 10 * PAGE && vm_object(b)->committed == 8);
+	CHECK(q->used == 10 * PAGE && vm_committed(vm_object(b)) == 8);
 	CHECK(vm_memory_ok(a) && vm_memory_ok(b));
 	CHECK(do_destroy(&vm_object(b)->obj) && used_after_all(q) == 0 && vm_memory_ok(a));
 }
@@ -467,7 +467,7 @@ TEST(share_undoes_every_partial_failure)
 		status_t st = vm_share(&s, &done);
 		reached = step_failed();
 		CHECK(st == ST_OK ? done == 2 : st == ST_NO_MEMORY && done < 2);
-		CHECK(vm_object(b)->committed == done && vm_memory_ok(a) && vm_memory_ok(b));
+		CHECK(vm_committed(vm_object(b)) == done && vm_memory_ok(a) && vm_memory_ok(b));
 		failed += st != ST_OK;
 		CHECK(do_destroy(&vm_object(b)->obj) && used_after_all(q) == 0 && vm_memory_ok(a));
 	}
@@ -507,7 +507,7 @@ TEST(view_shows_the_sealed_object)
 	CHECK(v != CAP_NONE && vm_object(v)->pages == 12 && q->used == PAGE);
 	CHECK(vm_copy_out(v, 5 * PAGE, &value) == ST_OK && value == 25);
 	CHECK(vm_copy_out(v, 6 * PAGE, &value) == ST_OK && value == 0);
-	CHECK(q->used == PAGE && vm_object(v)->committed == 0);
+	CHECK(q->used == PAGE && vm_committed(vm_object(v)) == 0);
 	/* What is written is its own. */
 	CHECK(vm_copy_in(v, 5 * PAGE + 8, 26) == ST_OK &&
 	      vm_copy_out(v, 5 * PAGE, &value) == ST_OK);
@@ -592,7 +592,7 @@ TEST(share_between_views)
 	CHECK(vm_copy_in(a, 3 * PAGE, 33) == ST_OK);
 	struct vm_share s = { .to = b, .from = a, .count = 30 };
 	CHECK(vm_share(&s, &done) == ST_OK && done == 30);
-	CHECK(vm_object(b)->committed == 1); /* the rest shows through anyway */
+	CHECK(vm_committed(vm_object(b)) == 1); /* the rest shows through anyway */
 	s = (struct vm_share){ .to = b, .to_page = 30, .from = a, .from_page = 1, .count = 10 };
 	CHECK(vm_share(&s, &done) == ST_OK);
 	s = (struct vm_share){ .to = c, .from = a, .count = 40 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "play.h"
 #include "tree_ok.h"
+#include <core/guest.h>
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/grace.h>
@@ -142,6 +143,11 @@ struct actor *actor_make(struct cspace *cs, int priority)
 	return a;
 }
 
+void play_live_in(cap_t as)
+{
+	space_cap = as;
+}
+
 void actor_again(struct actor *a)
 {
 	make_thread(a);
@@ -220,6 +226,8 @@ static struct thread *leave_kernel(void)
 		if (t == NULL && !c->resched)
 			break;
 	}
+	if (t != NULL)
+		guest_resume(t);
 	cpu_leave_kernel(c);
 	return t;
 }
@@ -289,6 +297,8 @@ void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS
 		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
 	else if (number == SYS_thread_yield)
 		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
+	else if (number == SYS_guest_enter)
+		guest_enter(arg[0], 0, 0, &a->t->arch);
 	else
 		syscall_dispatch(a->t, number, arg);
 }

@@ -39,6 +39,9 @@ void play_boot_threads(unsigned cpus);
 /* A stopped thread in space `cs` (NULL: a new one) with a message block and a sched of its own of
  * `priority`; -1: none (a passive server). */
 struct actor *actor_make(struct cspace *cs, int priority);
+
+/* Threads made from now on live in this space, which `home` names. */
+void play_live_in(cap_t as);
 void actor_resume(struct actor *a);
 
 /* A new thread takes the place of the one that was destroyed, as stopped and with the same sched. */

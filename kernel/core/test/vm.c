@@ -112,7 +112,7 @@ status_t vm_unmap(cap_t aspace, vaddr_t va, uint64_t pages)
 
 status_t vm_protect(cap_t aspace, vaddr_t va, uint64_t pages, unsigned access)
 {
-	struct protect_request r = { va, pages, access };
+	struct map_request r = { va, pages, access, 0 };
 	status_t st;
 
 	do {
@@ -328,7 +328,7 @@ uint64_t vm_memory_frames(struct memory *m)
 	uint64_t count = 0;
 
 	if (m->kind == MEMORY_BLOCK)
-		return 1ull << m->order;
+		return 1ull << frame_of(m->base)->order;
 	if (m->kind == MEMORY_DEVICE)
 		return 0;
 	for (unsigned i = 0; i < (m->levels > 0 ? 1 : MEMORY_FEW); i++)

@@ -65,6 +65,9 @@ uint64_t vm_memory_frames(struct memory *m);
 uint64_t vm_table_frames(struct aspace *as);
 uint64_t vm_payer_frames(const struct quota *q);
 
+/* Slots that name a frame. */
+uint64_t vm_committed(const struct memory *m);
+
 /* Pages that are mapped in `as`. */
 uint64_t vm_mapped(const struct aspace *as);
 

@@ -237,7 +237,7 @@ static bool object_agrees(unsigned i)
 			return false;
 		committed += o->page[p].frame != 0;
 	}
-	return m->committed == committed && m->pins == o->pins;
+	return vm_committed(m) == committed && m->pins == o->pins;
 }
 
 /* Frames of the object but for those of its slots. */

@@ -102,21 +102,28 @@ static bool mappings_ok(const struct memory *m, uint64_t *writers)
 	return true;
 }
 
+uint64_t vm_committed(const struct memory *m)
+{
+	uint64_t count = 0, skip;
+
+	for (uint64_t page = 0; has_slots(m) && page < m->pages; page += skip)
+		count += slot_of(m, page, &skip) & MEMORY_SLOT_HERE;
+	return count;
+}
+
 bool memory_ok(struct memory *m)
 {
-	uint64_t committed = 0, pins = 0, writers = 0, skip;
+	uint64_t pins = 0, writers = 0, skip;
 
 	for (uint64_t page = 0; has_slots(m) && page < m->pages; page += skip) {
 		uint64_t slot = slot_of(m, page, &skip);
 
 		if (!slot_ok(m, slot))
 			return false;
-		committed += slot & MEMORY_SLOT_HERE;
 		pins += slot / MEMORY_SLOT_PIN;
 	}
-	return mappings_ok(m, &writers) && committed == m->committed && pins <= m->pins &&
-	       writers <= m->writers && m->writers <= writers + m->pins &&
-	       !(m->sealed && m->writers > 0);
+	return mappings_ok(m, &writers) && pins <= m->pins && writers <= m->writers &&
+	       m->writers <= writers + m->pins && !(m->sealed && m->writers > 0);
 }
 
 static bool mapping_ok(const struct aspace *as, const struct mapping *map)

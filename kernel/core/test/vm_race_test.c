@@ -301,8 +301,8 @@ TEST(vm_survives_races)
 	CHECK(vm_aspace_ok(space_cap) && vm_memory_ok(common));
 	CHECK(cap_tree_ok(&vm_object(common)->obj));
 	for (unsigned i = 0; i < CPUS; i++)
-		CHECK(vm_memory_ok(own[i]) && vm_object(own[i])->committed == 0);
-	CHECK(vm_payer_frames(quota) == vm_object(common)->committed);
+		CHECK(vm_memory_ok(own[i]) && vm_committed(vm_object(own[i])) == 0);
+	CHECK(vm_payer_frames(quota) == vm_committed(vm_object(common)));
 	CHECK(do_destroy(&quota->obj));
 	CHECK(vm_payer_frames(quota) == 0);
 }

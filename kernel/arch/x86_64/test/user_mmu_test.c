@@ -79,7 +79,7 @@ static status_t map(const struct cap_ref *as, vaddr_t va, uint64_t pages, unsign
 
 static status_t protect(vaddr_t va, uint64_t pages, unsigned access)
 {
-	struct protect_request r = { va, pages, access };
+	struct map_request r = { va, pages, access, 0 };
 
 	return aspace_protect(&t.to_as, &r);
 }

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel/core/dma.c - the memory that one device can reach.
+ *
+ * Life    made for one device; dies as every object does. However it dies, that says that the
+ *         device was reset: so it is made by whoever can do so, and a driver is given a
+ *         capability without the right to destroy it.
+ * Owns    mappings. Each pins memory, holds its frames (memory.h) and is charged for them.
+ * Locks   obj.lock (rank LOCK_IPC): the tree of mappings. A mapping that is not in the tree is
+ *         whoever's took it out.
+ * Blocks  never.
+ *
+ * No IOMMU is driven: a bus address is a physical address, and a device reaches what it likes. So
+ * every mapping counts as one that is written, whatever access it asks for. For the same
+ * reason nothing takes a mapping's frames back: when the capability that it was made with is
+ * revoked, or the memory destroyed, they stay pinned and charged until the mapping is undone, which
+ * is the driver's word that the device does not use them any more, or the object is destroyed.
+ */
+#include <abi/device.h>
+#include <core/assert.h>
+#include <core/log.h>
+#include <core/memory.h>
+#include <core/sys_cap.h>
+
+#define CLOSE_BATCH 16 /* mappings between two preemption points */
+
+struct dma {
+	struct object obj;    /* first */
+	uint64_t device;      /* DMA_PCI; constant */
+	struct tree mappings; /* guarded by obj.lock; by bus address */
+};
+
+struct dma_mapping {
+	struct object obj;     /* first */
+	struct cap_slot bound; /* to the memory, see BIND_DMA_MEMORY */
+	_Atomic bool revoked;  /* the binding was cut */
+	struct tree_node node; /* in dma->mappings: first and last address */
+	struct memory_hold hold;
+};
+
+static struct dma *dma_of(struct object *o)
+{
+	return container_of(o, struct dma, obj);
+}
+
+static struct dma_mapping *mapping_of(struct tree_node *n)
+{
+	return n != NULL ? container_of(n, struct dma_mapping, node) : NULL;
+}
+
+/* The memory is its owner's no longer to take back. */
+bool dma_cut(struct cap_slot *binding)
+{
+	STORE(container_of(binding, struct dma_mapping, bound)->revoked, true);
+	return true;
+}
+
+static bool mapping_close(struct object *o)
+{
+	struct dma_mapping *map = container_of(o, struct dma_mapping, obj);
+
+	if (!cap_unbind(&map->bound))
+		return false;
+	memory_let_go(&map->hold, o->quota);
+	return true;
+}
+
+static bool dma_close(struct object *o)
+{
+	struct dma *d = dma_of(o);
+
+	for (unsigned n = 0; n < CLOSE_BATCH; n++) {
+		spin_lock(&o->lock);
+		struct dma_mapping *map = mapping_of(tree_first(&d->mappings));
+		if (map != NULL)
+			tree_remove(&d->mappings, &map->node);
+		spin_unlock(&o->lock);
+		if (map == NULL)
+			return true;
+		object_discard(&map->obj);
+	}
+	return false;
+}
+
+const struct object_ops dma_ops = {
+	.name = "dma",
+	.size = ALIGN_UP(sizeof(struct dma), OBJECT_GRANULE),
+	.rank = LOCK_IPC,
+	.close = dma_close,
+};
+
+const struct object_ops dma_mapping_ops = {
+	.name = "dma mapping",
+	.size = ALIGN_UP(sizeof(struct dma_mapping), OBJECT_GRANULE),
+	.rank = LOCK_IPC,
+	.close = mapping_close,
+};
+
+status_t sys_dma_create(struct syscall *c)
+{
+	static _Atomic bool told;
+
+	if (c->arg[2] >= DMA_DEVICES)
+		return ST_BAD_ARG;
+	struct object *o = object_create(sys_payer(c), OBJ_DMA);
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	dma_of(o)->device = c->arg[2];
+	if (!atomic_exchange(&told, true))
+		log_warn("dma", "no IOMMU is used: what drives a device reaches all memory");
+	return sys_publish(c, o);
+}
+
+UNCHECKED_LOCKS static status_t mapping_hold(struct dma_mapping *map, const struct cap_ref *memory,
+					     uint64_t page, uint64_t pages)
+{
+	struct memory *m = container_of(memory->object, struct memory, obj);
+	status_t st = cap_ref_lock(memory);
+
+	if (st != ST_OK)
+		return st;
+	if (pages == 0 || !memory_range(m, memory->badge, &page, pages))
+		st = ST_BAD_ARG;
+	else if (pages > 1 && m->kind != MEMORY_BLOCK)
+		st = ST_UNSUPPORTED;
+	else
+		st = memory_hold(m, page, map->obj.quota, &map->hold);
+	spin_unlock(&m->obj.lock);
+	return st;
+}
+
+/* out 0: the bus address. ST_UNSUPPORTED: several pages, of memory that is not contiguous; they can
+ * be mapped one by one. ST_NO_MEMORY; as from memory_pin and cap_bind. */
+UNCHECKED_LOCKS status_t sys_dma_map(struct syscall *c)
+{
+	const struct cap_ref *by = &c->cap[0], *memory = &c->cap[1];
+	struct dma *d = dma_of(by->object);
+	uint64_t pages = c->arg[3], access = c->arg[4];
+
+	if (~token_rights(memory->token) & (RIGHT_READ | RIGHT_MAP))
+		return cap_refuse(memory, ST_NO_RIGHT);
+	if (access == 0 || (access & ~(uint64_t)(DMA_READ | DMA_WRITE)))
+		return ST_BAD_ARG;
+	struct object *o = object_create(d->obj.quota, OBJECT_DMA_MAPPING);
+	if (o == NULL)
+		return ST_NO_MEMORY;
+	struct dma_mapping *map = container_of(o, struct dma_mapping, obj);
+	status_t st = mapping_hold(map, memory, c->arg[2], pages);
+	if (st == ST_OK) {
+		st = cap_bind(memory, &d->obj, token_gen(by->token), BIND_DMA_MEMORY, &map->bound);
+		st = st == ST_BAD_STATE ? ST_BAD_CAP : st; /* the dma object died */
+	}
+	if (st == ST_OK)
+		st = cap_ref_lock(by);
+	if (st != ST_OK) {
+		object_discard(o);
+		return st;
+	}
+	c->out[0] = map->hold.pa;
+	tree_insert(&d->mappings, &map->node, map->hold.pa, map->hold.pa + pages * FRAME_SIZE - 1);
+	spin_unlock(&d->obj.lock);
+	return ST_OK;
+}
+
+/* The mapping of just this range, found in the tree. */
+static struct dma_mapping *mapping_find(struct dma *d, uint64_t address, uint64_t pages)
+{
+	uint64_t last = address + pages * FRAME_SIZE - 1;
+	struct tree_node *n = tree_overlap(&d->mappings, address, address);
+
+	while (n != NULL && (n->key != address || n->last != last))
+		n = tree_overlap_next(n, address, address);
+	return mapping_of(n);
+}
+
+/* The device does not use this mapping any more. out 0: 1 if its memory was taken back meanwhile.
+ * ST_BAD_ARG: there is none of just this range. */
+UNCHECKED_LOCKS status_t sys_dma_unmap(struct syscall *c)
+{
+	struct dma *d = dma_of(c->cap[0].object);
+	struct dma_mapping *map = mapping_find(d, c->arg[1], c->arg[2]);
+
+	if (map != NULL)
+		tree_remove(&d->mappings, &map->node);
+	spin_unlock(&d->obj.lock);
+	if (map == NULL)
+		return ST_BAD_ARG;
+	c->out[0] = LOAD(map->revoked);
+	object_discard(&map->obj);
+	return ST_OK;
+}
