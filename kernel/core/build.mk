@@ -10,7 +10,6 @@ core-src += chacha20.c
 core-src += cpu.c
 core-src += cspace.c
 core-src += dma.c
-core-src += dma.c
 core-src += elf.c
 core-src += endpoint.c
 core-src += extent.c
@@ -69,7 +68,6 @@ core-test-src += test/chacha20_test.c
 core-test-src += test/child.c
 core-test-src += test/cpu_test.c
 core-test-src += test/cspace_test.c
-core-test-src += test/dma_test.c
 core-test-src += test/elf_test.c
 core-test-src += test/endpoint_test.c
 core-test-src += test/extent_test.c
@@ -77,6 +75,7 @@ core-test-src += test/format_test.c
 core-test-src += test/frame_ok.c
 core-test-src += test/frame_test.c
 core-test-src += test/grace_test.c
+core-test-src += test/guest_test.c
 core-test-src += test/ipc_race_test.c
 core-test-src += test/log_test.c
 core-test-src += test/memory_test.c
@@ -107,24 +106,6 @@ core-test-src += test/vm_model_test.c
 core-test-src += test/vm_ok.c
 core-test-src += test/vm_race_test.c
 core-test-src += test/world.c
-# Sources of the core; core-freestanding-src names those among them that a
-# program on the host has from its C library.
-core-src := archive.c aspace.c blake2s.c boot.c cap.c chacha20.c cpu.c cspace.c elf.c endpoint.c \
-	extent.c format.c frame.c grace.c guest.c guest_fast.c ioport.c ipc_fast.c irq_object.c log.c \
-	main.c memory.c message.c node.c notification.c object.c pagetable.c panic.c quota.c random.c reply.c root.c run_queue.c scale.c \
-	sched.c slab.c spinlock.c symbol.c sys_cap.c sys_memory.c sys_message.c sys_thread.c syscall.c \
-	thread.c thread_bind.c timer.c timer_object.c tlb.c tree.c user.c
-core-test-src := test/archive_test.c test/aspace_test.c test/blake2s_test.c test/boot_test.c \
-	test/cap_model_test.c test/cap_race_test.c test/cap_spec.c test/cap_test.c \
-	test/chacha20_test.c test/child.c test/cpu_test.c test/cspace_test.c test/elf_test.c \
-	test/endpoint_test.c test/extent_test.c test/format_test.c test/frame_ok.c test/frame_test.c \
-	test/grace_test.c test/guest_test.c test/ipc_race_test.c test/log_test.c test/memory_test.c \
-	test/message_test.c test/notification_test.c test/object_test.c test/ok.c test/panic_test.c \
-	test/play.c test/quota_test.c test/random_test.c test/scale_test.c test/sched_test.c \
-	test/slab_test.c test/spinlock_test.c test/storm.c test/storm_test.c test/symbol_fake.c \
-	test/symbol_test.c test/syscall_test.c test/thread_test.c test/timer_test.c \
-	test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c test/vm_model_test.c \
-	test/vm_ok.c test/vm_race_test.c test/world.c
 core-tsan-test-src :=
 
 # What the tests of every port use.

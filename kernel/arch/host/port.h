@@ -179,14 +179,6 @@ static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thre
 	return !is_long;
 }
 
-void arch_root_load(paddr_t root, uint32_t tag);
-
-static inline bool arch_root_switch(paddr_t root, uint32_t tag)
-{
-	arch_root_load(root, tag);
-	return true;
-}
-
 /* ---- guest mode; a test plays the guest ---- */
 
 static inline bool arch_thread_in_guest(const struct arch_thread *t)
