@@ -221,12 +221,14 @@ static struct thread *leave_kernel(void)
 	spin_assert_none_held();
 	if (t != NULL && (thread_state(t) != THREAD_RUNNING || (thread_flags(t) & THREAD_STOP)))
 		t = NULL;
+	bool is_looked_at = false;
 	while (t == NULL || c->resched) {
+		is_looked_at = true;
 		t = thread_next();
 		if (t == NULL && !c->resched)
 			break;
 	}
-	if (t != NULL)
+	if (t != NULL && is_looked_at)
 		guest_resume(t);
 	cpu_leave_kernel(c);
 	return t;
