@@ -35,14 +35,19 @@ static uint64_t chance(uint64_t *seed, uint64_t n)
 }
 
 /* Makes `a` run on one CPU, or what stands for it on a machine with fewer. */
-static void pin(struct actor *a, unsigned cpu)
+static cap_t sched_for(unsigned cpu)
 {
 	cap_t sched = make(SYS_sched_create, start->sched, 0, 0);
 	uint64_t rank = SYS(sched_read, start->sched).out[1];
 
 	if (STATUS(sched_configure, sched, rank, 0, 0, 1ull << cpu % start->cpus) != ST_OK)
 		give_up("a CPU for an actor", 0);
-	actor_configure(a, sched, CAP_NONE, CAP_NONE);
+	return sched;
+}
+
+static void pin(struct actor *a, unsigned cpu)
+{
+	actor_configure(a, sched_for(cpu), CAP_NONE, CAP_NONE);
 }
 
 static uint64_t lock_waits(unsigned cpu)
@@ -173,10 +178,14 @@ void storm_revoke(unsigned count)
 	CHECK(storm.count == count);
 	bystander->arg[1] = new_space();
 	bystander->arg[2] = new_notification();
+	/* This program stays on CPU 0: where it waited, others would come for it. */
+	SYS(thread_configure, start->thread, sched_for(0));
+	yield();
 	uint64_t waits = lock_waits(cpu);
 	start_together(list, ARRAY_LEN(list));
 	for (unsigned i = 0; i < ARRAY_LEN(list); i++)
 		actor_await(list[i]);
+	SYS(thread_configure, start->thread, start->sched);
 	say("storm: %lu calls beside it, the slowest three in %lu cycles", bystander->arg[2],
 	    bystander->arg[1]);
 	/* Whose objects are others waits for nobody, if he has a CPU of his own. */
