@@ -127,6 +127,8 @@ static inline void cpu_run_begin(struct cpu *c, unsigned what)
 	c->run.what = (uint8_t)what;
 	c->run.begun = arch_cycles();
 }
+
+/* The run that cpu_run_begin began is over: it is kept if it was the longest. */
 void cpu_run_end(struct cpu *c);
 
 /* The last thing that the kernel does before user mode: whatever this CPU
