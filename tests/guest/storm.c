@@ -309,6 +309,27 @@ void storm_spaces(unsigned count)
 		CHECK(interrupts(cpu) - before <= most);
 }
 
+/* ---- memory ---- */
+
+void storm_memory(uint64_t pages)
+{
+	cap_t from = new_memory(pages), to = new_memory(pages);
+
+	CHECK(STATUS(memory_commit, from, 0, pages) == ST_OK);
+	char *at = map(from, pages, MAP_READ | MAP_WRITE);
+	for (uint64_t i = 0; i < pages; i++)
+		at[i * MEMORY_PAGE] = 1;
+	CHECK(STATUS(memory_share, to, from, 0, 0, pages, SHARE_COPY) == ST_OK);
+	for (uint64_t i = 0; i < pages; i += 2) /* each is copied */
+		at[i * MEMORY_PAGE] = 2;
+	CHECK(STATUS(aspace_protect, start->aspace, at, pages, MAP_READ) == ST_OK);
+	CHECK(STATUS(memory_seal, to) == ST_OK);
+	CHECK(STATUS(aspace_unmap, start->aspace, at, pages) == ST_OK);
+	CHECK(STATUS(memory_decommit, from, 0, pages / 2) == ST_OK);
+	CHECK(STATUS(object_destroy, from) == ST_OK);
+	CHECK(STATUS(object_destroy, to) == ST_OK);
+}
+
 /* ---- handles that named something ---- */
 
 #define NAMES 32
@@ -488,6 +509,11 @@ TEST(storm_heirs)
 TEST(storm_destroy)
 {
 	storm_destroy(3000);
+}
+
+TEST(storm_memory)
+{
+	storm_memory(2048);
 }
 
 TEST(storm_spaces)
