@@ -1,6 +1,8 @@
 # The program that tests the kernel from user mode; one list for each file that adds cases.
 guest-test-src := main.c console.c world.c registers.S registers.c
+guest-test-src += attack.c
 guest-test-src += aspace.c
+guest-test-src += buffer.c
 guest-test-src += cap.c
 guest-test-src += device.c
 guest-test-src += entry.c
@@ -11,6 +13,7 @@ guest-test-src += memory.c
 guest-test-src += message.c
 guest-test-src += node.c
 guest-test-src += process.c
+guest-test-src += rage.c
 guest-test-src += revoked.c
 guest-test-src += sched.c
 guest-test-src += shared_page.c

@@ -555,8 +555,9 @@ bool run_queue_ok(uint32_t cpu)
 	spin_lock(&rq->lock);
 	for (unsigned i = 0; ok && i < SCHED_PRIORITIES; i++)
 		ok = level_ok(rq, i, &queued);
-	/* Others are in parts that wait for their budget, or in the one that runs. */
-	ok = ok && queued <= rq->ready;
+	/* Others are in parts that wait for their budget, in the one that runs, or aside. */
+	ok = ok && queued <= rq->ready &&
+	     (rq->aside == NULL || (rq->aside != rq->running && !rq->aside->node.linked));
 	spin_unlock(&rq->lock);
 	return ok;
 }

@@ -56,6 +56,7 @@ static const char *const hints[64] = {
 	[SYS_aspace_unmap] = "_vn",
 	[SYS_aspace_protect] = "_vnn",
 	[SYS_aspace_scan] = "_vnb",
+	[SYS_dma_map] = "__nnn",
 	[SYS_thread_configure] = "_____p",
 	[SYS_thread_write_registers] = "_b",
 	[SYS_thread_read_registers] = "_b",
@@ -205,10 +206,15 @@ UNCHECKED_LOCKS static bool object_ok(struct object *o, uint64_t *frames)
 	case OBJ_NOTIFICATION:
 		return ok && notification_ok(container_of(o, struct notification, obj));
 	case OBJ_MEMORY:
-		*frames += vm_memory_frames(container_of(o, struct memory, obj));
+		if (container_of(o, struct memory, obj)->kind !=
+		    MEMORY_BLOCK) /* see vm_payer_frames */
+			*frames += vm_memory_frames(container_of(o, struct memory, obj));
 		spin_lock(&o->lock);
 		ok = ok && memory_ok(container_of(o, struct memory, obj));
 		spin_unlock(&o->lock);
+		return ok;
+	case OBJ_DMA:
+		*frames += vm_dma_frames(o);
 		return ok;
 	case OBJ_ASPACE:
 		*frames += vm_table_frames(container_of(o, struct aspace, obj));
@@ -486,7 +492,7 @@ static bool make_somebody_run(unsigned tries)
 	for (unsigned i = 0; i < 2; i++) {
 		struct thread *t = container_of(found[byte() % founds], struct thread, obj);
 
-		(void)thread_cancel_wait(t, ST_CANCELLED);
+		(void)thread_cancel_wait(t, NULL, ST_CANCELLED);
 		spin_lock(&t->obj.lock);
 		thread_resume(t);
 	}
