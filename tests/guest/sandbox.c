@@ -64,8 +64,11 @@ uint64_t task_serve(struct shared *s)
 
 uint64_t task_repeat(struct shared *s)
 {
-	for (uint64_t n = 0; n < s->arg[0]; n++)
+	for (uint64_t n = 0; n < s->arg[0]; n++) {
+		EXIT->fault.pc = 0;
 		(void)task_enter(s);
+		s->strays += EXIT->fault.pc >= USER_ADDRESS_END;
+	}
 	return EXIT->reason;
 }
 

@@ -81,6 +81,10 @@ struct host_translation {
 void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
 			    void *with);
 
+/* Branch predictors: what a test says of them, and how often they were emptied. */
+extern bool host_predictors_leak;
+extern uint64_t host_predictors_emptied;
+
 /* The root that is active on this CPU; 0: none. */
 paddr_t host_user_root(void);
 

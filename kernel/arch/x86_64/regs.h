@@ -33,6 +33,7 @@
 #define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
 
 #define MSR_APIC_BASE         0x1bu
+#define MSR_PREDICTOR_COMMAND 0x49u
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_PAT               0x277u
 #define MSR_SYSENTER_CS       0x174u
@@ -49,6 +50,8 @@
 #define EFER_LME (1ul << 8)
 #define EFER_LMA (1ul << 10)
 #define EFER_NXE (1ul << 11)
+
+#define PREDICTOR_BARRIER (1ul << 0) /* IBPB: indirect branches go by nothing from before */
 
 #define ARCH_CAPABILITIES_RDCL_NO (1ul << 0) /* not open to rogue data cache loads */
 
