@@ -243,8 +243,8 @@ static status_t move_check(const struct cap_send *s, uint64_t *badge) REQUIRES(s
 	return ST_OK;
 }
 
-static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint64_t badge)
-	REQUIRES(s->ref.object->tree)
+UNCHECKED_LOCKS static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot,
+					  uint64_t badge)
 {
 	struct object *o = s->ref.object;
 	struct cap_slot *old = s->ref.slot;
@@ -264,7 +264,7 @@ static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint6
 }
 
 /* Enters `o` into the list of those whose trees are locked, by address and each once. */
-static unsigned list_enter(struct object *list[], unsigned n, struct object *o)
+ALWAYS_INLINE unsigned list_enter(struct object *list[], unsigned n, struct object *o)
 {
 	unsigned at = n;
 
@@ -278,8 +278,8 @@ static unsigned list_enter(struct object *list[], unsigned n, struct object *o)
 	return n + 1;
 }
 
-UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
-					       uint64_t badge[])
+UNCHECKED_LOCKS ALWAYS_INLINE status_t transfer_check(const struct cap_send *list, unsigned count,
+						      uint64_t badge[])
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct cap_send *s = &list[i];
@@ -297,14 +297,13 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 	return ST_OK;
 }
 
-UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
-				      unsigned count, cap_t out[])
+UNCHECKED_LOCKS ALWAYS_INLINE status_t transfer(struct cspace *to, const struct cap_send *list,
+						unsigned count, cap_t out[])
 {
 	struct object *tree[MSG_CAPS] UNINITIALIZED;
 	struct cap_slot *slot[MSG_CAPS] UNINITIALIZED;
 	uint64_t badge[MSG_CAPS] UNINITIALIZED;
 
-	ASSERT(count <= MSG_CAPS);
 	unsigned trees = 0;
 	for (unsigned i = 0; i < count; i++)
 		trees = list_enter(tree, trees, list[i].ref.object);
@@ -318,6 +317,13 @@ UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *
 	while (trees > 0)
 		spin_unlock(&tree[--trees]->tree);
 	return st;
+}
+
+status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count, cap_t out[])
+{
+	ASSERT(count <= MSG_CAPS);
+	/* Compiled twice: one is the usual number. */
+	return LIKELY(count == 1) ? transfer(to, list, 1, out) : transfer(to, list, count, out);
 }
 
 /* ---- dropping ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/endpoint.h>
-#include <core/assert.h>
+#include <core/ipc_fast.h>
 #include <core/message.h>
 #include <core/notification.h>
 #include <core/sched.h>
@@ -9,31 +9,17 @@
 
 /* ---- the queues; the endpoint is locked ---- */
 
-static struct thread *caller_at(struct tree_node *n)
-{
-	return n == NULL ? NULL : container_of(n, struct thread, queued);
-}
-
 static struct thread *first_caller(const struct endpoint *ep)
 {
-	return caller_at(tree_first(&ep->callers));
-}
+	struct tree_node *n = tree_first(&ep->callers);
 
-static struct thread *helper_of(const struct thread *t)
-{
-	return atomic_load_explicit(&t->helper, memory_order_relaxed);
-}
-
-static void set_helper(struct thread *server, struct thread *helper)
-{
-	atomic_store_explicit(&server->helper, helper, memory_order_release);
+	return n == NULL ? NULL : container_of(n, struct thread, queued);
 }
 
 /* What `server` would run on without a helper. */
 static unsigned own_priority(const struct thread *server)
 {
-	const struct thread *caller =
-		atomic_load_explicit(&server->reply.caller, memory_order_acquire);
+	const struct thread *caller = server->reply.caller;
 
 	return caller != NULL ? thread_priority(caller) : sched_priority(server->home);
 }
@@ -48,7 +34,7 @@ static void choose_helper(struct endpoint *ep) REQUIRES(ep->obj.lock)
 		return;
 	if (first != NULL && thread_priority(first) <= own_priority(server))
 		first = NULL;
-	set_helper(server, first);
+	server->helper = first;
 }
 
 /* `server` (or nobody) is the holder from now on. The one before was not waited for, or
@@ -61,13 +47,13 @@ static struct thread *set_holder(struct endpoint *ep, struct thread *server) REQ
 	if (old == server)
 		return NULL;
 	if (old != NULL) {
-		had_helper = helper_of(old) != NULL;
-		set_helper(old, NULL);
-		atomic_store_explicit(&old->serving, NULL, memory_order_relaxed);
+		had_helper = old->helper != NULL;
+		old->helper = NULL;
+		old->serving = NULL;
 	}
 	ep->holder = server;
 	if (server != NULL)
-		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
+		server->serving = ep;
 	return had_helper ? old : NULL;
 }
 
@@ -92,7 +78,7 @@ struct thread *endpoint_forget_caller(struct endpoint *ep, struct thread *t)
 
 	tree_remove(&ep->callers, &t->queued);
 	thread_put(t, THREAD_MOVING, NULL);
-	if (server == NULL || helper_of(server) != t)
+	if (server == NULL || server->helper != t)
 		return NULL;
 	choose_helper(ep);
 	return server;
@@ -122,12 +108,17 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	return ST_OK;
 }
 
-status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
+static void unhold(struct endpoint *ep, const struct thread *server)
 {
 	spin_lock(&ep->obj.lock);
 	if (ep->holder == server)
 		(void)set_holder(ep, NULL);
 	spin_unlock(&ep->obj.lock);
+}
+
+status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, status_t why)
+{
+	unhold(ep, server);
 	return why == ST_NO_MEMORY || why == ST_NO_SLOTS ? why : ST_CANCELLED;
 }
 
@@ -135,12 +126,9 @@ status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, 
 static status_t call_server(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock)
 {
-	struct thread *server = ep->servers;
+	struct thread *server = ipc_take_server(ep);
 
-	endpoint_forget_server(ep, server);
-	struct thread *poorer = set_holder(ep, server);
 	spin_unlock(&ep->obj.lock);
-
 	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
@@ -151,8 +139,6 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 		thread_clear_deadline(server);
 		thread_run(server);
 	}
-	if (poorer != NULL)
-		sched_refresh(poorer);
 	return st == ST_OK ? ST_BLOCKED : st;
 }
 
@@ -175,12 +161,11 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 	caller_insert(ep, self);
 	choose_helper(ep);
-	struct thread *helped = ep->holder;
-	if (helped != NULL && helper_of(helped) != self)
-		helped = NULL;
+	struct thread *server = ep->holder;
+	bool helps = server != NULL && server->helper == self;
 	spin_unlock(&ep->obj.lock);
-	if (helped != NULL)
-		sched_refresh(helped);
+	if (helps)
+		sched_refresh(server);
 	return ST_BLOCKED;
 }
 
@@ -188,7 +173,7 @@ status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct me
 
 void endpoint_help(struct thread *server)
 {
-	struct endpoint *ep = atomic_load_explicit(&server->serving, memory_order_relaxed);
+	struct endpoint *ep = server == NULL ? NULL : server->serving;
 
 	if (ep == NULL)
 		return;
@@ -200,16 +185,12 @@ void endpoint_help(struct thread *server)
 
 void endpoint_come_back(struct thread *self)
 {
-	struct endpoint *ep = atomic_load_explicit(&self->serving, memory_order_relaxed);
+	struct endpoint *ep = self->serving;
 
-	reply_abandon(&self->obj);
-	atomic_store_explicit(&self->debtor, 0, memory_order_relaxed);
-	if (ep == NULL)
-		return;
-	spin_lock(&ep->obj.lock);
-	if (ep->holder == self)
-		(void)set_holder(ep, NULL);
-	spin_unlock(&ep->obj.lock);
+	reply_abandon(&self->obj, false);
+	self->debtor = 0;
+	if (ep != NULL)
+		unhold(ep, self);
 }
 
 /* Takes the first caller. */
@@ -226,14 +207,12 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		told = endpoint_undelivered(ep, self, st);
 		thread_complete(caller, &(struct thread_result){ .status = st });
 	} else if (deadline_passed(caller->deadline)) { /* while nobody could wake it */
-		(void)thread_cancel_wait(caller, ST_DEADLINE);
+		(void)thread_cancel_wait(caller, NULL, ST_DEADLINE);
 	}
-	if (helped != NULL)
-		sched_refresh(helped);
-	if (poorer != NULL && poorer != helped)
-		sched_refresh(poorer);
+	sched_refresh(helped);
+	sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	arch_this_cpu()->resched = true;
 	return told;
 }
 
@@ -245,11 +224,12 @@ static bool take_bits(struct endpoint *ep, struct thread *self)
 	if (!self->took_bits || first_caller(ep) == NULL)
 		bits = notification_take_bound(self);
 	self->took_bits = bits != 0;
-	if (bits != 0)
-		arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
-	if (bits != 0) /* it may have run on the sched of a caller that it has answered since */
-		atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
-	return bits != 0;
+	if (bits == 0)
+		return false;
+	arch_thread_result(&self->arch, ST_OK, MSG_NOTIFICATION, bits, 0);
+	/* It may have run on the sched of a caller that it has answered since. */
+	arch_this_cpu()->resched = true;
+	return true;
 }
 
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
@@ -299,7 +279,7 @@ void endpoint_lent_back(struct thread *self)
 {
 	endpoint_help(self);
 	/* From now on it runs on its own sched, or that of who waits for it. */
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+	arch_this_cpu()->resched = true;
 }
 
 /* ---- the object ---- */
@@ -311,27 +291,16 @@ static bool endpoint_close(struct object *o)
 	for (unsigned i = 0; i < CLOSE_BATCH; i++) {
 		spin_lock(&ep->obj.lock);
 		struct thread *poorer = set_holder(ep, NULL);
-		struct thread *t = first_caller(ep);
-		if (t != NULL) {
-			(void)endpoint_forget_caller(ep, t);
-		} else if (ep->servers != NULL) {
-			t = ep->servers;
-			endpoint_forget_server(ep, t);
-		}
+		struct thread *first = first_caller(ep);
+		struct thread *t = first != NULL ? first : ep->servers;
 		spin_unlock(&ep->obj.lock);
-		if (t != NULL)
-			thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
-		if (poorer != NULL)
-			sched_refresh(poorer);
+		sched_refresh(poorer);
 		if (t == NULL)
 			return true;
+		(void)thread_cancel_wait(t, o, ST_PEER_GONE);
 	}
 	return false;
 }
 
-const struct object_ops endpoint_ops = {
-	.name = "endpoint",
-	.size = ALIGN_UP(sizeof(struct endpoint), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = endpoint_close,
-};
+const struct object_ops endpoint_ops =
+	OBJECT_OPS("endpoint", struct endpoint, LOCK_IPC, endpoint_close);

@@ -7,22 +7,20 @@
 
 static uint64_t bits_take(struct notification *n)
 {
-	if (atomic_load_explicit(&n->bits, memory_order_relaxed) == 0)
-		return 0;
-	return atomic_exchange(&n->bits, 0);
+	return n->bits == 0 ? 0 : atomic_exchange(&n->bits, 0);
 }
 
 /* The bound thread, if it waits in a receive, is taken off its endpoint and given the bits. */
 UNCHECKED_LOCKS static void wake_bound(struct notification *n, struct thread *t)
 {
-	uintptr_t place = atomic_load(&t->place);
+	uintptr_t place = t->place;
 	struct object *where = thread_where(place);
 	uint64_t bits = 0;
 
 	if (thread_state_of(place) != THREAD_RECEIVING)
 		return;
 	spin_lock(&where->lock);
-	if (atomic_load_explicit(&t->place, memory_order_relaxed) == place)
+	if (t->place == place)
 		bits = bits_take(n);
 	if (bits != 0) {
 		endpoint_forget_server(container_of(where, struct endpoint, obj), t);
@@ -72,16 +70,15 @@ status_t notification_wait(struct notification *n, struct thread *self, uint64_t
 
 bool notification_is_pending(const struct thread *self)
 {
-	const struct notification *n =
-		atomic_load_explicit(&self->notification, memory_order_relaxed);
+	const struct notification *n = self->notification;
 
 	atomic_thread_fence(memory_order_seq_cst);
-	return n != NULL && atomic_load_explicit(&n->bits, memory_order_relaxed) != 0;
+	return n != NULL && n->bits != 0;
 }
 
 uint64_t notification_take_bound(struct thread *self)
 {
-	struct notification *n = atomic_load_explicit(&self->notification, memory_order_relaxed);
+	struct notification *n = self->notification;
 
 	return n == NULL ? 0 : bits_take(n);
 }
@@ -101,6 +98,8 @@ status_t notification_bind(struct notification *n, struct thread *t)
 
 void notification_unbind(struct notification *n, struct thread *t)
 {
+	if (n == NULL || n == t->notification)
+		return;
 	spin_lock(&n->obj.lock);
 	if (n->bound == t)
 		n->bound = NULL;
@@ -118,27 +117,18 @@ void notification_forget(struct notification *n, struct thread *t)
 static bool notification_close(struct object *o)
 {
 	struct notification *n = container_of(o, struct notification, obj);
-	struct thread *t = NULL;
 
 	for (unsigned i = 0; i < CLOSE_BATCH; i++) {
 		spin_lock(&n->obj.lock);
-		t = n->waiters.head;
-		if (t != NULL)
-			notification_forget(n, t);
+		struct thread *t = n->waiters.head;
 		spin_unlock(&n->obj.lock);
+		/* Its binding was cut; who saw it before may be about to take its bits. */
 		if (t == NULL)
-			break;
-		thread_complete(t, &(struct thread_result){ .status = ST_PEER_GONE });
+			return (o->flags & OBJECT_NEW) || grace_passed(&n->ticket);
+		(void)thread_cancel_wait(t, o, ST_PEER_GONE);
 	}
-	if (t != NULL)
-		return false;
-	/* Its binding was cut; who saw it before may be about to take its bits. */
-	return (o->flags & OBJECT_NEW) || grace_passed(&n->ticket);
+	return false;
 }
 
-const struct object_ops notification_ops = {
-	.name = "notification",
-	.size = ALIGN_UP(sizeof(struct notification), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = notification_close,
-};
+const struct object_ops notification_ops =
+	OBJECT_OPS("notification", struct notification, LOCK_IPC, notification_close);

@@ -42,7 +42,8 @@ bool notification_is_pending(const struct thread *self);
 /* Takes the bits of the notification that `self` is bound to; 0 without one. */
 uint64_t notification_take_bound(struct thread *self);
 
-/* Makes `t` the bound thread; t->notification is its own to set. ST_EXISTS: another one is. */
+/* Makes `t` the bound thread; t->notification is its own to set. ST_EXISTS: another one is. And
+ * undoes that, unless `n` is t->notification, or NULL. */
 status_t notification_bind(struct notification *n, struct thread *t) MUST_CHECK;
 void notification_unbind(struct notification *n, struct thread *t);
 

@@ -4,6 +4,7 @@
 #include <core/assert.h>
 #include <core/cap.h>
 #include <core/cpu.h>
+#include <core/dma.h>
 #include <core/endpoint.h>
 #include <core/memory.h>
 #include <core/notification.h>

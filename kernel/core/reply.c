@@ -4,7 +4,7 @@
 #include <core/message.h>
 #include <core/sched.h>
 
-struct reply_slot *reply_slot_of(struct object *holder)
+static struct reply_slot *slot_of(struct object *holder)
 {
 	if (LIKELY(holder->type == OBJ_THREAD))
 		return &container_of(holder, struct thread, obj)->reply;
@@ -16,44 +16,34 @@ struct thread *reply_server(struct object *holder)
 	return holder->type == OBJ_THREAD ? container_of(holder, struct thread, obj) : NULL;
 }
 
-static struct thread *caller_of(const struct reply_slot *slot)
-{
-	return atomic_load_explicit(&slot->caller, memory_order_relaxed);
-}
-
-static void set_caller(struct reply_slot *slot, struct thread *caller)
-{
-	atomic_store_explicit(&slot->caller, caller, memory_order_release);
-}
-
 /* Takes the caller out (THREAD_MOVING); NULL if there is none with that number. */
 static struct thread *take(struct object *holder, uint64_t number) REQUIRES(holder->lock)
 {
-	struct reply_slot *slot = reply_slot_of(holder);
-	struct thread *caller = caller_of(slot);
+	struct reply_slot *slot = slot_of(holder);
+	struct thread *caller = slot->caller;
 
 	if (caller == NULL || (number != 0 && slot->number != number))
 		return NULL;
-	set_caller(slot, NULL);
+	slot->caller = NULL;
 	thread_put(caller, THREAD_MOVING, NULL);
 	return caller;
 }
 
 void reply_put_again(struct object *holder, struct thread *caller)
 {
-	struct reply_slot *slot = reply_slot_of(holder);
+	struct reply_slot *slot = slot_of(holder);
 
 	spin_lock(&holder->lock);
 	bool closed = slot->closed;
 	if (!closed) {
-		set_caller(slot, caller);
+		slot->caller = caller;
 		thread_put(caller, THREAD_REPLY, holder);
 	}
 	spin_unlock(&holder->lock);
 	if (closed)
 		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
 	else if (deadline_passed(caller->deadline)) /* while nobody could wake it */
-		(void)thread_cancel_wait(caller, ST_DEADLINE);
+		(void)thread_cancel_wait(caller, NULL, ST_DEADLINE);
 }
 
 status_t reply_answer(struct object *holder, struct thread *self, const struct answer *a,
@@ -77,7 +67,7 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 		reply_put_again(holder, t);
 		return m.status;
 	}
-	thread_answer(t, m.info);
+	thread_answer(t, &(struct thread_result){ .status = ST_OK, .info = m.info });
 	*caller = t;
 	return ST_OK;
 }
@@ -87,43 +77,31 @@ status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
 	status_t st = ST_OK;
 
 	spin_lock(&self->obj.lock);
-	struct thread *caller = caller_of(&self->reply);
+	struct thread *caller = self->reply.caller;
 	if (r->slot.closed)
 		st = ST_PEER_GONE;
-	else if (caller_of(&r->slot) != NULL)
+	else if (r->slot.caller != NULL)
 		st = ST_EXISTS;
 	else if (caller == NULL)
 		st = ST_BAD_STATE;
 	if (st == ST_OK) {
-		set_caller(&self->reply, NULL);
+		self->reply.caller = NULL;
 		r->slot.number = *number = self->reply.number;
-		set_caller(&r->slot, caller);
+		r->slot.caller = caller;
 		thread_put(caller, THREAD_REPLY, &r->obj);
 	}
 	spin_unlock(&self->obj.lock);
 	return st;
 }
 
-static void abandon(struct object *holder, bool close)
+void reply_abandon(struct object *holder, bool for_good)
 {
-	struct reply_slot *slot = reply_slot_of(holder);
-
 	spin_lock(&holder->lock);
-	slot->closed |= close;
+	slot_of(holder)->closed |= for_good;
 	struct thread *caller = take(holder, 0);
 	spin_unlock(&holder->lock);
 	if (caller != NULL)
 		thread_complete(caller, &(struct thread_result){ .status = ST_PEER_GONE });
-}
-
-void reply_abandon(struct object *holder)
-{
-	abandon(holder, false);
-}
-
-void reply_close(struct object *holder)
-{
-	abandon(holder, true);
 }
 
 void reply_forget(struct object *holder, struct thread *t)
@@ -140,13 +118,8 @@ void reply_forget(struct object *holder, struct thread *t)
 static bool reply_object_close(struct object *o)
 {
 	if (!(o->flags & OBJECT_NEW))
-		reply_close(o);
+		reply_abandon(o, true);
 	return true;
 }
 
-const struct object_ops reply_ops = {
-	.name = "reply",
-	.size = ALIGN_UP(sizeof(struct reply), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = reply_object_close,
-};
+const struct object_ops reply_ops = OBJECT_OPS("reply", struct reply, LOCK_IPC, reply_object_close);

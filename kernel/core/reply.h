@@ -19,9 +19,6 @@ struct reply {
 
 extern const struct object_ops reply_ops;
 
-/* The slot in a thread or a reply object. */
-struct reply_slot *reply_slot_of(struct object *holder);
-
 /* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
  * which runs here or is THREAD_MOVING as well. Gives the number of the call. */
 static inline uint64_t reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
@@ -55,11 +52,9 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
 	REQUIRES(r->obj.lock) MUST_CHECK;
 
-/* Wakes whoever waits for `holder`'s answer with ST_PEER_GONE. */
-void reply_abandon(struct object *holder);
-
-/* The same, and nobody will wait there any more. */
-void reply_close(struct object *holder);
+/* Wakes whoever waits for `holder`'s answer with ST_PEER_GONE; `for_good`: nobody will wait there
+ * any more. */
+void reply_abandon(struct object *holder, bool for_good);
 
 /* Takes the caller `t` out (THREAD_MOVING): deadline, death. */
 void reply_forget(struct object *holder, struct thread *t) REQUIRES(holder->lock);

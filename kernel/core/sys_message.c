@@ -46,9 +46,7 @@ UNCHECKED_LOCKS static status_t receive(struct syscall *c, uint64_t deadline)
 {
 	endpoint_come_back(c->self);
 	status_t st = cap_ref_lock(&c->cap[0]);
-	if (st != ST_OK)
-		return st;
-	return endpoint_receive(endpoint_of(c), c->self, deadline);
+	return st != ST_OK ? st : endpoint_receive(endpoint_of(c), c->self, deadline);
 }
 
 status_t sys_endpoint_receive(struct syscall *c)
@@ -73,11 +71,9 @@ status_t sys_endpoint_reply_receive(struct syscall *c)
 	if (st != ST_OK && st != ST_PEER_GONE)
 		return st;
 	st = receive(c, c->arg[2]);
-	if (caller == NULL)
-		return st;
-	if (st == ST_BLOCKED)
+	if (caller != NULL && st == ST_BLOCKED)
 		thread_run(caller);
-	else
+	else if (caller != NULL)
 		thread_settle(caller);
 	return st;
 }

@@ -43,13 +43,13 @@ status_t sys_thread_configure(struct syscall *c)
 MUST_CHECK UNCHECKED_LOCKS static status_t registers_lock(const struct thread *t,
 							  struct object **where)
 {
-	uintptr_t place = atomic_load_explicit(&t->place, memory_order_acquire);
+	uintptr_t place = t->place;
 
 	if (thread_state_of(place) >= THREAD_READY)
 		return ST_BAD_STATE;
 	*where = thread_where(place);
 	spin_lock(&(*where)->lock);
-	if (atomic_load_explicit(&t->place, memory_order_acquire) == place && !thread_is_loaded(t))
+	if (t->place == place && !thread_is_loaded(t))
 		return ST_OK;
 	spin_unlock(&(*where)->lock);
 	return ST_LATER;

@@ -9,23 +9,16 @@
 #include <core/notification.h>
 #include <core/sched.h>
 
-static uint32_t loaded_on(const struct thread *t)
-{
-	return atomic_load_explicit(&t->loaded_on, memory_order_relaxed);
-}
-
 bool thread_is_loaded(const struct thread *t)
 {
-	const struct cpu *c = cpu_by_id[loaded_on(t)];
-
-	return atomic_load_explicit(&c->current, memory_order_acquire) == t;
+	return cpu_by_id[t->loaded_on]->current == t;
 }
 
 /* ---- deadlines ---- */
 
 bool deadline_passed(uint64_t deadline)
 {
-	return deadline != TIMER_NEVER && deadline <= time_now();
+	return deadline == 0 || (deadline != TIMER_NEVER && deadline <= time_now());
 }
 
 static void thread_timeout(struct ktimer *timer)
@@ -34,15 +27,15 @@ static void thread_timeout(struct ktimer *timer)
 
 	/* The wait that set the timer may be over and another begun. */
 	if (deadline_passed(t->deadline))
-		(void)thread_cancel_wait(t, ST_DEADLINE);
+		(void)thread_cancel_wait(t, NULL, ST_DEADLINE);
 }
 
 void thread_set_deadline(struct thread *t, uint64_t deadline)
 {
 	if (deadline == TIMER_NEVER)
 		return;
-	atomic_store_explicit(&t->deadline, deadline, memory_order_relaxed);
-	atomic_fetch_or(&t->flags, THREAD_TIMED);
+	t->deadline = deadline;
+	t->flags |= THREAD_TIMED;
 	timer_set(&t->timer, deadline, thread_timeout);
 }
 
@@ -50,8 +43,8 @@ void thread_clear_deadline(struct thread *t)
 {
 	if (LIKELY(!(thread_flags(t) & THREAD_TIMED)))
 		return;
-	atomic_fetch_and(&t->flags, ~THREAD_TIMED);
-	atomic_store_explicit(&t->deadline, TIMER_NEVER, memory_order_relaxed);
+	t->flags &= ~THREAD_TIMED;
+	t->deadline = TIMER_NEVER;
 	(void)timer_cancel(&t->timer);
 }
 
@@ -85,37 +78,31 @@ void thread_settle(struct thread *t)
 	sched_wake(t);
 }
 
-/* What waits for the answer to a fault has no call that could return anything. */
-static void write_result(struct thread *t, const struct thread_result *r)
+void thread_answer(struct thread *t, const struct thread_result *r)
 {
+	thread_clear_deadline(t);
 	if (LIKELY(!(thread_flags(t) & THREAD_FAULTED))) {
 		arch_thread_result(&t->arch, r->status, r->info, r->badge, r->number);
 		return;
 	}
-	atomic_fetch_and(&t->flags, ~THREAD_FAULTED);
+	/* There is no call that could return anything. */
+	t->flags &= ~THREAD_FAULTED;
 	if (r->status != ST_OK || MSG_METHOD(r->info) != FAULT_RETRY)
-		atomic_fetch_or(&t->flags, THREAD_SUSPENDED);
+		t->flags |= THREAD_SUSPENDED;
 }
 
 void thread_complete(struct thread *t, const struct thread_result *r)
 {
-	thread_clear_deadline(t);
-	write_result(t, r);
+	thread_answer(t, r);
 	thread_settle(t);
-}
-
-void thread_answer(struct thread *t, uint64_t info)
-{
-	thread_clear_deadline(t);
-	write_result(t, &(struct thread_result){ .status = ST_OK, .info = info });
 }
 
 void thread_run(struct thread *t)
 {
 	struct cpu *c = arch_this_cpu();
 
-	if (atomic_load_explicit(&t->cpu, memory_order_relaxed) != c->id || loaded_on(t) != c->id ||
-	    (thread_flags(t) & THREAD_STOP) || !sched_is_charged(t)) {
+	if (t->cpu != c->id || t->loaded_on != c->id || (thread_flags(t) & THREAD_STOP) ||
+	    !sched_is_charged(t)) {
 		thread_settle(t);
 		return;
 	}
@@ -147,48 +134,54 @@ UNCHECKED_LOCKS static struct thread *leave(struct thread *t, uintptr_t place)
 	return served;
 }
 
-static bool is_wait(enum thread_state state)
+bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why)
 {
-	return state != THREAD_STOPPED && state < THREAD_READY;
-}
-
-bool thread_cancel_wait(struct thread *t, status_t why)
-{
-	uintptr_t place;
-
-	while (is_wait(
-		thread_state_of(place = atomic_load_explicit(&t->place, memory_order_acquire)))) {
+	for (;;) {
+		uintptr_t place = t->place;
+		enum thread_state state = thread_state_of(place);
 		struct object *where = thread_where(place);
 		struct thread *served = NULL;
 
+		if (state == THREAD_STOPPED || state >= THREAD_READY || (at != NULL && at != where))
+			return false;
 		spin_lock(&where->lock);
-		bool ours = atomic_load_explicit(&t->place, memory_order_acquire) == place;
+		bool ours = t->place == place;
 		if (ours)
 			served = leave(t, place);
 		spin_unlock(&where->lock);
 		if (!ours)
 			continue;
 		thread_complete(t, &(struct thread_result){ .status = why });
-		if (served != NULL) {
-			endpoint_help(served);
-			sched_refresh(served);
-		}
+		endpoint_help(served);
+		sched_refresh(served);
 		return true;
 	}
-	return false;
 }
 
 /* ---- stopping and going on ---- */
 
-void thread_resume(struct thread *t)
+/* Lets it go on if it is stopped and nothing else keeps it. */
+static void go_on(struct thread *t, bool may) RELEASES(t->obj.lock)
 {
-	atomic_fetch_and(&t->flags, ~(THREAD_SUSPENDED | THREAD_NO_SCHED));
-	bool wake = thread_state(t) == THREAD_STOPPED && !(thread_flags(t) & THREAD_DYING);
+	bool wake = may && thread_state(t) == THREAD_STOPPED;
+
 	if (wake)
 		thread_put(t, THREAD_MOVING, NULL);
 	spin_unlock(&t->obj.lock);
 	if (wake)
 		thread_settle(t);
+}
+
+void thread_resume(struct thread *t)
+{
+	t->flags &= ~(THREAD_SUSPENDED | THREAD_NO_SCHED);
+	go_on(t, !(thread_flags(t) & THREAD_DYING));
+}
+
+void thread_retry_sched(struct thread *t)
+{
+	spin_lock(&t->obj.lock);
+	go_on(t, atomic_fetch_and(&t->flags, ~THREAD_NO_SCHED) & THREAD_NO_SCHED);
 }
 
 /* Nobody who has taken it out of its wait missed a flag that was set before. */
@@ -197,7 +190,7 @@ static bool is_still(const struct thread *t, uintptr_t place)
 	struct object *where = thread_where(place);
 
 	spin_lock(&where->lock);
-	bool same = atomic_load_explicit(&t->place, memory_order_relaxed) == place;
+	bool same = t->place == place;
 	spin_unlock(&where->lock);
 	return same;
 }
@@ -206,11 +199,11 @@ static bool is_still(const struct thread *t, uintptr_t place)
 static status_t make_stop(struct thread *t)
 {
 	for (;;) {
-		uintptr_t place = atomic_load_explicit(&t->place, memory_order_acquire);
+		uintptr_t place = t->place;
 		enum thread_state state = thread_state_of(place);
 
 		if (state == THREAD_RUNNING) {
-			cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
+			cpu_resched(t->cpu);
 			return ST_LATER;
 		}
 		if (state == THREAD_READY) {
@@ -227,7 +220,7 @@ static status_t make_stop(struct thread *t)
 
 status_t thread_suspend(struct thread *t)
 {
-	atomic_fetch_or(&t->flags, THREAD_SUSPENDED);
+	t->flags |= THREAD_SUSPENDED;
 	spin_unlock(&t->obj.lock);
 	status_t st = make_stop(t);
 	/* The running thread itself stops on the way out. */
@@ -238,14 +231,14 @@ bool thread_kill(struct thread *t)
 {
 	if (make_stop(t) != ST_OK)
 		return false;
-	(void)thread_cancel_wait(t, ST_CANCELLED);
+	(void)thread_cancel_wait(t, NULL, ST_CANCELLED);
 	return thread_state(t) == THREAD_STOPPED && !thread_is_loaded(t);
 }
 
 void thread_stop_without_sched(struct thread *t)
 {
 	spin_lock(&t->obj.lock);
-	atomic_fetch_or(&t->flags, THREAD_NO_SCHED);
+	t->flags |= THREAD_NO_SCHED;
 	thread_put(t, THREAD_STOPPED, &t->obj);
 	spin_unlock(&t->obj.lock);
 	/* It may have been given one since we looked. */
@@ -254,32 +247,17 @@ void thread_stop_without_sched(struct thread *t)
 		thread_retry_sched(t);
 }
 
-void thread_retry_sched(struct thread *t)
-{
-	spin_lock(&t->obj.lock);
-	bool wake = thread_state(t) == THREAD_STOPPED && (thread_flags(t) & THREAD_NO_SCHED);
-	if (wake) {
-		atomic_fetch_and(&t->flags, ~THREAD_NO_SCHED);
-		thread_put(t, THREAD_MOVING, NULL);
-	}
-	spin_unlock(&t->obj.lock);
-	if (wake)
-		thread_settle(t);
-}
-
 status_t thread_park(struct thread *self, uint64_t deadline)
 {
-	bool passed = deadline_passed(deadline);
+	status_t st = ST_OK;
 
 	spin_lock(&self->obj.lock);
-	bool unparked = atomic_fetch_and(&self->flags, ~THREAD_UNPARKED) & THREAD_UNPARKED;
-	if (unparked || passed) {
-		spin_unlock(&self->obj.lock);
-		return unparked ? ST_OK : ST_DEADLINE;
-	}
-	thread_wait(self, THREAD_PARKED, &self->obj, deadline);
+	if (!(atomic_fetch_and(&self->flags, ~THREAD_UNPARKED) & THREAD_UNPARKED))
+		st = deadline_passed(deadline) ? ST_DEADLINE : ST_BLOCKED;
+	if (st == ST_BLOCKED)
+		thread_wait(self, THREAD_PARKED, &self->obj, deadline);
 	spin_unlock(&self->obj.lock);
-	return ST_BLOCKED;
+	return st;
 }
 
 void thread_unpark(struct thread *t)
@@ -288,7 +266,7 @@ void thread_unpark(struct thread *t)
 	if (parked)
 		thread_put(t, THREAD_MOVING, NULL);
 	else
-		atomic_fetch_or(&t->flags, THREAD_UNPARKED);
+		t->flags |= THREAD_UNPARKED;
 	spin_unlock(&t->obj.lock);
 	if (parked)
 		thread_complete(t, &(struct thread_result){ .status = ST_OK });
@@ -296,9 +274,9 @@ void thread_unpark(struct thread *t)
 
 void thread_kick(struct thread *t)
 {
-	atomic_fetch_or(&t->flags, THREAD_KICKED);
+	t->flags |= THREAD_KICKED;
 	if (thread_state(t) == THREAD_RUNNING)
-		cpu_resched(atomic_load_explicit(&t->cpu, memory_order_relaxed));
+		cpu_resched(t->cpu);
 }
 
 /* ---- the way out of the kernel ---- */
@@ -312,29 +290,28 @@ static void switch_far(struct cpu *c, struct thread *from, struct thread *to)
 	if (to == NULL)
 		return;
 	/* Where it ran last may still be putting its registers away; that waits for nobody. */
-	while (thread_is_loaded(to) && loaded_on(to) != c->id) {
+	while (thread_is_loaded(to) && to->loaded_on != c->id) {
 		tlb_serve();
 		arch_cpu_relax();
 	}
-	atomic_store_explicit(&to->loaded_on, c->id, memory_order_relaxed);
+	to->loaded_on = c->id;
 	arch_thread_load(&to->arch);
 }
 
 void thread_switch(struct cpu *c, struct thread *to)
 {
-	struct thread *from = atomic_load_explicit(&c->current, memory_order_relaxed);
+	struct thread *from = c->current;
 
 	if (from == to)
 		return;
 	cpu_count_up(&c->counters.switches);
-	if (LIKELY(from != NULL && to != NULL && loaded_on(to) == c->id)) {
+	if (LIKELY(from != NULL && to != NULL && to->loaded_on == c->id)) {
 		arch_thread_switch(&from->arch, &to->arch);
 		atomic_store_explicit(&c->current, to, memory_order_release);
 	} else {
 		switch_far(c, from, to);
 	}
-	struct aspace *as =
-		to == NULL ? NULL : atomic_load_explicit(&to->aspace, memory_order_relaxed);
+	struct aspace *as = to == NULL ? NULL : to->aspace;
 	/* For one in guest mode see guest_resume. */
 	if (LIKELY(as != NULL) && LIKELY(!arch_thread_in_guest(&to->arch)))
 		pagetable_switch(&c->tables, &as->table, c->bit);
@@ -344,8 +321,7 @@ struct thread *thread_next(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	atomic_store_explicit(&c->resched, false, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	c->resched = false; /* before it looks */
 	struct thread *next = sched_pick();
 	thread_switch(c, next);
 	return next;
@@ -360,15 +336,15 @@ void thread_exit_slow(void)
 		if (object_reap_waiting())
 			(void)object_reap_some();
 		t = thread_next();
-		if (t == NULL && !atomic_load_explicit(&c->resched, memory_order_relaxed))
+		if (t == NULL && !c->resched)
 			cpu_idle(!object_reap_some());
-	} while (t == NULL || atomic_load_explicit(&c->resched, memory_order_relaxed));
+	} while (t == NULL || c->resched);
 	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
 		guest_resume(t);
 	cpu_run_end(c);
 	/* A piece at each exit. */
 	if (object_reap_waiting() || c->run.measured)
-		atomic_store_explicit(&c->resched, true, memory_order_relaxed);
+		c->resched = true;
 }
 
 /* ---- faults ---- */
@@ -390,7 +366,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
 	 * what the thread put there. */
 	self->fault = *f;
-	atomic_fetch_or(&self->flags, THREAD_FAULTED);
+	self->flags |= THREAD_FAULTED;
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
 		struct thread *server = ipc_take_server(ep);
@@ -402,8 +378,8 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		return;
 	}
 	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {
-		atomic_fetch_and(&self->flags, ~THREAD_FAULTED);
-		atomic_fetch_or(&self->flags, THREAD_SUSPENDED);
+		self->flags &= ~THREAD_FAULTED;
+		self->flags |= THREAD_SUSPENDED;
 	}
 	thread_blocked(self);
 }

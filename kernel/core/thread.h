@@ -147,8 +147,8 @@ struct thread {
 	uint64_t revoke_ticket; /* grace period at its end; 0: not drawn */
 
 	/* See thread_bind.c. */
-	bool claimed;    /* guarded by obj.lock; who has claimed it changes the rest */
-	uint64_t ticket; /* of its end */
+	_Atomic bool claimed; /* who has claimed it changes the rest */
+	uint64_t ticket;      /* of its end */
 	struct cap_slot bound_aspace, bound_cspace;
 	union {
 		struct {
@@ -214,7 +214,8 @@ static inline uint32_t thread_flags(const struct thread *t)
 
 /* ---- life (thread_bind.c) ---- */
 
-/* A stopped thread with nothing but its spaces; its faults carry `badge`. As from cap_bind. */
+/* A stopped thread with nothing but its spaces; its faults carry `badge`. ST_BAD_ARG: a guest half
+ * is no thread's own; ST_NO_MEMORY; as from cap_bind. */
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
 		       uint64_t badge, struct thread **out) MUST_CHECK;
 
@@ -263,16 +264,16 @@ struct thread_result {
  * stopped unless the answer was another. */
 void thread_complete(struct thread *t, const struct thread_result *r);
 
-/* The same with the answer to its call. */
-void thread_answer(struct thread *t, uint64_t info);
+/* The same, but only writes the results. */
+void thread_answer(struct thread *t, const struct thread_result *r);
 
 /* A thread that is the caller's (THREAD_MOVING) and whose results are written runs now, on
  * this CPU, if it may take the place of the running thread, which waits; else it is made
  * ready. */
 void thread_run(struct thread *t);
 
-/* Ends the wait of `t`, whatever it is, with `why`; false if it does not wait. */
-bool thread_cancel_wait(struct thread *t, status_t why);
+/* Ends the wait of `t` at `at` (NULL: wherever) with `why`; false if it does not wait. */
+bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why);
 
 /* ---- stopping and going on ---- */
 

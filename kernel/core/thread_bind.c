@@ -16,33 +16,10 @@
 
 static bool claim(struct thread *t)
 {
-	spin_lock(&t->obj.lock);
-	bool mine = !t->claimed;
-	t->claimed = true;
-	spin_unlock(&t->obj.lock);
-	return mine;
-}
-
-static void unclaim(struct thread *t)
-{
-	spin_lock(&t->obj.lock);
-	t->claimed = false;
-	spin_unlock(&t->obj.lock);
+	return !atomic_exchange(&t->claimed, true);
 }
 
 /* ---- making ---- */
-
-static void thread_init(struct thread *t, uint64_t badge)
-{
-	t->fault_badge = badge;
-	t->entered.slot = &t->bound_cspace; /* any that is there */
-	t->entered.token = UINT64_MAX;      /* and this is none's */
-	t->flags = THREAD_SUSPENDED;
-	t->deadline = TIMER_NEVER;
-	t->cpu = t->loaded_on = arch_this_cpu()->id;
-	arch_thread_init(&t->arch);
-	thread_put(t, THREAD_STOPPED, &t->obj);
-}
 
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
 		       uint64_t badge, struct thread **out)
@@ -52,8 +29,19 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
 	if (o == NULL)
 		return ST_NO_MEMORY;
 	struct thread *t = container_of(o, struct thread, obj);
-	thread_init(t, badge);
-	status_t st = cap_bind(aspace, o, o->gen, BIND_THREAD_ASPACE, &t->bound_aspace);
+	t->fault_badge = badge;
+	t->entered.slot = &t->bound_cspace; /* any that is there */
+	t->entered.token = UINT64_MAX;      /* and this is none's */
+	t->flags = THREAD_SUSPENDED;
+	t->deadline = TIMER_NEVER;
+	t->cpu = t->loaded_on = arch_this_cpu()->id;
+	arch_thread_init(&t->arch);
+	thread_put(t, THREAD_STOPPED, &t->obj);
+	t->aspace = t->own_aspace = container_of(aspace->object, struct aspace, obj);
+	/* Nobody's own code lives in a guest half: it would see the personality that serves it. */
+	status_t st = t->own_aspace->kind == ASPACE_GUEST ? ST_BAD_ARG : ST_OK;
+	if (st == ST_OK)
+		st = cap_bind(aspace, o, o->gen, BIND_THREAD_ASPACE, &t->bound_aspace);
 	if (st == ST_OK)
 		st = cap_bind(cspace, o, o->gen, BIND_THREAD_CSPACE, &t->bound_cspace);
 	if (st != ST_OK) {
@@ -61,7 +49,6 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
 		return st;
 	}
 	/* Should one of them be cut by now, the thread is dying and never runs. */
-	t->aspace = t->own_aspace = container_of(aspace->object, struct aspace, obj);
 	t->cspace = container_of(cspace->object, struct cspace, obj);
 	*out = t;
 	return ST_OK;
@@ -163,22 +150,15 @@ static status_t bind_all(struct thread *t, object_gen_t gen, const struct thread
 	return st;
 }
 
-/* The successors come into force; `t` is stopped, or the running thread. Gives the notification
- * that it is to be unbound from, or NULL. */
-static struct notification *put_in_force(struct thread *t, const struct thread_config *c,
-					 const struct pages *pages) REQUIRES(t->obj.lock)
+/* The successors come into force; `t` is stopped, or the running thread. */
+static void put_in_force(struct thread *t, const struct thread_config *c, const struct pages *pages)
+	REQUIRES(t->obj.lock)
 {
-	struct notification *old = atomic_load_explicit(&t->notification, memory_order_relaxed);
-	struct notification *new = old;
-
 	if (c->notification.object != NULL)
-		new = container_of(c->notification.object, struct notification, obj);
-	atomic_store_explicit(&t->notification, new, memory_order_release);
+		t->notification = container_of(c->notification.object, struct notification, obj);
 	if (c->block.object != NULL)
-		atomic_store_explicit(&t->block,
-				      (struct msg_block *)((uintptr_t)pages->block +
-							   c->block_offset % FRAME_SIZE),
-				      memory_order_release);
+		t->block = (struct msg_block *)((uintptr_t)pages->block +
+						c->block_offset % FRAME_SIZE);
 	for (unsigned i = 0; i < THREAD_BINDINGS; i++) {
 		if (c->to[i].object != NULL ||
 		    (c->serves && BIND_THREAD_SCHED + i >= BIND_THREAD_GUEST))
@@ -186,7 +166,6 @@ static struct notification *put_in_force(struct thread *t, const struct thread_c
 	}
 	if (c->serves)
 		guest_set(t, c, pages->state);
-	return old != new ? old : NULL;
 }
 
 /* True if `t` may be configured: its pages change, so nobody may be about to use them. */
@@ -207,10 +186,8 @@ static status_t claim_to_configure(const struct cap_ref *ref, const struct threa
 		st = ST_BAD_CAP;
 	else if (!is_quiet(t, c))
 		st = ST_BAD_STATE;
-	else if (t->claimed || (t != arch_this_cpu()->current && thread_is_loaded(t)))
+	else if ((t != arch_this_cpu()->current && thread_is_loaded(t)) || !claim(t))
 		st = ST_LATER;
-	else
-		t->claimed = true;
 	*gen = t->obj.gen;
 	spin_unlock(&t->obj.lock);
 	return st;
@@ -219,7 +196,7 @@ static status_t claim_to_configure(const struct cap_ref *ref, const struct threa
 status_t thread_configure(const struct cap_ref *ref, const struct thread_config *c)
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
-	struct notification *left = NULL;
+	struct notification *old = t->notification, *new = NULL;
 	struct pages pages = { 0 };
 	object_gen_t gen;
 
@@ -227,7 +204,7 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 	if (st != ST_OK)
 		return st;
 	if (!clear_spares(t)) {
-		unclaim(t);
+		t->claimed = false;
 		return ST_LATER;
 	}
 	st = bind_all(t, gen, c, &pages);
@@ -236,19 +213,19 @@ status_t thread_configure(const struct cap_ref *ref, const struct thread_config 
 		if (!is_quiet(t, c))
 			st = ST_BAD_STATE; /* resumed meanwhile */
 		else
-			left = put_in_force(t, c, &pages);
+			put_in_force(t, c, &pages);
 		spin_unlock(&t->obj.lock);
 	}
-	if (st != ST_OK && c->notification.object != NULL)
-		left = container_of(c->notification.object, struct notification, obj);
-	if (left != NULL && left != t->notification)
-		notification_unbind(left, t);
+	if (c->notification.object != NULL)
+		new = container_of(c->notification.object, struct notification, obj);
+	notification_unbind(old, t);
+	notification_unbind(new, t);
 	if (st == ST_OK && c->sched.object != NULL)
 		sched_set_home(t, container_of(c->sched.object, struct sched, obj));
 	/* What was replaced, or what was bound in vain; what is being cut on another CPU is
 	 * cleared by the next one. */
 	(void)clear_spares(t);
-	unclaim(t);
+	t->claimed = false;
 	return st;
 }
 
@@ -282,14 +259,14 @@ static bool cut_claimed(struct thread *t, struct cap_slot *binding)
 			sched_set_home(t, NULL);
 		return true;
 	case BIND_THREAD_NOTIFICATION:
+		if (binding == active(&t->bound_notification))
+			t->notification = NULL;
 		notification_unbind(container_of(object_at(binding->gen), struct notification, obj),
 				    t);
-		if (binding == active(&t->bound_notification))
-			atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
 		return true;
 	case BIND_THREAD_BLOCK:
 		if (binding == active(&t->bound_block))
-			atomic_store_explicit(&t->block, NULL, memory_order_relaxed);
+			t->block = NULL;
 		return cut_page(&t->block_pin[binding == &t->bound_block.slot[1]]);
 	case BIND_THREAD_GUEST:
 		return binding != active(&t->bound_guest) || guest_take_away(t);
@@ -311,7 +288,7 @@ bool thread_cut(struct cap_slot *binding)
 	if (!claim(t))
 		return false;
 	bool done = cut_claimed(t, binding);
-	unclaim(t);
+	t->claimed = false;
 	return done;
 }
 
@@ -319,14 +296,10 @@ bool thread_cut(struct cap_slot *binding)
 
 static bool unbind_all(struct thread *t)
 {
-	struct notification *n = atomic_load_explicit(&t->notification, memory_order_relaxed);
-
 	/* What they name is there until the binding is out of its tree. Should it be in the middle
 	 * of being cut, nobody need come back for it after this. */
-	if (n != NULL)
-		notification_unbind(n, t);
-	atomic_store_explicit(&t->notification, NULL, memory_order_relaxed);
-	if (atomic_load_explicit(&t->home, memory_order_relaxed) != NULL)
+	notification_unbind(atomic_exchange(&t->notification, NULL), t);
+	if (t->home != NULL)
 		sched_set_home(t, NULL);
 	bool done = clear_spares(t) && cap_unbind(&t->bound_aspace) && cap_unbind(&t->bound_cspace);
 	for (unsigned i = 0; i < THREAD_BINDINGS; i++)
@@ -347,14 +320,14 @@ static bool thread_close(struct object *o)
 		atomic_fetch_or(&t->flags, THREAD_DYING);
 		if (!thread_kill(t))
 			return false;
-		reply_close(o);
+		reply_abandon(o, true);
 		endpoint_come_back(t);
 		thread_clear_deadline(t);
 	}
 	if (!claim(t))
 		return false;
 	bool done = unbind_all(t);
-	unclaim(t);
+	t->claimed = false;
 	if (!done)
 		return false;
 	sys_work_abandon(t);
@@ -362,9 +335,4 @@ static bool thread_close(struct object *o)
 	return !seen || grace_passed(&t->ticket);
 }
 
-const struct object_ops thread_ops = {
-	.name = "thread",
-	.size = ALIGN_UP(sizeof(struct thread), OBJECT_GRANULE),
-	.rank = LOCK_THREAD,
-	.close = thread_close,
-};
+const struct object_ops thread_ops = OBJECT_OPS("thread", struct thread, LOCK_THREAD, thread_close);

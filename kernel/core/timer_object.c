@@ -58,7 +58,7 @@ status_t timer_arm(struct timer_object *t, uint64_t deadline, uint64_t every)
 {
 	if (every != 0 && (every < TIMER_PERIOD_MIN_NS || every > TIMER_PERIOD_MAX_NS))
 		return ST_BAD_ARG;
-	if (atomic_load_explicit(&t->bound.token, memory_order_relaxed) == 0)
+	if (t->bound.token == 0)
 		return ST_PEER_GONE;
 	(void)timer_cancel(&t->timer);
 	t->deadline = deadline;
@@ -85,9 +85,4 @@ static bool timer_close(struct object *o)
 	return (o->flags & OBJECT_NEW) || grace_passed(&t->ticket);
 }
 
-const struct object_ops timer_ops = {
-	.name = "timer",
-	.size = ALIGN_UP(sizeof(struct timer_object), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = timer_close,
-};
+const struct object_ops timer_ops = OBJECT_OPS("timer", struct timer_object, LOCK_IPC, timer_close);

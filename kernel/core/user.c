@@ -33,26 +33,25 @@ static status_t bring_in(struct thread *self, vaddr_t va, size_t size, unsigned 
 	return st == ST_OK || st == ST_NO_MEMORY ? st : ST_BAD_ADDRESS;
 }
 
-status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size)
+static status_t copy(struct thread *self, void *kernel, uint64_t va, size_t size, unsigned access)
 {
 	for (unsigned n = 0; n < TRIES; n++) {
-		if (arch_copy_from_user(to, (const void *)from, size))
+		if (access == FAULT_READ ? arch_copy_from_user(kernel, (const void *)va, size)
+					 : arch_copy_to_user((void *)va, kernel, size))
 			return ST_OK;
-		status_t st = bring_in(self, from, size, FAULT_READ);
+		status_t st = bring_in(self, va, size, access);
 		if (st != ST_OK)
 			return st;
 	}
 	return ST_LATER;
 }
 
+status_t user_copy_in(struct thread *self, void *to, uint64_t from, size_t size)
+{
+	return copy(self, to, from, size, FAULT_READ);
+}
+
 status_t user_copy_out(struct thread *self, uint64_t to, const void *from, size_t size)
 {
-	for (unsigned n = 0; n < TRIES; n++) {
-		if (arch_copy_to_user((void *)to, from, size))
-			return ST_OK;
-		status_t st = bring_in(self, to, size, FAULT_WRITE);
-		if (st != ST_OK)
-			return st;
-	}
-	return ST_LATER;
+	return copy(self, (void *)(uintptr_t)from, to, size, FAULT_WRITE);
 }

@@ -2,6 +2,7 @@
 guest-test-src := main.c console.c world.c registers.S registers.c
 guest-test-src += attack.c
 guest-test-src += aspace.c
+guest-test-src += buffer.c
 guest-test-src += cap.c
 guest-test-src += device.c
 guest-test-src += entry.c

@@ -199,6 +199,8 @@ void sandbox_start(struct sandbox *s, uint64_t (*task)(struct shared *s))
 		.rip = moved((const void *)personality_main),
 		.rsp = OWN_DATA + 4 * MEMORY_PAGE - 8, /* as behind a call */
 		.rdi = OWN_DATA,
+		.fs_base = OWN_FS,
+		.gs_base = OWN_GS,
 	};
 
 	s->shared->task = (uint64_t(*)(struct shared *))moved((const void *)task);

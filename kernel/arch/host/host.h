@@ -98,6 +98,15 @@ void host_user_flush_tag(uint32_t tag);
  * first being 0. A negative number: none does. */
 void host_fail_step(int64_t n);
 
+/* ---- devices: device.c ---- */
+
+/* Where messages go; what is written there is the number to pull. */
+#define HOST_MESSAGES 0xfee00000u
+
+/* The device on a line (0 to 23), or one that sends this message, has something to say. True: this
+ * CPU was interrupted; false: nobody has the line, or it is masked. */
+bool host_irq_pull(uint32_t line);
+
 /* ---- time: time.c ---- */
 
 /* arch_time_ns stands still but for this. */

@@ -426,7 +426,9 @@ TEST(protect_goes_on_where_it_stopped)
 	CHECK(vm_write(space, BASE, 1) == ST_NO_RIGHT);
 	/* Half way, somebody wants a piece. */
 	CHECK(vm_unmap(as, BASE + 2000 * PAGE, 10) == ST_OK && all_ok(as, m));
-	CHECK(vm_object(m)->writers == 0 && vm_protect(as, BASE, 2000, MAP_READ) == ST_OK);
+	CHECK(vm_protect(as, BASE, 2000, MAP_READ) == ST_OK && vm_seal(m) == ST_BAD_STATE);
+	CHECK(vm_protect(as, BASE + 2010 * PAGE, 2990, MAP_READ) == ST_OK);
+	CHECK(vm_object(m)->writers == 0 && all_ok(as, m));
 	CHECK(vm_write(space, BASE + 4999 * PAGE, 1) == ST_NO_RIGHT && vm_seal(m) == ST_OK);
 }
 

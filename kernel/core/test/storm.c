@@ -101,7 +101,6 @@ static uint64_t word(void)
 /* ---- the process ---- */
 
 static struct quota *quota;
-static bool with_devices;
 static uint64_t used_before; /* of the root quota */
 static uint64_t last_number; /* of a call that was saved */
 static uint64_t last_bus;    /* address that memory was mapped at for a device */
@@ -180,10 +179,7 @@ static void begin(void)
 	cap_t space = keep(cs, &cs->obj, RIGHTS_ALL), aspace = keep(cs, &as->obj, RIGHTS_ALL);
 	cap_t memory = keep(cs, &m->obj, RIGHTS_ALL);
 	keep(cs, &quota->obj, RIGHTS_ALL);
-	/* Frames that a device can reach are counted by more than their slots, so in these
-	 * processes not everything can be looked at. */
-	with_devices = byte() & 1;
-	keep(cs, node, (rights_t) ~(with_devices ? RIGHT_POWER : RIGHT_POWER | RIGHT_DMA));
+	keep(cs, node, (rights_t)~RIGHT_POWER);
 	keep(cs, ports, RIGHTS_ALL);
 	const struct cap_ref to = ref(cs, aspace), what = ref(cs, memory);
 	ASSERT(aspace_map(&to, &what, &map) == ST_OK);
@@ -221,12 +217,6 @@ static uint64_t space_frames(const struct cspace *cs)
 	return frames;
 }
 
-/* The first one of a block has its payer in its count, as pages of others have. */
-static uint64_t memory_frames(struct memory *m)
-{
-	return vm_memory_frames(m) - (m->kind == MEMORY_BLOCK);
-}
-
 UNCHECKED_LOCKS static bool object_ok(struct object *o, uint64_t *frames)
 {
 	bool ok = cap_tree_ok(o);
@@ -240,10 +230,15 @@ UNCHECKED_LOCKS static bool object_ok(struct object *o, uint64_t *frames)
 	case OBJ_NOTIFICATION:
 		return ok && notification_ok(container_of(o, struct notification, obj));
 	case OBJ_MEMORY:
-		*frames += memory_frames(container_of(o, struct memory, obj));
+		if (container_of(o, struct memory, obj)->kind !=
+		    MEMORY_BLOCK) /* see vm_payer_frames */
+			*frames += vm_memory_frames(container_of(o, struct memory, obj));
 		spin_lock(&o->lock);
-		ok = ok && (with_devices || memory_ok(container_of(o, struct memory, obj)));
+		ok = ok && memory_ok(container_of(o, struct memory, obj));
 		spin_unlock(&o->lock);
+		return ok;
+	case OBJ_DMA:
+		*frames += vm_dma_frames(o);
 		return ok;
 	case OBJ_ASPACE:
 		*frames += vm_table_frames(container_of(o, struct aspace, obj));
@@ -269,7 +264,7 @@ static const char *check(struct quota *q, bool still)
 				return object_ops[kind]->name;
 		}
 	}
-	if (still && !with_devices && !quota_ok(q, frames + vm_payer_frames(q)))
+	if (still && !quota_ok(q, frames + vm_payer_frames(q)))
 		return "books";
 	look_for(q, OBJ_QUOTA);
 	struct object *child = founds == 0 ? NULL : found[byte() % founds];
@@ -527,7 +522,7 @@ static bool make_somebody_run(unsigned tries)
 	for (unsigned i = 0; i < 2; i++) {
 		struct thread *t = container_of(found[byte() % founds], struct thread, obj);
 
-		(void)thread_cancel_wait(t, ST_CANCELLED);
+		(void)thread_cancel_wait(t, NULL, ST_CANCELLED);
 		spin_lock(&t->obj.lock);
 		thread_resume(t);
 	}
