@@ -338,7 +338,7 @@ bool sched_take(struct thread *t)
 		struct run_queue *rq = queue_of(p->cpu);
 
 		rq_lock(rq);
-		bool here = t->place == place;
+		here = t->place == place;
 		if (here)
 			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
