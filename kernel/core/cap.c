@@ -22,8 +22,6 @@
  * Whoever has taken a node gives it back before he leaves the kernel.
  */
 
-#define CUT_COST 16 /* of CAP_BATCH: a binding or mapping that is undone */
-
 #pragma weak test_cut /* of the unit tests */
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
@@ -421,9 +419,8 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 			return NULL;
 		--*budget;
 		if (n->kind != CAP_SLOT) {
-			bool mine = leaf_take(o, n);
-			*budget -= mine && *budget > CUT_COST ? CUT_COST : *budget;
-			return mine ? n : NULL;
+			*budget = 0; /* to undo it is enough for a piece */
+			return leaf_take(o, n) ? n : NULL;
 		}
 		struct cap_node *parent = n->parent;
 		if (LOAD(slot_of(n)->token) != 0)
@@ -435,10 +432,9 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 }
 
 /* One piece of taking away all that is below the capability, or (NULL) below the object. */
-static status_t prune_some(struct object *o, const struct cap_ref *ref)
+static status_t prune_some(struct object *o, const struct cap_ref *ref, unsigned *budget)
 {
 	struct cap_node *root = ref != NULL ? &ref->slot->node : NULL;
-	unsigned budget = CAP_BATCH;
 	struct cap_node *leaf;
 	status_t st;
 
@@ -447,7 +443,7 @@ static status_t prune_some(struct object *o, const struct cap_ref *ref)
 		st = ST_BAD_CAP;
 		spin_lock(&o->tree);
 		if (ref == NULL || cap_still(ref)) {
-			leaf = prune(o, root, &budget);
+			leaf = prune(o, root, budget);
 			st = *first_child(o, root) == NULL ? ST_OK : ST_LATER;
 			if (root != NULL)
 				STORE(root->flags, (uint16_t)(st == ST_OK ? 0 : CAP_REVOKING));
@@ -461,7 +457,7 @@ status_t cap_revoke(const struct cap_ref *ref)
 {
 	if (!(token_rights(ref->token) & RIGHT_REVOKE))
 		return cap_refuse(ref, ST_NO_RIGHT);
-	return prune_some(ref->object, ref);
+	return prune_some(ref->object, ref, &(unsigned){ CAP_BATCH });
 }
 
 void cap_revoke_abandon(const struct cap_ref *ref)
@@ -472,9 +468,9 @@ void cap_revoke_abandon(const struct cap_ref *ref)
 	spin_unlock(&ref->object->tree);
 }
 
-bool cap_sweep(struct object *o)
+bool cap_sweep(struct object *o, unsigned *budget)
 {
-	return prune_some(o, NULL) == ST_OK;
+	return prune_some(o, NULL, budget) == ST_OK;
 }
 
 /* ---- bindings and mappings ---- */

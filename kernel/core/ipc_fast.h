@@ -17,6 +17,8 @@
 #include <core/aspace.h>
 #include <core/endpoint.h>
 
+/* The system calls endpoint_call, endpoint_reply_receive, notification_signal and thread_yield of
+ * the running thread, whose registers are at `user`; arguments as in abi/syscall.def. */
 void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
 void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
 void ipc_signal(cap_t notification, uint64_t bits, uint64_t unused, struct arch_thread *user);
@@ -66,13 +68,14 @@ MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, str
 	atomic_store_explicit(&c->current, to, memory_order_release);
 	return true;
 }
+
 /* The same, and the kernel is left: `to`, which made a system call, is given its results. */
 void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c);
 
-ALWAYS_INLINE void ipc_leave(struct cpu *cpu, struct thread *from, struct thread *to, uint64_t a,
-			     uint64_t b, uint64_t c)
+ALWAYS_INLINE void ipc_leave(struct thread *from, struct thread *to, uint64_t a, uint64_t b,
+			     uint64_t c)
 {
-	if (UNLIKELY(!ipc_switch(cpu, from, to)))
+	if (UNLIKELY(!ipc_switch(arch_this_cpu(), from, to)))
 		ipc_leave_long(from, to, a, b, c);
 	else
 		arch_thread_leave(&to->arch, a, b, c);

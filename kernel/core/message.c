@@ -52,6 +52,9 @@ static status_t move_caps(const struct thread *from, const struct thread *to, un
 struct message_carried message_carry(struct thread *from, struct thread *to, uint64_t info)
 {
 	unsigned n = MSG_NCAPS(info);
+	/* The answer to a fault is a word: the thread made no call that could return more. */
+	if (UNLIKELY(thread_flags(to) & THREAD_FAULTED))
+		return (struct message_carried){ info, ST_OK };
 	status_t st = n == 0 ? ST_OK : move_caps(from, to, n);
 
 	if (st == ST_OK)

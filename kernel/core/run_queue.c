@@ -83,6 +83,16 @@ static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
 }
 
+/* From now on all that is ready is in its level. */
+static inline void rq_lock(struct run_queue *rq) ACQUIRES(rq->lock)
+{
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->aside;
+	rq->aside = NULL;
+	if (UNLIKELY(p != NULL))
+		part_enter(rq, p);
+}
+
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	struct tree *parts = &rq->level[p->level].parts;
@@ -281,7 +291,7 @@ static int rq_accept(struct run_queue *rq, struct sched *s, struct thread *t)
 	struct sched_part *p = s->part[rq->cpu];
 	int priority = (int)sched_priority(s);
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	int runs = rq->priority;
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
@@ -327,7 +337,7 @@ bool sched_take(struct thread *t)
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
-		spin_lock(&rq->lock);
+		rq_lock(rq);
 		here = t->place == place;
 		if (here)
 			(void)part_pull(rq, p, t, THREAD_MOVING);
@@ -347,7 +357,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 	struct thread *t = NULL;
 	unsigned looked = 0;
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *p = rq->running;
 	if (p == NULL || !may_steal(p, to))
 		p = rq->aside != NULL && may_steal(rq->aside, to) ? rq->aside : NULL;
@@ -480,13 +490,11 @@ static struct thread *pick_once(struct cpu *c)
 	struct thread *t = c->current;
 
 	c->epoch = c->call_number;
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool yields = c->yielding;
-	bool over = yields || (was != NULL && was->turn >= SCHED_SLICE_NS);
-	c->yielding = false;
+	bool over = was != NULL && was->turn >= SCHED_SLICE_NS;
 	/* What left for another CPU may run there while its registers are still here. */
 	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
@@ -500,7 +508,7 @@ static struct thread *pick_once(struct cpu *c)
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -526,7 +534,8 @@ void sched_yield_turn(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	c->yielding = true;
+	c->run_queue->running->turn = SCHED_SLICE_NS;
+	c->run_queue->running->new_turn = false;
 	atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
@@ -550,7 +559,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		return false;
 	struct sched_part *p = s->part[c->id];
 	int priority = (int)sched_priority(s);
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *was = rq->running;
 	thread_put(self, THREAD_MOVING, NULL);
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
@@ -561,10 +570,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		part_catch_up(rq, p);
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
-		if (LIKELY(rq->aside == NULL))
-			rq->aside = was;
-		else
-			part_enter(rq, was);
+		rq->aside = was;
 		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 		rq->debtor = 0;
 	}
@@ -596,7 +602,7 @@ struct thread *sched_turn(struct cpu *c, struct thread *self)
 {
 	struct run_queue *rq = c->run_queue;
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	struct sched_part *p = rq->running;
 	struct thread_queue *q = &p->ready[false];
 	struct thread *next = q->head != NULL ? q->head : self;
@@ -622,7 +628,7 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
-	spin_lock(&rq->lock);
+	rq_lock(rq);
 	bool look = !refilled || p->throttled;
 	if (look) {
 		p->throttled = false;

@@ -374,7 +374,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		m.info = message_copy(self, server, m.info);
 		uint64_t number = reply_hold(c, server, self);
 		cpu_count_up(&c->counters.fast[FAST_FAULT]);
-		ipc_leave(c, self, server, m.info, m.badge, number);
+		ipc_leave(self, server, m.info, m.badge, number);
 		return;
 	}
 	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {

@@ -769,3 +769,15 @@ TEST(attack_pages_behind_the_end)
 	view = make(SYS_memory_view, memory, 0, 0);
 	CHECK(STATUS(memory_read, view, 4 * MEMORY_PAGE, &word, 8) == ST_BAD_ARG);
 }
+
+/* A thread of one's own in a guest half would see the personality that serves it. */
+TEST(attack_thread_in_a_guest_half)
+{
+	cap_t half = make(SYS_aspace_create, CAP_NONE, ASPACE_PERSONALITY, 0);
+	cap_t guest = make(SYS_aspace_create, half, ASPACE_GUEST, 0);
+
+	CHECK(STATUS(thread_create, quota, guest, start->cspace) == ST_BAD_ARG);
+	CHECK(STATUS(thread_create, quota, half, start->cspace) == ST_OK);
+	/* Who serves no guest enters none. */
+	CHECK(STATUS(guest_enter, start->thread) == ST_BAD_STATE);
+}
