@@ -4,7 +4,9 @@
  * SYSCALL: the number of the call is in RAX, its arguments in RDI, RSI, RDX, R10, R8 and R9.
  * Results come back in RAX (the status), RSI, RDI and RDX. R8, R9 and R10 come back as zero,
  * RCX and R11 as the instruction leaves them; RBX, RBP, RSP and R12 to R15 are kept, vector
- * registers too. Data segment registers are nobody's: the kernel neither keeps nor clears them.
+ * registers too. The selectors in data segment registers are nobody's: the kernel neither
+ * keeps nor clears them, and they mean nothing; DS and ES have no base, those of FS and GS are
+ * each thread's own.
  */
 #pragma once
 #include <stdint.h>

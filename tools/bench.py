@@ -82,9 +82,9 @@ def memory():
         yield name, boot(mem=mem, **DIRECT)[2], "KiB"
 
 
-def guest(**machine):
+def guest(smp=1, **machine):
     """Benchmarks inside the guest, where the TSC counts instructions."""
-    command = qemu_run.machine(**machine, smp=1, extra=["-icount", "shift=0"])
+    command = qemu_run.machine(**machine, smp=smp, extra=["-icount", "shift=0"])
     result = qemu_run.run(command)
     figures = []
     for line in result.lines:
@@ -107,6 +107,17 @@ def kernel_instructions():
 def call_instructions():
     """What programs see, on the kernel that ships."""
     return guest(**{**DIRECT, "archive": f"{BUILD}/user/bench.cpio"})
+
+
+def longest_run():
+    """The longest that interrupts wait for the kernel, in storms of all kinds."""
+    return guest(**{**DIRECT, "archive": f"{BUILD}/user/bench.cpio"},
+                 append="test=longest_run runs=1")
+
+
+def four_cpus():
+    """What operations cost more when four CPUs do them on objects of their own."""
+    return guest(smp=4, **{**DIRECT, "archive": f"{BUILD}/user/bench.cpio"}, append="test=scale_")
 
 
 def hardware_costs():
@@ -149,7 +160,7 @@ def main():
     aims = read_aims()
     unfit = 0
     for benchmark in (direct_boot, uefi_boot, image_size, memory, kernel_instructions,
-                      call_instructions, hardware_costs, lines_of_code):
+                      call_instructions, longest_run, four_cpus, hardware_costs, lines_of_code):
         try:
             for figure in benchmark():
                 show(*figure, aims)

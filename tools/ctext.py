@@ -54,7 +54,7 @@ class Function:
         match = re.match(r".*?(\w+)\((.*)", self.head)
         self.name, rest = match.groups() if match else ("?", "")
         self.parameters = _count_parameters(rest)
-        self.is_static = re.search(r"\bstatic\b", self.head) is not None
+        self.is_static = re.search(r"\b(static|ALWAYS_INLINE|COLD)\b", self.head) is not None
 
 
 def _count_parameters(rest):

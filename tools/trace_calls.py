@@ -56,8 +56,8 @@ def run(case, log):
             extra=["-icount", "shift=0", "-singlestep", "-D", log, "-S",
                    "-gdb", f"unix:{socket},server=on,wait=off"])
         script = ["set confirm off", f"target remote {socket}", f"hbreak *&testcase_{case}",
-                  "hbreak *&bench_report", "continue", "monitor log exec,nochain", "continue",
-                  "monitor log none", "kill"]
+                  "hbreak *&bench_report", "continue", "delete 1",
+                  "monitor log exec,nochain", "continue", "monitor log none", "kill"]
         gdb = ["gdb", "-q", "-batch", "-nx"]
         for line in script:
             gdb += ["-ex", line]

@@ -85,7 +85,9 @@ void arch_tlb_flush_tag(uint32_t tag);                              /* on this C
 /* user_mmu.c: roots of user page tables, see core/pagetable.h. */
 void arch_root_init(paddr_t root);               /* fills in the kernel's half */
 void arch_root_load(paddr_t root, uint32_t tag); /* makes it active on this CPU; 0: the kernel's */
-bool arch_root_is_tagged(void); /* false: loading a root forgets the translations of others */
+bool arch_root_is_tagged(void);   /* false: loading a root forgets the translations of others */
+bool arch_predictors_leak(void);  /* what a program taught the branch predictors outlives it, */
+void arch_predictors_empty(void); /* unless this is done; on this CPU */
 
 /* Memory that boot may need before the frame allocator runs: a zeroed frame of RAM below 4 GiB,
  * never given back. Panics when there is none. Provided by frame.c. */

@@ -556,7 +556,8 @@ status_t aspace_protect(const struct cap_ref *by, struct map_request *r)
 	return st == ST_OK && r->count > 0 ? ST_LATER : st;
 }
 
-status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages, uint8_t *out)
+UNCHECKED_LOCKS status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint64_t pages,
+				     uint8_t *out)
 {
 	struct aspace *as = aspace_of(by);
 	struct pagetable_cut c;

@@ -15,8 +15,9 @@
 struct boot_info boot_info;
 
 /* Every option of the kernel, so that a misspelt one is noticed. */
-static const char *const known_options[] = { "accept",      "log",       "test",     "test.crash",
-					     "test.rounds", "test.seed", "test.slow" };
+static const char *const known_options[] = {
+	"accept", "log", "runs", "test", "test.crash", "test.rounds", "test.seed", "test.slow"
+};
 
 /* Where the reason for a refusal goes. */
 struct reason {

@@ -22,8 +22,6 @@
  * Whoever has taken a node gives it back before he leaves the kernel.
  */
 
-#define CUT_COST 16 /* of CAP_BATCH: a binding or mapping that is undone */
-
 #pragma weak test_cut /* of the unit tests */
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
@@ -243,8 +241,8 @@ static status_t move_check(const struct cap_send *s, uint64_t *badge) REQUIRES(s
 	return ST_OK;
 }
 
-static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint64_t badge)
-	REQUIRES(s->ref.object->tree)
+UNCHECKED_LOCKS static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot,
+					  uint64_t badge)
 {
 	struct object *o = s->ref.object;
 	struct cap_slot *old = s->ref.slot;
@@ -264,7 +262,7 @@ static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint6
 }
 
 /* Enters `o` into the list of those whose trees are locked, by address and each once. */
-static unsigned list_enter(struct object *list[], unsigned n, struct object *o)
+ALWAYS_INLINE unsigned list_enter(struct object *list[], unsigned n, struct object *o)
 {
 	unsigned at = n;
 
@@ -278,8 +276,8 @@ static unsigned list_enter(struct object *list[], unsigned n, struct object *o)
 	return n + 1;
 }
 
-UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
-					       uint64_t badge[])
+UNCHECKED_LOCKS ALWAYS_INLINE status_t transfer_check(const struct cap_send *list, unsigned count,
+						      uint64_t badge[])
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct cap_send *s = &list[i];
@@ -297,14 +295,13 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 	return ST_OK;
 }
 
-UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
-				      unsigned count, cap_t out[])
+UNCHECKED_LOCKS ALWAYS_INLINE status_t transfer(struct cspace *to, const struct cap_send *list,
+						unsigned count, cap_t out[])
 {
 	struct object *tree[MSG_CAPS] UNINITIALIZED;
 	struct cap_slot *slot[MSG_CAPS] UNINITIALIZED;
 	uint64_t badge[MSG_CAPS] UNINITIALIZED;
 
-	ASSERT(count <= MSG_CAPS);
 	unsigned trees = 0;
 	for (unsigned i = 0; i < count; i++)
 		trees = list_enter(tree, trees, list[i].ref.object);
@@ -318,6 +315,13 @@ UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *
 	while (trees > 0)
 		spin_unlock(&tree[--trees]->tree);
 	return st;
+}
+
+status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count, cap_t out[])
+{
+	ASSERT(count <= MSG_CAPS);
+	/* Compiled twice: one is the usual number. */
+	return LIKELY(count == 1) ? transfer(to, list, 1, out) : transfer(to, list, count, out);
 }
 
 /* ---- dropping ---- */
@@ -415,9 +419,8 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 			return NULL;
 		--*budget;
 		if (n->kind != CAP_SLOT) {
-			bool mine = leaf_take(o, n);
-			*budget -= mine && *budget > CUT_COST ? CUT_COST : *budget;
-			return mine ? n : NULL;
+			*budget = 0; /* to undo it is enough for a piece */
+			return leaf_take(o, n) ? n : NULL;
 		}
 		struct cap_node *parent = n->parent;
 		if (LOAD(slot_of(n)->token) != 0)
@@ -429,10 +432,9 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 }
 
 /* One piece of taking away all that is below the capability, or (NULL) below the object. */
-static status_t prune_some(struct object *o, const struct cap_ref *ref)
+static status_t prune_some(struct object *o, const struct cap_ref *ref, unsigned *budget)
 {
 	struct cap_node *root = ref != NULL ? &ref->slot->node : NULL;
-	unsigned budget = CAP_BATCH;
 	struct cap_node *leaf;
 	status_t st;
 
@@ -441,7 +443,7 @@ static status_t prune_some(struct object *o, const struct cap_ref *ref)
 		st = ST_BAD_CAP;
 		spin_lock(&o->tree);
 		if (ref == NULL || cap_still(ref)) {
-			leaf = prune(o, root, &budget);
+			leaf = prune(o, root, budget);
 			st = *first_child(o, root) == NULL ? ST_OK : ST_LATER;
 			if (root != NULL)
 				STORE(root->flags, (uint16_t)(st == ST_OK ? 0 : CAP_REVOKING));
@@ -455,7 +457,7 @@ status_t cap_revoke(const struct cap_ref *ref)
 {
 	if (!(token_rights(ref->token) & RIGHT_REVOKE))
 		return cap_refuse(ref, ST_NO_RIGHT);
-	return prune_some(ref->object, ref);
+	return prune_some(ref->object, ref, &(unsigned){ CAP_BATCH });
 }
 
 void cap_revoke_abandon(const struct cap_ref *ref)
@@ -466,9 +468,9 @@ void cap_revoke_abandon(const struct cap_ref *ref)
 	spin_unlock(&ref->object->tree);
 }
 
-bool cap_sweep(struct object *o)
+bool cap_sweep(struct object *o, unsigned *budget)
 {
-	return prune_some(o, NULL) == ST_OK;
+	return prune_some(o, NULL, budget) == ST_OK;
 }
 
 /* ---- bindings and mappings ---- */

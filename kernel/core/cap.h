@@ -23,7 +23,7 @@
 #include <core/object.h>
 
 #define CAP_DEPTH 64
-#define CAP_BATCH 64  /* nodes removed between two preemption points */
+#define CAP_BATCH 32  /* nodes removed between two preemption points */
 #define CAP_HEIRS 256 /* children that change their parent in one piece */
 
 /* What a binding is for, and so what is cut when it goes: by revoke, or because the
@@ -216,8 +216,8 @@ void cap_unhang(struct object *o, struct cap_node *node) REQUIRES(o->tree);
 
 /* ---- for the other parts of the kernel core ---- */
 
-/* Removes up to CAP_BATCH nodes of the tree of a dead object; true when it is empty. */
-bool cap_sweep(struct object *o);
+/* Removes so many nodes of the tree of a dead object; true when it is empty. */
+bool cap_sweep(struct object *o, unsigned *budget);
 
 /* Drops what is in a slot of a space that is closed. True: it is empty. Adds to `work`
  * about how many nodes it touched. */

@@ -75,7 +75,6 @@ struct cpu {
 	cpumask_t bit;        /* of it in a mask of CPUs */
 	uint64_t hot;         /* what thread_hot gives for a thread that can run here at once */
 	_Atomic bool resched; /* look at the run queue before going to user mode */
-	bool yielding;        /* the running thread's turn is over */
 
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */
@@ -127,6 +126,8 @@ static inline void cpu_run_begin(struct cpu *c, unsigned what)
 	c->run.what = (uint8_t)what;
 	c->run.begun = arch_cycles();
 }
+
+/* The run that cpu_run_begin began is over: it is kept if it was the longest. */
 void cpu_run_end(struct cpu *c);
 
 /* The last thing that the kernel does before user mode: whatever this CPU

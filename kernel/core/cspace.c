@@ -7,8 +7,8 @@
 #include <core/quota.h>
 
 #define CHUNKS_MAX  (CSPACE_SLOTS_MAX / CSPACE_CHUNK)
-#define LOOK_BATCH  256u /* slots looked at between two preemption points */
-#define FRAME_BATCH 32   /* frames given back */
+#define LOOK_BATCH  128u /* slots looked at between two preemption points */
+#define FRAME_BATCH 16   /* frames given back */
 
 static bool cspace_close(struct object *o);
 

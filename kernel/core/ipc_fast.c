@@ -86,17 +86,17 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
 	if (LIKELY((uint32_t)info == 0)) {
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 	} else if (message_is_plain(self, info)) {
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		info = message_copy(self, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		struct message_carried m = message_carry(self, server, info);
 		if (UNLIKELY(m.status != ST_OK)) {
@@ -107,7 +107,7 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	}
 	cpu_count_up(&c->counters.fast[FAST_CALL]);
 	uint64_t number = reply_hold(c, server, self);
-	ipc_leave(c, self, server, info, ref.badge, number);
+	ipc_leave(self, server, info, ref.badge, number);
 	return;
 unlock:
 	spin_unlock(&ep->obj.lock);
@@ -239,7 +239,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_REPLY]);
-	ipc_leave(c, self, caller, info, 0, 0);
+	ipc_leave(self, caller, info, 0, 0);
 	return;
 fault:
 	answer_fault(handle, info, self, ref.slot, ref.token);
@@ -274,7 +274,7 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 		arch_thread_leave(user, 0, 0, 0);
 	} else {
 		arch_thread_result(user, ST_OK, 0, 0, 0);
-		ipc_leave(c, self, t, MSG_NOTIFICATION, allowed, 0);
+		ipc_leave(self, t, MSG_NOTIFICATION, allowed, 0);
 	}
 	return;
 unlock:

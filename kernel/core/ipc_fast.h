@@ -17,6 +17,8 @@
 #include <core/aspace.h>
 #include <core/endpoint.h>
 
+/* The system calls endpoint_call, endpoint_reply_receive, notification_signal and thread_yield of
+ * the running thread, whose registers are at `user`; arguments as in abi/syscall.def. */
 void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
 void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
 void ipc_signal(cap_t notification, uint64_t bits, uint64_t unused, struct arch_thread *user);
@@ -35,8 +37,10 @@ static inline bool ipc_can_run(const struct cpu *c, const struct thread *t)
 }
 
 /* The server that came last, which is there, leaves the endpoint and holds the next call. Nobody
- * else is helped: where servers wait, no caller does. */
-ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep) REQUIRES(ep->obj.lock)
+ * else is helped: where servers wait, no caller does. `state` is THREAD_RUNNING only for one that
+ * ipc_can_run: the CPU that another is of may still be on its way from it to the next. */
+ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep, enum thread_state state)
+	REQUIRES(ep->obj.lock)
 {
 	struct thread *server = ep->servers;
 
@@ -47,7 +51,7 @@ ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep) REQUIRES(ep->o
 		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
 	}
 	ep->servers = server->next;
-	thread_put(server, THREAD_RUNNING, NULL);
+	thread_put(server, state, NULL);
 	return server;
 }
 
@@ -66,13 +70,14 @@ MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, str
 	atomic_store_explicit(&c->current, to, memory_order_release);
 	return true;
 }
+
 /* The same, and the kernel is left: `to`, which made a system call, is given its results. */
 void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c);
 
-ALWAYS_INLINE void ipc_leave(struct cpu *cpu, struct thread *from, struct thread *to, uint64_t a,
-			     uint64_t b, uint64_t c)
+ALWAYS_INLINE void ipc_leave(struct thread *from, struct thread *to, uint64_t a, uint64_t b,
+			     uint64_t c)
 {
-	if (UNLIKELY(!ipc_switch(cpu, from, to)))
+	if (UNLIKELY(!ipc_switch(arch_this_cpu(), from, to)))
 		ipc_leave_long(from, to, a, b, c);
 	else
 		arch_thread_leave(&to->arch, a, b, c);

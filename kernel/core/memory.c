@@ -877,7 +877,8 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 	return ST_OK;
 }
 
-status_t memory_create_view(struct quota *q, const struct cap_ref *sealed, struct memory **out)
+UNCHECKED_LOCKS status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
+					    struct memory **out)
 {
 	struct memory *source = memory_of(sealed), *m = memory_alloc(q, 1, MEMORY_VIEW);
 

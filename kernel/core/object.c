@@ -4,6 +4,7 @@
 #include <core/assert.h>
 #include <core/cap.h>
 #include <core/cpu.h>
+#include <core/dma.h>
 #include <core/endpoint.h>
 #include <core/memory.h>
 #include <core/notification.h>
@@ -108,7 +109,10 @@ static struct object *object_of(uint64_t ticket, bool *mine)
 /* One piece of work on a claimed object; true when it is gone. */
 static bool object_work(struct object *o)
 {
-	if (!cap_sweep(o) || !object_ops[o->type]->close(o))
+	unsigned budget = CAP_BATCH;
+
+	/* A long sweep is a piece of its own. */
+	if (!cap_sweep(o, &budget) || budget < CAP_BATCH / 2 || !object_ops[o->type]->close(o))
 		return false;
 	object_return(o);
 	return true;

@@ -106,7 +106,7 @@ bool object_close_nothing(struct object *o);
 		.close = (fn)                                                                      \
 	}
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops, irq_ops, dma_ops, dma_mapping_ops, ioport_ops, node_ops;
+extern const struct object_ops test_ops, irq_ops, ioport_ops, node_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

@@ -41,7 +41,7 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 {
 	struct pagetable_root *root = &t->root[ROOT_MAIN];
 
-	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half };
+	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half, .payer = q };
 	if (!root_alloc(q, root, tag))
 		return ST_NO_MEMORY;
 	t->top = root->pa;
@@ -311,13 +311,17 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 
 	DEBUG_ASSERT(!atomic_load(&t->dead));
 	enlist(t, 1ull << cpu->id);
-	if (half == NULL) {
+	if (half == NULL && !arch_predictors_leak())
 		atomic_fetch_or(&t->ready, 1ull << cpu->id);
-	} else {
+	if (half != NULL) {
 		enlist(half, 1ull << cpu->id);
 		/* While `c` still says which tag is active. */
 		if (arch_root_is_tagged())
 			check_generation(c, half, t->root[ROOT_MAIN].tag);
+	}
+	if (arch_predictors_leak() && c->payer != t->payer) {
+		c->payer = t->payer;
+		arch_predictors_empty();
 	}
 	c->root = t->root[which].pa;
 	c->table = t;

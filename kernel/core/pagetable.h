@@ -58,11 +58,12 @@ struct pagetable {
 	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
 	uint8_t level; /* of `top` */
 	bool is_half;  /* a personality's: guests' joint roots have its entry */
+	const struct quota *payer;
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
 	_Atomic uint64_t cpus;       /* that may have translations cached; of these, for a */
-	_Atomic uint64_t ready;      /* table without `half`, those that have loaded its root */
+	_Atomic uint64_t ready;      /* table that is loaded without more ado, those that have */
 	_Atomic uint64_t generation; /* of the translations: counted up by each flush */
 	_Atomic uint32_t flushes;    /* that are on their way: other CPUs may read this */
 };
@@ -73,8 +74,9 @@ struct pagetable {
 
 struct pagetable_cpu {
 	paddr_t root;
-	struct pagetable *table; /* whose root it is */
-	struct pagetable *half;  /* of a guest's: whose half its joint root shows */
+	struct pagetable *table;   /* whose root it is */
+	struct pagetable *half;    /* of a guest's: whose half its joint root shows */
+	const struct quota *payer; /* of the last table with another one, see pagetable_load */
 
 	/* Joint roots loaded before, by tag, and the half's generation then. */
 	struct {
@@ -165,7 +167,10 @@ bool pagetable_is_flushed(struct pagetable *t);
 /* tlb.c: this CPU's answer to a batch that names a table. */
 void pagetable_flush_here(const struct tlb_batch *b);
 
-/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
+/* What one container's programs taught the branch predictors, another's must not run by: so they
+ * are emptied when tables are loaded that another quota pays for, where processors need that.
+ *
+ * Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
  * the main root; pagetable_switch_short: if this CPU has loaded it before, and it is no joint
  * one, which need not be.
  */

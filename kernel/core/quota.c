@@ -157,23 +157,15 @@ void quota_init(void)
 	quota_root = q;
 }
 
-/* Sets `bytes` of the parent's reservation aside for a child. */
-static bool quota_promise(struct quota *parent, uint64_t bytes)
+/* Sets so much of the parent's reservation aside for its children, or (negative) no longer. */
+static bool quota_promise(struct quota *parent, int64_t bytes)
 {
 	spin_lock(&parent->obj.lock);
-	bool fits = bytes <= parent->reservation - parent->promised;
+	bool fits = bytes <= (int64_t)(parent->reservation - parent->promised);
 	if (fits)
-		parent->promised += bytes;
+		parent->promised += (uint64_t)bytes;
 	spin_unlock(&parent->obj.lock);
 	return fits;
-}
-
-static void quota_unpromise(struct quota *parent, uint64_t bytes)
-{
-	spin_lock(&parent->obj.lock);
-	ASSERT(bytes <= parent->promised);
-	parent->promised -= bytes;
-	spin_unlock(&parent->obj.lock);
 }
 
 static bool quota_arguments_ok(uint64_t limit, uint64_t reservation)
@@ -191,25 +183,16 @@ status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation
 	struct object *o = object_create(parent, OBJ_QUOTA);
 	if (o == NULL)
 		return ST_NO_MEMORY;
-	if (!quota_promise(parent, reservation))
-		goto discard;
-	if (reservation > 0 && !quota_charge(parent, reservation))
-		goto unpromise;
-
 	struct quota *q = container_of(o, struct quota, obj);
 	q->parent = parent;
 	q->depth = (uint8_t)(parent->depth + 1);
-	q->limit = limit;
-	q->reservation = q->drawn = reservation;
 	quota_init_caches(q);
-	*out = q;
-	return ST_OK;
-
-unpromise:
-	quota_unpromise(parent, reservation);
-discard:
-	object_discard(o);
-	return ST_NO_MEMORY;
+	status_t st = quota_resize(q, limit, reservation);
+	if (st == ST_OK)
+		*out = q;
+	else
+		object_discard(o);
+	return st;
 }
 
 status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
@@ -223,7 +206,7 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 		return ST_BAD_STATE;
 	uint64_t before = __atomic_load_n(&q->reservation, __ATOMIC_RELAXED);
 	uint64_t more = reservation > before ? reservation - before : 0;
-	if (!quota_promise(q->parent, more))
+	if (!quota_promise(q->parent, (int64_t)more))
 		return ST_NO_MEMORY;
 	do {
 		held += lack;
@@ -246,7 +229,7 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 			st = ST_NO_MEMORY;
 	} while (st == ST_OK && lack > 0);
 	quota_refund(q->parent, held);
-	quota_unpromise(q->parent, more);
+	(void)quota_promise(q->parent, -(int64_t)more);
 	return st;
 }
 
@@ -277,8 +260,6 @@ static bool quota_close(struct object *o)
 {
 	struct quota *q = container_of(o, struct quota, obj);
 
-	if (q->parent == NULL)
-		return true; /* half made: nothing was taken from the parent */
 	if (!(o->flags & OBJECT_NEW)) {
 		for (unsigned kind = 0; q->ticket == 0 && kind < OBJECT_KINDS; kind++)
 			slab_close(&q->slab[kind]);
@@ -298,7 +279,7 @@ static bool quota_close(struct object *o)
 			return false;
 	}
 	ASSERT(q->used == 0);
-	quota_unpromise(q->parent, q->reservation);
+	(void)quota_promise(q->parent, -(int64_t)q->reservation);
 	quota_refund(q->parent, q->drawn);
 	return true;
 }

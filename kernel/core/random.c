@@ -4,7 +4,6 @@
 #include <core/assert.h>
 #include <core/blake2s.h>
 #include <core/boot.h>
-#include <core/chacha20.h>
 #include <core/log.h>
 #include <core/spinlock.h>
 #include <core/wipe.h>
@@ -21,22 +20,19 @@ static struct spinlock lock = SPINLOCK_INIT(LOCK_RANDOM);
 
 /* Guarded by lock. */
 static uint8_t pool[BLAKE2S_HASH];
-static uint8_t key[CHACHA20_KEY];
+static uint8_t key[BLAKE2S_HASH];
 
 static _Atomic bool seeded;
 static _Atomic uint64_t requests;
 
-_Static_assert(sizeof(key) == BLAKE2S_HASH, "a hash makes a key");
-_Static_assert(2 * sizeof(key) == CHACHA20_BLOCK, "a block makes the next key and a subkey");
-
-/* out = hash of `use` and `data`, keyed by the pool: a different one for each use. `out` may
- * be the pool. */
-static void pool_hash(char use, const void *data, size_t size, uint8_t out[BLAKE2S_HASH])
-	REQUIRES(lock)
+/* out = hash of `use` and `data`, keyed by `by`, which it may take the place of: a different one
+ * for each use. */
+static void keyed_hash(const uint8_t by[BLAKE2S_HASH], char use, const void *data, size_t size,
+		       uint8_t out[BLAKE2S_HASH])
 {
 	struct blake2s s;
 
-	blake2s_init(&s, pool, sizeof(pool));
+	blake2s_init(&s, by, BLAKE2S_HASH);
 	blake2s_update(&s, &use, sizeof(use));
 	blake2s_update(&s, data, size);
 	blake2s_final(&s, out);
@@ -48,7 +44,7 @@ static void pool_hash(char use, const void *data, size_t size, uint8_t out[BLAKE
 static void mix(void *data, size_t size)
 {
 	spin_lock(&lock);
-	pool_hash('m', data, size, pool);
+	keyed_hash(pool, 'm', data, size, pool);
 	spin_unlock(&lock);
 	wipe(data, size);
 }
@@ -61,8 +57,8 @@ static void renew_key(void)
 
 	mix(&now, sizeof(now));
 	spin_lock(&lock);
-	pool_hash('k', key, sizeof(key), key);
-	pool_hash('p', NULL, 0, pool);
+	keyed_hash(pool, 'k', key, sizeof(key), key);
+	keyed_hash(pool, 'p', NULL, 0, pool);
 	spin_unlock(&lock);
 }
 
@@ -172,25 +168,19 @@ void random_init(void)
 		 jitter ? "timer jitter" : "");
 }
 
-/* Gives out one half of a block and keeps the other as the next key: neither
- * tells the other, and the key that made both is gone. */
-static void draw_subkey(uint8_t subkey[CHACHA20_KEY])
+/* Makes a key for one answer and the next key of its own out of the same: neither tells the
+ * other, and the key that made both is gone. */
+static void draw_subkey(uint8_t subkey[BLAKE2S_HASH])
 {
-	uint8_t block[CHACHA20_BLOCK];
-
 	spin_lock(&lock);
-	chacha20_stream(key, 0, block);
-	for (size_t i = 0; i < sizeof(key); i++) {
-		key[i] = block[i];
-		subkey[i] = block[sizeof(key) + i];
-	}
+	keyed_hash(key, 's', NULL, 0, subkey);
+	keyed_hash(key, 'n', NULL, 0, key);
 	spin_unlock(&lock);
-	wipe(block, sizeof(block));
 }
 
 void random_bytes(void *out, size_t size)
 {
-	uint8_t subkey[CHACHA20_KEY], block[CHACHA20_BLOCK];
+	uint8_t subkey[BLAKE2S_HASH], block[BLAKE2S_HASH];
 	uint8_t *to = out;
 	const char *name;
 
@@ -203,9 +193,9 @@ void random_bytes(void *out, size_t size)
 	}
 	draw_subkey(subkey);
 	for (size_t i = 0; i < size; i++) {
-		if (i % CHACHA20_BLOCK == 0)
-			chacha20_stream(subkey, (uint32_t)(i / CHACHA20_BLOCK), block);
-		to[i] = block[i % CHACHA20_BLOCK];
+		if (i % sizeof(block) == 0)
+			keyed_hash(subkey, 'b', &i, sizeof(i), block);
+		to[i] = block[i % sizeof(block)];
 	}
 	wipe(block, sizeof(block));
 	wipe(subkey, sizeof(subkey));

@@ -49,7 +49,7 @@ static struct cap_ref find(const struct root *r, cap_t handle)
  * program's space. */
 static cap_t give(struct root *r, struct object *o, rights_t without)
 {
-	cap_t handle;
+	cap_t handle = CAP_NONE;
 
 	must(o == NULL ? ST_NO_MEMORY
 		       : cap_insert(r->cs, o, type_rights[o->type] & ~without, 0, &handle));

@@ -32,17 +32,6 @@ static int level_top(const struct run_queue *rq)
 	return -1;
 }
 
-/* True if a part in a level is at least as urgent as `priority`. */
-static bool level_reaches(const struct run_queue *rq, unsigned priority)
-{
-	unsigned word = priority / 64;
-	uint64_t found = rq->levels[word] >> priority % 64;
-
-	while (++word < SCHED_PRIORITIES / 64)
-		found |= rq->levels[word];
-	return found != 0;
-}
-
 static struct sched_part *part_at(struct tree_node *n)
 {
 	return container_of(n, struct sched_part, node);
@@ -87,7 +76,7 @@ static void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(r
 static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
 	/* The part that runs is outside: its virtual time moves. */
-	if (p->node.linked || p == rq->running || !part_has_work(p))
+	if (p->node.linked || p == rq->running || p == rq->aside || !part_has_work(p))
 		return;
 	part_catch_up(rq, p);
 	rq->levels[p->level / 64] |= 1ull << p->level % 64;
@@ -232,7 +221,7 @@ static void slice_over(struct ktimer *timer)
 static void slice_arm(struct run_queue *rq) REQUIRES(rq->lock)
 {
 	struct sched_part *p = rq->running;
-	bool rivals = part_first(p) != NULL || level_reaches(rq, sched_priority(p->sched));
+	bool rivals = part_first(p) != NULL || level_top(rq) >= (int)sched_priority(p->sched);
 	uint64_t left = p->turn < SCHED_SLICE_NS ? SCHED_SLICE_NS - p->turn : 0;
 
 	if (p->allowance > 0 && (!rivals || (uint64_t)p->allowance < left))
@@ -341,21 +330,20 @@ void sched_wake(struct thread *t)
 
 bool sched_take(struct thread *t)
 {
-	for (;;) {
-		uintptr_t place = t->place;
-		if (thread_state_of(place) != THREAD_READY)
-			return false;
+	uintptr_t place;
+	bool here = false;
+
+	while (!here && thread_state_of(place = t->place) == THREAD_READY) {
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
 		rq_lock(rq);
-		bool here = t->place == place;
+		here = t->place == place;
 		if (here)
 			(void)part_pull(rq, p, t, THREAD_MOVING);
 		spin_unlock(&rq->lock);
-		if (here)
-			return true;
 	}
+	return here;
 }
 
 static bool may_steal(const struct sched_part *p, uint32_t to)
@@ -371,8 +359,8 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 
 	rq_lock(rq);
 	struct sched_part *p = rq->running;
-	if (p != NULL && !may_steal(p, to))
-		p = NULL;
+	if (p == NULL || !may_steal(p, to))
+		p = rq->aside != NULL && may_steal(rq->aside, to) ? rq->aside : NULL;
 	for (int level = level_top(rq); level >= 0 && p == NULL; level--) {
 		struct tree_node *n = tree_first(&rq->level[level].parts);
 		for (; n != NULL && p == NULL && looked++ < STEAL_PARTS; n = tree_next(n))
@@ -466,20 +454,30 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 }
 
 /* The part that goes first, taken out of its level, or NULL. `was`, unless NULL, is the one that
- * ran; it stays before its equals if it isn't `lead` ahead of them. */
+ * ran; it stays before its equals if it isn't `lead` ahead of them. So does the one that was put
+ * aside, as soon as what it gave way to has nothing to do. */
 static struct sched_part *rq_first(struct run_queue *rq, struct sched_part *was, uint64_t lead)
 	REQUIRES(rq->lock)
 {
-	int priority = was == NULL ? -1 : (int)sched_priority(was->sched);
+	struct sched_part *aside = rq->aside;
+
+	rq->aside = NULL;
+	if (was == NULL || !part_has_work(was)) {
+		was = aside != NULL && part_has_work(aside) ? aside : NULL;
+		lead = LAG_MAX;
+	} else if (aside != NULL) {
+		part_enter(rq, aside);
+	}
 	int top = level_top(rq);
 	struct sched_part *first = top < 0 ? NULL : part_at(tree_first(&rq->level[top].parts));
-
-	if (was != NULL && part_has_work(was) &&
-	    (priority > top || (priority == top && was->vtime < first->vtime + lead)))
+	int priority = was == NULL ? -1 : (int)sched_priority(was->sched);
+	if (priority > top || (was != NULL && priority == top && was->vtime < first->vtime + lead))
 		return was;
 	if (first != NULL)
 		part_leave(rq, first);
-	if (was != NULL)
+	if (was != NULL && priority < top)
+		rq->aside = was;
+	else if (was != NULL)
 		part_enter(rq, was);
 	return first;
 }
@@ -496,9 +494,7 @@ static struct thread *pick_once(struct cpu *c)
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
-	bool yields = c->yielding;
-	bool over = yields || (was != NULL && was->turn >= SCHED_SLICE_NS);
-	c->yielding = false;
+	bool over = was != NULL && was->turn >= SCHED_SLICE_NS;
 	/* What left for another CPU may run there while its registers are still here. */
 	bool runs = t != NULL && thread_state(t) == THREAD_RUNNING && t->cpu == c->id;
 	bool back = runs && put_back(rq, t, was, !over);
@@ -512,7 +508,7 @@ static struct thread *pick_once(struct cpu *c)
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
-	if ((runs && !back) || (back && next != t && !yields && move_away(t, c->id)))
+	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
 		thread_settle(t);
 	return next;
 }
@@ -538,7 +534,8 @@ void sched_yield_turn(void)
 {
 	struct cpu *c = arch_this_cpu();
 
-	c->yielding = true;
+	c->run_queue->running->turn = SCHED_SLICE_NS;
+	c->run_queue->running->new_turn = false;
 	atomic_store_explicit(&c->resched, true, memory_order_relaxed);
 }
 
@@ -554,10 +551,11 @@ bool sched_is_charged(const struct thread *t)
 
 bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 {
-	struct sched *s = atomic_load_explicit(&t->home, memory_order_relaxed);
+	const struct sched *s = t->home;
 	struct run_queue *rq = c->run_queue;
 
-	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(sched_is_dry(s)))
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(s->budget != 0) ||
+	    UNLIKELY(t->debtor != 0))
 		return false;
 	struct sched_part *p = s->part[c->id];
 	int priority = (int)sched_priority(s);
@@ -565,21 +563,16 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	struct sched_part *was = rq->running;
 	thread_put(self, THREAD_MOVING, NULL);
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
-	bool ok = priority > rq->priority && part_is_allowed(p) && !p->node.linked &&
-		  sched_of(self, NULL) == was->sched;
+	bool ok = priority > rq->priority && part_is_allowed(p) && part_first(p) == NULL &&
+		  p != rq->aside && sched_of(self, NULL) == was->sched;
 	if (LIKELY(ok)) {
 		rq_charge(rq, time_now());
-		ok = part_draw(p, rq->since);
-	}
-	if (LIKELY(ok)) {
 		part_catch_up(rq, p);
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
 		rq->aside = was;
 		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-		rq->debtor = atomic_load_explicit(&t->debtor, memory_order_relaxed);
-		if (UNLIKELY(p->allowance != 0))
-			slice_arm(rq);
+		rq->debtor = 0;
 	}
 	thread_put(LIKELY(ok) ? t : self, THREAD_RUNNING, NULL);
 	spin_unlock(&rq->lock);
@@ -591,19 +584,18 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 	return true;
 }
 
-/* True if `self`, which gives its turn away, and `next` run on the sched of `p` and no other, and
- * nobody is as urgent. What changes for them and is not seen here makes this CPU look again. */
+/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
+ * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
+ * again. */
 static bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
 			   const struct thread *self, const struct thread *next)
 {
 	const struct run_queue *rq = c->run_queue;
 
 	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
-	       LIKELY(!level_reaches(rq, (unsigned)rq->priority)) &&
-	       LIKELY(self->home == p->sched) && LIKELY(!sched_serves(self)) &&
-	       LIKELY(!sched_serves(next)) && LIKELY((rq->debtor | next->debtor) == 0) &&
-	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id) &&
-	       LIKELY(next == self || rq->slice_end != TIMER_NEVER);
+	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
+	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
 }
 
 struct thread *sched_turn(struct cpu *c, struct thread *self)
@@ -643,7 +635,7 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 		part_leave(rq, p);
 		part_enter(rq, p);
 	}
-	bool unused = rq->running != p && part_first(p) == NULL;
+	bool unused = rq->running != p && rq->aside != p && part_first(p) == NULL;
 	spin_unlock(&rq->lock);
 	if (look && !unused)
 		cpu_resched(p->cpu);

@@ -182,7 +182,7 @@ struct run_queue {
 
 	/* Written by its CPU under the lock. */
 	struct sched_part *running; /* being charged; outside its level */
-	struct sched_part *aside;   /* preempted, and not in its level yet */
+	struct sched_part *aside;   /* gave way to something more urgent; outside its level, too */
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;

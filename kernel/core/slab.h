@@ -22,7 +22,7 @@
 #include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
-#define SLAB_BATCH    32 /* pages that are touched on their way back in one piece */
+#define SLAB_BATCH    16 /* pages that are touched on their way back in one piece */
 
 struct slab;
 

@@ -369,12 +369,12 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	self->flags |= THREAD_FAULTED;
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
-		struct thread *server = ipc_take_server(ep);
+		struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		m.info = message_copy(self, server, m.info);
 		uint64_t number = reply_hold(c, server, self);
 		cpu_count_up(&c->counters.fast[FAST_FAULT]);
-		ipc_leave(c, self, server, m.info, m.badge, number);
+		ipc_leave(self, server, m.info, m.badge, number);
 		return;
 	}
 	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {

@@ -214,7 +214,8 @@ static inline uint32_t thread_flags(const struct thread *t)
 
 /* ---- life (thread_bind.c) ---- */
 
-/* A stopped thread with nothing but its spaces; its faults carry `badge`. As from cap_bind. */
+/* A stopped thread with nothing but its spaces; its faults carry `badge`. ST_BAD_ARG: a guest half
+ * is no thread's own; ST_NO_MEMORY; as from cap_bind. */
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
 		       uint64_t badge, struct thread **out) MUST_CHECK;
 

@@ -37,7 +37,11 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
 	t->cpu = t->loaded_on = arch_this_cpu()->id;
 	arch_thread_init(&t->arch);
 	thread_put(t, THREAD_STOPPED, &t->obj);
-	status_t st = cap_bind(aspace, o, o->gen, BIND_THREAD_ASPACE, &t->bound_aspace);
+	t->aspace = t->own_aspace = container_of(aspace->object, struct aspace, obj);
+	/* Nobody's own code lives in a guest half: it would see the personality that serves it. */
+	status_t st = t->own_aspace->kind == ASPACE_GUEST ? ST_BAD_ARG : ST_OK;
+	if (st == ST_OK)
+		st = cap_bind(aspace, o, o->gen, BIND_THREAD_ASPACE, &t->bound_aspace);
 	if (st == ST_OK)
 		st = cap_bind(cspace, o, o->gen, BIND_THREAD_CSPACE, &t->bound_cspace);
 	if (st != ST_OK) {
@@ -45,7 +49,6 @@ status_t thread_create(struct quota *q, const struct cap_ref *aspace, const stru
 		return st;
 	}
 	/* Should one of them be cut by now, the thread is dying and never runs. */
-	t->aspace = t->own_aspace = container_of(aspace->object, struct aspace, obj);
 	t->cspace = container_of(cspace->object, struct cspace, obj);
 	*out = t;
 	return ST_OK;

@@ -779,10 +779,10 @@ static inline status_t sys_irq_ack(cap_t irq)
 	return SYS(irq_ack, irq).status;
 }
 
-/* Makes the address space of one device (DMA_PCI); it can reach nothing yet.
+/* Makes the object that says what one device (DMA_PCI) may reach: nothing yet. Whoever destroys it
+ * says that the device was reset.
  *
  * ST_BAD_ARG: no such device.
- * ST_EXISTS: the device has one already.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
 static inline status_t sys_dma_create(cap_t payer, cap_t node, uint64_t device, cap_t *made)
@@ -798,16 +798,18 @@ struct dma_range {
 	uint64_t page, count;
 };
 
-/* Lets the device reach pages of memory, which are pinned; *bus is the address that it has to use.
- * DMA_READ needs RIGHT_READ, DMA_WRITE needs RIGHT_WRITE as well.
+/* Lets the device reach pages of memory, which stay where they are until they are unmapped: even
+ * when the capability is revoked, or the memory dies. *bus is the address for the device. The
+ * capability needs RIGHT_READ and RIGHT_MAP as well, whatever the access (DMA_READ ...) is, as no
+ * machine is made to watch over it yet.
  *
- * ST_BAD_ARG: the range lies outside of what the capability names, no page, or no access.
- * ST_NO_RIGHT: the capability does not allow the access, or a page was shared read-only.
- * ST_BAD_STATE: sealed memory can't be written, or the memory is a device's.
- * ST_UNSUPPORTED: without an IOMMU pages have to lie in a row.
+ * ST_NO_RIGHT: the capability lacks one of these, or the page was shared read-only.
+ * ST_BAD_ARG: no page, pages outside of what the capability names, or access that can't be.
+ * ST_UNSUPPORTED: several pages of memory that is not contiguous.
+ * ST_BAD_STATE: the memory is sealed, or a device's.
  * ST_REVOKED: the capability is being revoked.
- * ST_NO_QUOTA: a page is pinned too often.
- * ST_NO_MEMORY: the quota of the space has not got enough. */
+ * ST_NO_QUOTA: the page is pinned too often.
+ * ST_NO_MEMORY: the quota of the DMA object has not got enough. */
 static inline status_t sys_dma_map(cap_t dma, cap_t memory, const struct dma_range *d,
 				   uint64_t access, uint64_t *bus)
 {
@@ -817,12 +819,16 @@ static inline status_t sys_dma_map(cap_t dma, cap_t memory, const struct dma_ran
 	return r.status;
 }
 
-/* Takes a mapping away from the device; when the call returns it can't reach the pages.
+/* The device does not use a mapping any more. *taken is 1 if the capability was revoked, or the
+ * memory died, meanwhile.
  *
- * ST_BAD_ARG: nothing is mapped there, or a part of a mapping only is meant. */
-static inline status_t sys_dma_unmap(cap_t dma, uint64_t bus, uint64_t pages)
+ * ST_BAD_ARG: there is no mapping of just this range. */
+static inline status_t sys_dma_unmap(cap_t dma, uint64_t bus, uint64_t pages, uint64_t *taken)
 {
-	return SYS(dma_unmap, dma, bus, pages).status;
+	struct sys_result r = SYS(dma_unmap, dma, bus, pages);
+
+	*taken = r.out[0];
+	return r.status;
 }
 
 /* Reads 1, 2 or 4 bytes (`width`) of a port, counted from the first that the capability names.

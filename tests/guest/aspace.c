@@ -269,6 +269,7 @@ TEST(aspace_unmap_without_enough_to_split)
 	while (st == ST_OK && n < 4096)
 		st = sys_aspace_unmap(as, VA + (n++ * 4 + 1) * PAGE, 1);
 	CHECK(st == ST_NO_MEMORY);
+	CHECK(REFUSES(ST_NO_MEMORY, aspace_protect, as, VA + (n * 4 + 1) * PAGE, 1, MAP_READ));
 	/* The page is mapped as before; all together can go. */
 	CHECK(map_at(as, memory, VA + ((n - 1) * 4 + 1) * PAGE, 0, 1, RW) != ST_OK);
 	CHECK(sys_aspace_unmap(as, VA, 1 << 16) == ST_OK);

@@ -219,7 +219,14 @@ TEST(longest_run)
 	tell_longest("heirs");
 	storm_destroy(3000);
 	tell_longest("destroy");
-	storm_revoke(20000);
+	storm_spaces(50);
+	storm_stale(500);
+	tell_longest("spaces");
+	storm_bomb();
+	tell_longest("bomb");
+	storm_memory(4096);
+	tell_longest("memory");
+	storm_revoke(100000);
 	tell_longest("revoke");
 	CHECK(STATUS(node_counters, start->node, 0, &n, sizeof(n)) == ST_OK);
 	bench_report("kernel_longest_run_instr", n.longest_run, "instructions");

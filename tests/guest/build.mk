@@ -1,8 +1,11 @@
 # The program that tests the kernel from user mode; one list for each file that adds cases.
 guest-test-src := main.c console.c world.c registers.S registers.c
+guest-test-src += attack.c
 guest-test-src += aspace.c
+guest-test-src += buffer.c
 guest-test-src += cap.c
 guest-test-src += device.c
+guest-test-src += dma.c
 guest-test-src += entry.c
 guest-test-src += fast.c
 guest-test-src += fault.c zoo.S
@@ -12,6 +15,7 @@ guest-test-src += memory.c
 guest-test-src += message.c
 guest-test-src += node.c
 guest-test-src += process.c
+guest-test-src += rage.c
 guest-test-src += revoked.c
 guest-test-src += sched.c
 guest-test-src += shared_page.c
@@ -20,6 +24,7 @@ guest-test-src += quota.c
 guest-test-src += refuse.c
 guest-test-src += scale.c scale_test.c
 guest-test-src += storm.c
+guest-test-src += startup.c
 guest-test-src += table.c
 guest-test-src += thread.c
 guest-test-src += transfer.c

@@ -213,6 +213,156 @@ TEST(irq_of_a_driver_that_dies)
 	CHECK(st == ST_OK && bits == 8);
 }
 
+/* ---- DMA ---- */
+
+#define PAGE   ((uint64_t)MEMORY_PAGE)
+#define DEVICE DMA_PCI(0, 0, 31, 2)
+#define RW     (DMA_READ | DMA_WRITE)
+
+static cap_t new_dma(void)
+{
+	return make(SYS_dma_create, start->node, DEVICE, 0);
+}
+
+static uint64_t dma_page(cap_t dma, cap_t memory, uint64_t page)
+{
+	const struct dma_range r = { page, 1 };
+	uint64_t bus;
+
+	return sys_dma_map(dma, memory, &r, RW, &bus) == ST_OK ? bus : UINT64_MAX;
+}
+
+TEST(dma_create_refuses)
+{
+	CHECK(REFUSES(ST_BAD_ARG, dma_create, quota, start->node, DMA_DEVICES));
+	CHECK(REFUSES(ST_BAD_ARG, dma_create, quota, start->node, UINT64_MAX));
+}
+
+/* The page stays where it is, with what it holds, as long as the device may use it. */
+TEST(dma_map_pins)
+{
+	cap_t dma = new_dma(), memory = new_memory(4);
+	uint64_t bus = dma_page(dma, memory, 1), taken = 1;
+
+	CHECK(bus != UINT64_MAX && bus != 0 && bus % PAGE == 0);
+	CHECK(REFUSES(ST_BAD_STATE, memory_decommit, memory, 1, 1));
+	CHECK(REFUSES(ST_BAD_STATE, memory_seal, memory));
+	CHECK(dma_page(dma, memory, 1) == bus); /* twice the same, and so it has to go */
+	CHECK(sys_dma_unmap(dma, bus, 1, &taken) == ST_OK && taken == 0);
+	CHECK(REFUSES(ST_BAD_STATE, memory_seal, memory));
+	CHECK(sys_dma_unmap(dma, bus, 1, &taken) == ST_OK);
+	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, dma, bus, 1));
+	CHECK(sys_memory_decommit(memory, 1, 1) == ST_OK && sys_memory_seal(memory) == ST_OK);
+}
+
+/* A snapshot of a page that a device may write at any time is a copy. */
+TEST(dma_map_and_share)
+{
+	cap_t dma = new_dma(), memory = new_memory(1), to = new_memory(1);
+	uint64_t bus = dma_page(dma, memory, 0);
+	volatile uint64_t *a = map(memory, 1, MAP_READ | MAP_WRITE);
+	volatile uint64_t *b = map(to, 1, MAP_READ);
+
+	a[0] = 1;
+	CHECK(sys_memory_share(to, memory, &(struct memory_pages){ 0, 0, 1 }, SHARE_COPY) == ST_OK);
+	a[0] = 2;
+	CHECK(b[0] == 1);
+	/* The device sees what the program writes: the frame is the same as ever. */
+	CHECK(dma_page(dma, memory, 0) == bus && dma_page(dma, to, 0) != bus);
+}
+
+TEST(dma_map_of_contiguous_memory)
+{
+	cap_t dma = new_dma(), memory = make(SYS_memory_create, 4, MEMORY_CONTIGUOUS, 0);
+	uint64_t bus, taken;
+
+	CHECK(sys_dma_map(dma, memory, &(struct dma_range){ 0, 4 }, RW, &bus) == ST_OK);
+	for (uint64_t i = 0; i < 4; i++)
+		CHECK(dma_page(dma, memory, i) == bus + i * PAGE);
+	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, dma, bus, 3));
+	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, dma, bus + PAGE, 2));
+	CHECK(sys_dma_unmap(dma, bus, 4, &taken) == ST_OK);
+	CHECK(sys_dma_unmap(dma, bus, 1, &taken) == ST_OK);
+	cap_t low = make(SYS_memory_create, 2, MEMORY_CONTIGUOUS | MEMORY_BELOW_4G, 0);
+	CHECK(sys_dma_map(dma, low, &(struct dma_range){ 0, 2 }, DMA_READ, &bus) == ST_OK);
+	CHECK(bus + 2 * PAGE <= 1ull << 32);
+}
+
+TEST(dma_map_refuses)
+{
+	cap_t d = new_dma(), memory = new_memory(4), sealed = new_memory(1);
+	cap_t block = make(SYS_memory_create, 4, MEMORY_CONTIGUOUS, 0);
+
+	CHECK(sys_memory_seal(sealed) == ST_OK);
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, 0, 1, 0));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, 0, 1, 4));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, 0, 1, UINT64_MAX));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, 0, 0, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, 4, 1, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, memory, UINT64_MAX, 1, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, block, 0, 5, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, block, 1, UINT64_MAX, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_map, d, copy_of(block, 0xffff, 1ull << 32 | 2), 1, 2, RW));
+	CHECK(REFUSES(ST_UNSUPPORTED, dma_map, d, memory, 0, 2, RW));
+	CHECK(REFUSES(ST_BAD_STATE, dma_map, d, sealed, 0, 1, DMA_READ));
+	CHECK(REFUSES(ST_BAD_STATE, dma_map, d, start->device, 0, 1, RW));
+	CHECK(REFUSES(ST_NO_RIGHT, dma_map, d, copy_of(memory, (rights_t)~RIGHT_READ, 0), 0, 1,
+		      RW));
+	CHECK(REFUSES(ST_NO_RIGHT, dma_map, d, copy_of(memory, (rights_t)~RIGHT_MAP, 0), 0, 1, RW));
+	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, d, 0, 1));
+	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, d, UINT64_MAX, UINT64_MAX));
+}
+
+/* What a device may be using is nobody's to take back, but by its driver. */
+TEST(dma_outlives_the_capability)
+{
+	cap_t dma = new_dma(), memory = new_memory(2), mine = copy_of(memory, 0xffff, 0);
+	uint64_t bus = dma_page(dma, copy_of(mine, 0xffff, 0), 0), taken = 0;
+
+	CHECK(sys_cap_revoke(start->cspace, mine) == ST_OK);
+	CHECK(REFUSES(ST_BAD_STATE, memory_decommit, memory, 0, 1));
+	CHECK(sys_dma_unmap(dma, bus, 1, &taken) == ST_OK && taken == 1);
+	CHECK(sys_memory_decommit(memory, 0, 1) == ST_OK);
+}
+
+TEST(dma_outlives_the_memory)
+{
+	cap_t payer = new_quota(1 << 20), memory = new_memory(2);
+	cap_t dma = SYS(dma_create, payer, start->node, DEVICE).out[0];
+	uint64_t bus = dma_page(dma, memory, 0), taken = 0;
+
+	uint64_t before = used_of(payer);
+	CHECK(sys_object_destroy(memory) == ST_OK);
+	CHECK(used_of(payer) == before); /* it had been paid for here as well */
+	CHECK(sys_dma_unmap(dma, bus, 1, &taken) == ST_OK && taken == 1);
+	CHECK(used_of(payer) <= before - PAGE);
+}
+
+/* The end of the object is the end of its mappings. */
+TEST(dma_destroyed_lets_go)
+{
+	cap_t dma = new_dma(), memory = new_memory(64);
+
+	for (uint64_t i = 0; i < 64; i++)
+		CHECK(dma_page(dma, memory, i) != UINT64_MAX);
+	CHECK(REFUSES(ST_BAD_STATE, memory_decommit, memory, 63, 1));
+	CHECK(sys_object_destroy(dma) == ST_OK);
+	CHECK(sys_memory_decommit(memory, 0, 64) == ST_OK && sys_memory_seal(memory) == ST_OK);
+}
+
+TEST(dma_map_is_paid_for_by_the_dma_object)
+{
+	cap_t payer = new_quota(24 * PAGE), memory = new_memory(64);
+	cap_t dma = SYS(dma_create, payer, start->node, DEVICE).out[0];
+	uint64_t count = 0;
+
+	CHECK(sys_memory_commit(memory, 0, 64) == ST_OK);
+	while (dma_page(dma, memory, count) != UINT64_MAX)
+		count++;
+	CHECK(count > 8 && count < 24 && used_of(payer) <= 24 * PAGE);
+	CHECK(REFUSES(ST_NO_MEMORY, dma_map, dma, memory, count, 1, RW));
+}
+
 /* ---- ports ---- */
 
 /* A capability to some ports, gone with the case. */

@@ -99,6 +99,30 @@ TEST(guest_mode_has_bases_of_its_own)
 	sandbox_run(&s, task_serve);
 	CHECK(s.shared->status == ST_OK && s.shared->exit == 0x12300000456);
 	CHECK(s.regs->fs_base == FOREIGN && s.regs->gs_base == FOREIGN + MEMORY_PAGE);
+	/* Its personality's are what they were, after one call and after many. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct arch_registers own;
+		CHECK(STATUS(thread_read_registers, s.thread, &own) == ST_OK);
+		CHECK(own.fs_base == OWN_FS && own.gs_base == OWN_GS);
+		sandbox_begin(&s, foreign_registers, FOREIGN, 10);
+		sandbox_run(&s, task_serve);
+		CHECK(s.shared->exit == 1 && s.regs->fs_base == 0 && s.regs->gs_base == 0);
+	}
+	/* The program is interrupted. */
+	memset(s.pages, 0, 8);
+	sandbox_begin(&s, foreign_spin, FOREIGN, 0);
+	s.regs->fs_base = FOREIGN;
+	sandbox_start(&s, task_enter);
+	while (count_of(&s) < SPINS)
+		yield();
+	stop(&s);
+	struct arch_registers own;
+	CHECK(STATUS(thread_read_registers, s.thread, &own) == ST_OK);
+	CHECK(own.fs_base == OWN_FS && own.gs_base == OWN_GS);
+	CHECK(STATUS(thread_kick, s.thread) == ST_OK);
+	CHECK(STATUS(thread_resume, s.thread) == ST_OK);
+	sandbox_await(&s);
+	CHECK(s.regs->fs_base == FOREIGN && s.regs->gs_base == 0);
 }
 
 /* Both look at what the other has written, at the same addresses. */

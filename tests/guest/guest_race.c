@@ -85,6 +85,7 @@ TEST(guest_race_state_page_changes_all_the_time)
 	}
 	atomic_store(&over, true);
 	actor_await(a);
+	CHECK(s->shared->strays == 0);
 	CHECK(a->seen > 0 && still_works(s));
 }
 

@@ -22,10 +22,13 @@ struct actor *job_process(void)
 	return process_new(do_job);
 }
 
-void job_start(struct actor *a, uint64_t number, uint64_t x, uint64_t y, uint64_t z, uint64_t v)
+void job_start(struct actor *a, uint64_t number, const uint64_t arg[JOB_ARGS])
 {
+	struct job *j = job_of(a);
+
 	(void)job_waits(a);
-	*job_of(a) = (struct job){ .number = number, .arg = { x, y, z, v } };
+	*j = (struct job){ .number = number };
+	memcpy(j->arg, arg, JOB_ARGS * sizeof(j->arg[0]));
 	actor_start(a);
 }
 

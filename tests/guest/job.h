@@ -21,11 +21,14 @@ struct actor *job_new(void);
 struct actor *job_process(void);
 
 /* Lets `a` make a call; arguments that are not given are zero. */
-#define JOB(...)                         JOB_GIVEN(__VA_ARGS__, 0, 0, 0, 0, 0)
+#define JOB(...)                         JOB_GIVEN(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 #define JOB_GIVEN(a, name, x, y, z, ...) JOB_CALL(a, name, x, y, z, __VA_ARGS__, 0)
-#define JOB_CALL(a, name, x, y, z, v, ...)                                                         \
-	job_start(a, SYS_##name, (uint64_t)(x), (uint64_t)(y), (uint64_t)(z), (uint64_t)(v))
-void job_start(struct actor *a, uint64_t number, uint64_t x, uint64_t y, uint64_t z, uint64_t v);
+#define JOB_CALL(a, name, x, y, z, v, w, ...)                                                      \
+	job_start(a, SYS_##name,                                                                   \
+		  (const uint64_t[]){ (uint64_t)(x), (uint64_t)(y), (uint64_t)(z), (uint64_t)(v),  \
+				      (uint64_t)(w) })
+#define JOB_ARGS 5
+void job_start(struct actor *a, uint64_t number, const uint64_t arg[JOB_ARGS]);
 
 /* Gives the CPU away until its thread runs no more: true if that is since its call waits. */
 bool job_waits(struct actor *a);

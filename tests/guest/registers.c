@@ -240,6 +240,59 @@ TEST(segment_bases_come_with_the_registers)
 	CHECK(a->arg[0] == 0x1234 && a->arg[1] == 0x5678);
 }
 
+/* ---- segment selectors ---- */
+
+#define USER_DATA 0x1b
+#define USER_CODE 0x23
+
+#define SELECTOR(r)                                                                                \
+	static uint32_t r##_selector(void)                                                         \
+	{                                                                                          \
+		uint32_t value;                                                                    \
+		__asm__ volatile("movl %%" #r ", %0" : "=r"(value));                               \
+		return value;                                                                      \
+	}
+SELECTOR(cs)
+SELECTOR(ss)
+SELECTOR(ds)
+SELECTOR(es)
+SELECTOR(fs)
+SELECTOR(gs)
+
+static void load_selectors(uint32_t s)
+{
+	__asm__ volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; movl %0, %%gs" : : "r"(s));
+}
+
+/* Nothing of the kernel's shows in them, and what a program puts there makes no difference: to
+ * system calls, to what the kernel copies, to faults, and to the bases that are set behind it. */
+TEST(segment_selectors_mean_nothing)
+{
+	static const uint32_t allowed[] = { 0, 1, 2, 3, USER_DATA, USER_CODE };
+	const uint32_t found[] = { ds_selector(), es_selector(), fs_selector(), gs_selector() };
+	cap_t memory = new_memory(4);
+	uint64_t *page = map(memory, 4, MAP_READ | MAP_WRITE);
+
+	CHECK(cs_selector() == USER_CODE && ss_selector() == USER_DATA);
+	for (unsigned i = 0; i < ARRAY_LEN(found); i++)
+		CHECK(found[i] <= 3 || found[i] == USER_DATA || found[i] == USER_CODE);
+	for (uint64_t i = 0; i < ARRAY_LEN(allowed); i++) {
+		uint64_t value = 0x1234 + i, back = 0;
+
+		load_selectors(allowed[i]);
+		if (bases_can_be_set())
+			set_bases(0x10000 * i, ~value);
+		CHECK(STATUS(memory_write, memory, 8 * i, &value, 8) == ST_OK);
+		CHECK(STATUS(memory_read, memory, 8 * i, &back, 8) == ST_OK && back == value);
+		page[512 * (i % 4) + i] = value; /* not there yet, at first */
+		CHECK(page[i] == value || i % 4 != 0);
+		yield();
+		CHECK(!bases_can_be_set() || (fs_base() == 0x10000 * i && gs_base() == ~value));
+		CHECK(cs_selector() == USER_CODE && ss_selector() == USER_DATA);
+	}
+	load_selectors(0);
+}
+
 /* ---- what may be written ---- */
 
 /* Registers from outside are those of user mode, or they are refused. */

@@ -3,6 +3,7 @@
  * missed: nothing changes any more by what was revoked. */
 #include "job.h"
 #include "refuse.h"
+#include <abi/device.h>
 #include <lib/sys/calls.h>
 
 #define PAGE   ((uint64_t)MEMORY_PAGE)
@@ -207,4 +208,161 @@ static uint64_t late_bits(cap_t n)
 TEST(revoked_notification_is_not_signalled)
 {
 	race(signal_more, new_notification, late_bits);
+}
+
+/* ---- a revoke that is under way ---- */
+
+#define CHILDREN_MIN 2000u
+#define CHILDREN_MAX 200000u
+
+/* A capability, and a thread that stands still in the middle of revoking it. */
+struct half {
+	cap_t cap, oldest; /* `oldest` goes last */
+	struct actor *revoker;
+};
+
+static void revoke_it(struct actor *a)
+{
+	(void)sys_cap_revoke(start->cspace, a->arg[0]);
+}
+
+static bool is_alive(cap_t handle)
+{
+	return STATUS(cap_inspect, start->cspace, handle) == ST_OK;
+}
+
+/* Runs behind the first program, so that that can stop it. */
+static struct actor *new_revoker(cap_t cap)
+{
+	struct actor *a = actor_new(revoke_it);
+	cap_t sched = make(SYS_sched_create, start->sched, 0, 0);
+	const struct sched_share low = { .priority = 1,
+					 .weight = 1024,
+					 .cpus = (1ull << start->cpus) - 1 };
+
+	(void)sys_sched_configure(sched, &low);
+	actor_configure(a, sched, CAP_NONE, CAP_NONE);
+	a->arg[0] = cap;
+	return a;
+}
+
+/* Looks again when others have had time to run. */
+static void let_others_run(void)
+{
+	if (start->cpus == 1)
+		sleep_until(time_before() + MS / 4);
+}
+
+/* With so many children that the thread is not done before it can be stopped. They are in a space
+ * that goes with the case. */
+static bool revoke_half(struct half *h, cap_t object)
+{
+	cap_t space = new_space(), newest = CAP_NONE;
+
+	for (unsigned count = CHILDREN_MIN; count <= CHILDREN_MAX; count *= 4) {
+		h->cap = copy_of(object, 0xffff, 0);
+		h->oldest = copy_of(h->cap, 0xffff, 0);
+		for (unsigned i = 0; i < count; i++)
+			(void)sys_cap_copy(space, start->cspace, h->cap, 0, 0, &newest);
+		h->revoker = new_revoker(h->cap);
+		actor_start(h->revoker);
+		while (STATUS(cap_inspect, space, newest) == ST_OK)
+			let_others_run();
+		(void)sys_thread_suspend(h->revoker->thread);
+		if (is_alive(h->oldest))
+			return true;
+		job_kill(h->revoker);
+	}
+	return false;
+}
+
+/* It goes on to its end, after which all is as ever. */
+static bool revoke_rest(struct half *h)
+{
+	(void)sys_thread_resume(h->revoker->thread);
+	while (!h->revoker->done)
+		let_others_run();
+	return !is_alive(h->oldest) && is_alive(copy_of(h->cap, 0xffff, 0));
+}
+
+TEST(revoke_under_way_forbids_copies)
+{
+	cap_t s = start->cspace;
+	struct half h;
+
+	if (!revoke_half(&h, new_endpoint()))
+		SKIP("the revoke was never caught in the middle");
+	CHECK(REFUSES(ST_REVOKED, cap_copy, s, s, h.cap, 0xffff, 0));
+	CHECK(REFUSES(ST_REVOKED, cap_copy, s, s, h.oldest, 0xffff, 0));
+	CHECK(revoke_rest(&h));
+}
+
+TEST(revoke_under_way_forbids_mappings)
+{
+	struct half h;
+
+	if (!revoke_half(&h, new_memory(1)))
+		SKIP("the revoke was never caught in the middle");
+	CHECK(REFUSES(ST_REVOKED, aspace_map, start->aspace, h.cap, 0x7000000000, 0, 1, MAP_READ));
+	CHECK(REFUSES(ST_REVOKED, aspace_map, start->aspace, h.oldest, 0x7000000000, 0, 1,
+		      MAP_READ));
+	CHECK(revoke_rest(&h));
+}
+
+TEST(revoke_under_way_forbids_bindings)
+{
+	cap_t half = make(SYS_aspace_create, CAP_NONE, ASPACE_PERSONALITY, 0);
+	cap_t irq = make(SYS_irq_create, start->node, IRQ_MESSAGE, 0);
+	struct half n, space;
+
+	if (!revoke_half(&n, new_notification()) || !revoke_half(&space, half))
+		SKIP("the revoke was never caught in the middle");
+	CHECK(REFUSES(ST_REVOKED, irq_bind, irq, n.cap, 1));
+	CHECK(REFUSES(ST_REVOKED, timer_create, quota, n.oldest, 1));
+	CHECK(REFUSES(ST_REVOKED, aspace_create, quota, space.cap, ASPACE_GUEST));
+	CHECK(REFUSES(ST_REVOKED, thread_create, quota, space.oldest, start->cspace));
+	CHECK(revoke_rest(&n) && revoke_rest(&space));
+}
+
+TEST(revoke_under_way_forbids_views)
+{
+	cap_t file = new_memory(1);
+	struct half h;
+
+	CHECK(sys_memory_seal(file) == ST_OK);
+	if (!revoke_half(&h, file))
+		SKIP("the revoke was never caught in the middle");
+	CHECK(REFUSES(ST_REVOKED, memory_view, quota, h.cap));
+	CHECK(REFUSES(ST_REVOKED, memory_view, quota, h.oldest));
+	CHECK(revoke_rest(&h));
+}
+
+/* Who dies in the middle leaves no mark. */
+TEST(revoke_given_up_lifts_its_mark)
+{
+	cap_t s = start->cspace, copy;
+	struct half h;
+
+	if (!revoke_half(&h, new_endpoint()))
+		SKIP("the revoke was never caught in the middle");
+	job_kill(h.revoker);
+	CHECK(is_alive(h.oldest));
+	CHECK(sys_cap_copy(s, s, h.cap, 0xffff, 0, &copy) == ST_OK);
+	CHECK(sys_cap_revoke(s, h.cap) == ST_OK && !is_alive(h.oldest) && !is_alive(copy));
+}
+
+/* Nor who is made to revoke another one instead. */
+TEST(revoke_of_another_lifts_the_mark)
+{
+	cap_t s = start->cspace, other = new_endpoint(), child = copy_of(other, 0xffff, 0), copy;
+	struct half h;
+
+	if (!revoke_half(&h, new_endpoint()))
+		SKIP("the revoke was never caught in the middle");
+	h.revoker->arg[0] = other;
+	actor_start(h.revoker);
+	while (!h.revoker->done)
+		let_others_run();
+	CHECK(!is_alive(child) && is_alive(h.oldest));
+	CHECK(sys_cap_copy(s, s, h.cap, 0xffff, 0, &copy) == ST_OK);
 }

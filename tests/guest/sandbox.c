@@ -64,8 +64,11 @@ uint64_t task_serve(struct shared *s)
 
 uint64_t task_repeat(struct shared *s)
 {
-	for (uint64_t n = 0; n < s->arg[0]; n++)
+	for (uint64_t n = 0; n < s->arg[0]; n++) {
+		EXIT->fault.pc = 0;
 		(void)task_enter(s);
+		s->strays += EXIT->fault.pc >= USER_ADDRESS_END;
+	}
 	return EXIT->reason;
 }
 
@@ -199,6 +202,8 @@ void sandbox_start(struct sandbox *s, uint64_t (*task)(struct shared *s))
 		.rip = moved((const void *)personality_main),
 		.rsp = OWN_DATA + 4 * MEMORY_PAGE - 8, /* as behind a call */
 		.rdi = OWN_DATA,
+		.fs_base = OWN_FS,
+		.gs_base = OWN_GS,
 	};
 
 	s->shared->task = (uint64_t(*)(struct shared *))moved((const void *)task);

@@ -13,7 +13,9 @@
 #define SHIFT       PERSONALITY       /* its text, from the test's */
 #define OWN_DATA    0x7f8010000000ull /* its struct shared, its stack behind */
 #define OWN_STATE   0x7f8020000000ull /* its state page */
-#define FOREIGN     0x200000ull       /* the foreign program's pages */
+#define OWN_FS      0x7f8030000000ull /* segment bases of its thread */
+#define OWN_GS      0x7f8040000000ull
+#define FOREIGN     0x200000ull /* the foreign program's pages */
 
 #define FOREIGN_PAGES 4
 #define FOREIGN_PID   4242
@@ -29,6 +31,7 @@ struct shared {
 	status_t status;  /* of the last */
 	uint64_t exit;    /* the number that the foreign program ended with, */
 	uint64_t written; /* bytes that it has written */
+	uint64_t strays;  /* so many times task_repeat found it at an address that nobody may enter */
 	char text[256];
 };
 

@@ -497,15 +497,18 @@ static void next_one_is_answered(void)
 
 TEST(sched_donor_that_runs_dry_freezes_nobody)
 {
-	cap_t donor = limited_sched(40, CPU0, 5 * MS, 10000 * MS);
+	const uint64_t budget = 5 * MS, period = 10000 * MS;
+	cap_t donor = new_sched(40, CPU0);
 
 	meet(30);
 	struct actor *client = call_from(donor);
+	AWAIT(server->seen == 1);
+	int64_t before = spent(donor), own = spent(servers);
+	CHECK(STATUS(sched_configure, donor, 40 | 1024ull << 32, budget, period, CPU0) == ST_OK);
 	/* The server works on, on its own, and the donor owes that. */
-	int64_t own = spent(servers);
-	AWAIT(spent(servers) - own > (int64_t)(50 * MS) && server->seen == 1);
+	AWAIT(spent(servers) - own > (int64_t)(50 * MS));
 	next_one_is_answered();
-	CHECK(debt(donor, 5 * MS) >= (int64_t)(50 * MS));
+	CHECK(debt(donor, budget + (uint64_t)before) >= (int64_t)(50 * MS));
 	/* It was answered, but has to wait until it has paid. */
 	CHECK(server->arg[1] >= 1 && !client->done);
 }

@@ -4,6 +4,7 @@
  * One case for each way to try, which first shows that the way works with the right. */
 #include "job.h"
 #include "refuse.h"
+#include <abi/device.h>
 #include <abi/node.h>
 #include <lib/sys/calls.h>
 
@@ -213,6 +214,23 @@ TEST(shared_page_state_page)
 	CHECK(sys_memory_share(to, other.memory, &(struct memory_pages){ 0, 0, 2 },
 			       SHARE_READ_ONLY) == ST_OK);
 	CHECK(REFUSES(ST_NO_RIGHT, thread_set_guest, thread, guest, to, 1));
+	CHECK(is_whole(&other));
+}
+
+TEST(shared_page_dma)
+{
+	struct page p = new_page(), other = new_page();
+	cap_t dma = make(SYS_dma_create, start->node, DMA_PCI(0, 0, 31, 2), 0), to = new_memory(2);
+	const uint64_t access[] = { DMA_READ, DMA_WRITE, DMA_READ | DMA_WRITE };
+	uint64_t bus;
+
+	CHECK(sys_dma_map(dma, p.memory, &(struct dma_range){ 0, 1 }, DMA_WRITE, &bus) == ST_OK);
+	CHECK(sys_memory_share(to, other.memory, &(struct memory_pages){ 0, 0, 2 },
+			       SHARE_READ_ONLY) == ST_OK);
+	for (unsigned i = 0; i < ARRAY_LEN(access); i++) {
+		CHECK(REFUSES(ST_NO_RIGHT, dma_map, dma, other.weak, 0, 1, access[i]));
+		CHECK(REFUSES(ST_NO_RIGHT, dma_map, dma, to, 0, 1, access[i]));
+	}
 	CHECK(is_whole(&other));
 }
 

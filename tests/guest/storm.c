@@ -35,14 +35,19 @@ static uint64_t chance(uint64_t *seed, uint64_t n)
 }
 
 /* Makes `a` run on one CPU, or what stands for it on a machine with fewer. */
-static void pin(struct actor *a, unsigned cpu)
+static cap_t sched_for(unsigned cpu)
 {
 	cap_t sched = make(SYS_sched_create, start->sched, 0, 0);
 	uint64_t rank = SYS(sched_read, start->sched).out[1];
 
 	if (STATUS(sched_configure, sched, rank, 0, 0, 1ull << cpu % start->cpus) != ST_OK)
 		give_up("a CPU for an actor", 0);
-	actor_configure(a, sched, CAP_NONE, CAP_NONE);
+	return sched;
+}
+
+static void pin(struct actor *a, unsigned cpu)
+{
+	actor_configure(a, sched_for(cpu), CAP_NONE, CAP_NONE);
 }
 
 static uint64_t lock_waits(unsigned cpu)
@@ -173,10 +178,14 @@ void storm_revoke(unsigned count)
 	CHECK(storm.count == count);
 	bystander->arg[1] = new_space();
 	bystander->arg[2] = new_notification();
+	/* This program stays on CPU 0: where it waited, others would come for it. */
+	SYS(thread_configure, start->thread, sched_for(0));
+	yield();
 	uint64_t waits = lock_waits(cpu);
 	start_together(list, ARRAY_LEN(list));
 	for (unsigned i = 0; i < ARRAY_LEN(list); i++)
 		actor_await(list[i]);
+	SYS(thread_configure, start->thread, start->sched);
 	say("storm: %lu calls beside it, the slowest three in %lu cycles", bystander->arg[2],
 	    bystander->arg[1]);
 	/* Whose objects are others waits for nobody, if he has a CPU of his own. */
@@ -298,6 +307,27 @@ void storm_spaces(unsigned count)
 	say("storm: %lu interrupts, at most %lu", interrupts(cpu) - before, most);
 	if (start->cpus > 1)
 		CHECK(interrupts(cpu) - before <= most);
+}
+
+/* ---- memory ---- */
+
+void storm_memory(uint64_t pages)
+{
+	cap_t from = new_memory(pages), to = new_memory(pages);
+
+	CHECK(STATUS(memory_commit, from, 0, pages) == ST_OK);
+	char *at = map(from, pages, MAP_READ | MAP_WRITE);
+	for (uint64_t i = 0; i < pages; i++)
+		at[i * MEMORY_PAGE] = 1;
+	CHECK(STATUS(memory_share, to, from, 0, 0, pages, SHARE_COPY) == ST_OK);
+	for (uint64_t i = 0; i < pages; i += 2) /* each is copied */
+		at[i * MEMORY_PAGE] = 2;
+	CHECK(STATUS(aspace_protect, start->aspace, at, pages, MAP_READ) == ST_OK);
+	CHECK(STATUS(memory_seal, to) == ST_OK);
+	CHECK(STATUS(aspace_unmap, start->aspace, at, pages) == ST_OK);
+	CHECK(STATUS(memory_decommit, from, 0, pages / 2) == ST_OK);
+	CHECK(STATUS(object_destroy, from) == ST_OK);
+	CHECK(STATUS(object_destroy, to) == ST_OK);
 }
 
 /* ---- handles that named something ---- */
@@ -481,6 +511,11 @@ TEST(storm_destroy)
 	storm_destroy(3000);
 }
 
+TEST(storm_memory)
+{
+	storm_memory(2048);
+}
+
 TEST(storm_spaces)
 {
 	storm_spaces(200);
@@ -494,4 +529,20 @@ TEST(storm_stale)
 TEST(storm_bomb)
 {
 	storm_bomb();
+}
+
+/* The last capability to a space is dropped, and everybody waits: the machine ends the space when
+ * it has nothing else to do, and takes interrupts meanwhile. */
+TEST(storm_idle_machine_ends_what_was_dropped)
+{
+	uint64_t t = time_before();
+
+	for (unsigned i = 0; i < 20; i++) {
+		cap_t space = new_space();
+		for (unsigned n = 0; n < 500; n++)
+			CHECK(STATUS(cap_copy, space, start->cspace, quota, 0, 0) == ST_OK);
+		CHECK(STATUS(cap_drop, start->cspace, space) == ST_OK);
+		t += 5 * MS;
+		sleep_until(t);
+	}
 }

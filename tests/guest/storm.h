@@ -19,6 +19,9 @@ void storm_destroy(unsigned count);
 /* Spaces are made and destroyed. */
 void storm_spaces(unsigned count);
 
+/* So much memory is committed, mapped, shared, sealed and given back. */
+void storm_memory(uint64_t pages);
+
 /* Capabilities come and go while others use handles that named one before. */
 void storm_stale(unsigned rounds);
 

@@ -249,6 +249,11 @@ struct actor *process_new(void (*run)(struct actor *self))
 	return make_actor(aspace, new_space(), run);
 }
 
+struct actor *actor_beside(const struct actor *other, void (*run)(struct actor *self))
+{
+	return make_actor(other->aspace, other->cspace, run);
+}
+
 void actor_configure(struct actor *a, cap_t sched, cap_t fault, cap_t notification)
 {
 	must(STATUS(thread_configure, a->thread, sched, fault, notification, 0, 0),

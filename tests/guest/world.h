@@ -72,6 +72,9 @@ struct actor *actor_new(void (*run)(struct actor *self));
  * is now, its stack, block and struct actor, and one capability: `self`. */
 struct actor *process_new(void (*run)(struct actor *self));
 
+/* Makes one in the spaces of `other`. */
+struct actor *actor_beside(const struct actor *other, void (*run)(struct actor *self));
+
 /* Gives it a copy of a capability; the handle is the one in its space. */
 cap_t actor_give(struct actor *a, cap_t cap, rights_t rights, uint64_t word);
 

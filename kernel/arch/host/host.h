@@ -81,6 +81,10 @@ struct host_translation {
 void host_user_translations(void (*visit)(const struct host_translation *t, void *with),
 			    void *with);
 
+/* Branch predictors: what a test says of them, and how often they were emptied. */
+extern bool host_predictors_leak;
+extern uint64_t host_predictors_emptied;
+
 /* The root that is active on this CPU; 0: none. */
 paddr_t host_user_root(void);
 
@@ -97,6 +101,15 @@ void host_user_flush_tag(uint32_t tag);
 /* Of the allocation steps that this CPU makes from now on, number `n` fails, the
  * first being 0. A negative number: none does. */
 void host_fail_step(int64_t n);
+
+/* ---- devices: device.c ---- */
+
+/* Where messages go; what is written there is the number to pull. */
+#define HOST_MESSAGES 0xfee00000u
+
+/* The device on a line (0 to 23), or one that sends this message, has something to say. True: this
+ * CPU was interrupted; false: nobody has the line, or it is masked. */
+bool host_irq_pull(uint32_t line);
 
 /* ---- time: time.c ---- */
 

@@ -49,6 +49,19 @@ paddr_t host_user_root(void)
 	return self()->root;
 }
 
+bool host_predictors_leak;
+uint64_t host_predictors_emptied;
+
+bool arch_predictors_leak(void)
+{
+	return host_predictors_leak;
+}
+
+void arch_predictors_empty(void)
+{
+	host_predictors_emptied++;
+}
+
 bool arch_root_is_tagged(void)
 {
 	return true;

@@ -304,31 +304,15 @@ const char *cpu_find_guard(const struct cpu *c, vaddr_t address)
 	return NULL;
 }
 
-/* Takes the stacks' frames away again. No other CPU has used them. */
-static void stacks_destroy(vaddr_t window)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(stacks); i++) {
-		const vaddr_t base = window + stacks[i].base;
-
-		for (vaddr_t va = base; va < base + stacks[i].size; va += FRAME_SIZE) {
-			paddr_t pa;
-			unsigned access;
-
-			if (!arch_kernel_translate(va, &pa, &access))
-				continue;
-			arch_kernel_unmap(va, FRAME_SIZE);
-			arch_tlb_flush_range(TLB_KERNEL, va, FRAME_SIZE);
-			frame_free(pa, 0);
-		}
-	}
-}
-
-/* A frame at a time: a stack need not lie in one piece of physical memory, so that
- * a node whose memory is in pieces can still start its CPUs. */
+/* A frame at a time: a stack need not lie in one piece of physical memory, so that a node whose
+ * memory is in pieces can still start its CPUs. What is there was made by a try that failed. */
 static bool stack_page_map(vaddr_t va)
 {
 	paddr_t pa;
+	unsigned access;
 
+	if (arch_kernel_translate(va, &pa, &access))
+		return true;
 	if (!frame_alloc(0, FRAME_ANY, &pa))
 		return false;
 	frame_zero(pa, 0);
@@ -340,17 +324,13 @@ static bool stack_page_map(vaddr_t va)
 
 static bool stacks_create(vaddr_t window)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(stacks); i++) {
-		const vaddr_t base = window + stacks[i].base;
+	bool ok = true;
 
-		for (vaddr_t va = base; va < base + stacks[i].size; va += FRAME_SIZE) {
-			if (!stack_page_map(va)) {
-				stacks_destroy(window);
-				return false;
-			}
-		}
+	for (unsigned i = 0; i < ARRAY_LEN(stacks); i++) {
+		for (size_t at = 0; ok && at < stacks[i].size; at += FRAME_SIZE)
+			ok = stack_page_map(window + stacks[i].base + at);
 	}
-	return true;
+	return ok;
 }
 
 static unsigned order_for(size_t size)

@@ -62,7 +62,7 @@ uint64_t cpu_cr4(void);
 uint32_t cpu_vector_size(void);
 
 /* Makes the structure and the stacks of another CPU, ready for cpu_init on it.
- * NULL when memory is short; nothing is changed then. */
+ * NULL when memory is short; what stacks there are by then serve the next try. */
 struct cpu *cpu_create(uint32_t id, uint32_t apic_id);
 
 /* Where the stack pointer of `c` starts. */

@@ -45,6 +45,8 @@
 	F(RDRAND, "rdrand", basic, ecx, 30, false)                                                 \
 	F(RDSEED, "rdseed", structured, ebx, 18, false)                                            \
 	F(HYPERVISOR, "hypervisor", basic, ecx, 31, false)                                         \
+	F(IBPB, "ibpb", structured, edx, 26, false)                                                \
+	F(AMD_IBPB, "amd-ibpb", sizes, ebx, 12, false)                                             \
 	F(ARCH_CAPABILITIES, "arch-capabilities", structured, edx, 29, false)
 
 #define FEATURE_ENUM(id, name, leaf, reg, bit, required) FEATURE_##id,

@@ -62,7 +62,7 @@ static void on_interrupt(struct trap_frame *f)
 		return;
 	}
 	if (s->level)
-		irq_mask(s);
+		arch_irq_mask(s);
 	lapic_eoi();
 	s->fn(s);
 }
@@ -176,7 +176,7 @@ bool irq_alloc(struct arch_irq *s, arch_irq_fn *fn)
 void irq_free(struct arch_irq *s)
 {
 	ASSERT(s->vector >= IRQ_VECTOR_DEVICE_FIRST && s->vector <= IRQ_VECTOR_DEVICE_LAST);
-	irq_mask(s);
+	arch_irq_mask(s);
 	spin_lock(&table_lock);
 	ASSERT(atomic_load(&sources[s->vector]) == s);
 	atomic_store_explicit(&sources[s->vector], NULL, memory_order_release);
@@ -240,25 +240,25 @@ status_t irq_route(struct arch_irq *s, const struct irq_line *line, uint32_t cpu
 	return st;
 }
 
-void irq_mask(const struct arch_irq *s)
+void arch_irq_mask(const struct arch_irq *s)
 {
 	if (s->gsi != IRQ_NO_LINE)
 		ioapic_mask(s->gsi);
 }
 
-void irq_unmask(const struct arch_irq *s)
+void arch_irq_unmask(const struct arch_irq *s)
 {
 	if (s->gsi != IRQ_NO_LINE)
 		ioapic_unmask(s->gsi);
 }
 
-void irq_ack(const struct arch_irq *s)
+void arch_irq_ack(const struct arch_irq *s)
 {
 	if (s->level)
-		irq_unmask(s);
+		arch_irq_unmask(s);
 }
 
-status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address, uint32_t *data)
+status_t arch_irq_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address, uint32_t *data)
 {
 	uint32_t apic_id;
 	status_t st = target_of(cpu, &apic_id);
@@ -294,27 +294,6 @@ void arch_irq_disconnect(struct arch_irq *irq)
 {
 	if (irq->vector != 0)
 		irq_free(irq);
-}
-
-void arch_irq_mask(const struct arch_irq *irq)
-{
-	irq_mask(irq);
-}
-
-void arch_irq_unmask(const struct arch_irq *irq)
-{
-	irq_unmask(irq);
-}
-
-void arch_irq_ack(const struct arch_irq *irq)
-{
-	irq_ack(irq);
-}
-
-status_t arch_irq_message(const struct arch_irq *irq, uint32_t cpu, uint64_t *address,
-			  uint32_t *data)
-{
-	return irq_msi_message(irq, cpu, address, data);
 }
 
 void arch_interrupts_init(void)

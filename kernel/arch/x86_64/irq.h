@@ -16,7 +16,7 @@
  *
  * An interrupt is acknowledged at the local APIC before its function runs, so
  * the function need not return. A level-triggered line is masked before that,
- * or it would interrupt again at once, until irq_ack.
+ * or it would interrupt again at once, until arch_irq_ack.
  */
 #pragma once
 #include <arch/arch.h>
@@ -74,17 +74,3 @@ MUST_CHECK bool irq_isa_line(uint32_t isa, struct irq_line *out);
  * such line or CPU; ST_UNSUPPORTED: the I/O APIC can't name that CPU; ST_EXISTS: the line is
  * somebody else's. */
 MUST_CHECK status_t irq_route(struct arch_irq *s, const struct irq_line *line, uint32_t cpu);
-
-/* Holds the line's interrupts back (edges are lost then), and lets them through
- * again. Nothing happens without a line. */
-void irq_mask(const struct arch_irq *s);
-void irq_unmask(const struct arch_irq *s);
-
-/* The device has been served: a level-triggered line may interrupt again. */
-void irq_ack(const struct arch_irq *s);
-
-/* What a device must write where, for an interrupt of `s` on CPU `cpu` (Intel SDM
- * volume 3, section 11.11). ST_BAD_ARG: no such CPU; ST_UNSUPPORTED: a message
- * can't name it. */
-MUST_CHECK status_t irq_msi_message(const struct arch_irq *s, uint32_t cpu, uint64_t *address,
-				    uint32_t *data);

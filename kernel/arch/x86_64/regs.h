@@ -33,6 +33,7 @@
 #define XCR0_AVX512 (7ul << 5) /* opmask, upper halves, upper registers: all or none */
 
 #define MSR_APIC_BASE         0x1bu
+#define MSR_PREDICTOR_COMMAND 0x49u
 #define MSR_ARCH_CAPABILITIES 0x10au
 #define MSR_PAT               0x277u
 #define MSR_SYSENTER_CS       0x174u
@@ -49,6 +50,8 @@
 #define EFER_LME (1ul << 8)
 #define EFER_LMA (1ul << 10)
 #define EFER_NXE (1ul << 11)
+
+#define PREDICTOR_BARRIER (1ul << 0) /* IBPB: indirect branches go by nothing from before */
 
 #define ARCH_CAPABILITIES_RDCL_NO (1ul << 0) /* not open to rogue data cache loads */
 
@@ -78,44 +81,22 @@ struct table_pointer {
 	uint64_t base;
 } __attribute__((packed));
 
-static inline void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void out16(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void out32(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline uint16_t in16(uint16_t port)
-{
-	uint16_t value;
-
-	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static inline uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
+/* in8, out8 and so on. */
+#define PORT_ACCESS(bits, suffix)                                                                  \
+	static inline uint##bits##_t in##bits(uint16_t port)                                       \
+	{                                                                                          \
+		uint##bits##_t value;                                                              \
+		__asm__ volatile("in" suffix " %1, %0" : "=a"(value) : "Nd"(port));                \
+		return value;                                                                      \
+	}                                                                                          \
+	static inline void out##bits(uint16_t port, uint##bits##_t value)                          \
+	{                                                                                          \
+		__asm__ volatile("out" suffix " %0, %1" : : "a"(value), "Nd"(port));               \
+	}
+PORT_ACCESS(8, "b")
+PORT_ACCESS(16, "w")
+PORT_ACCESS(32, "l")
+#undef PORT_ACCESS
 
 static inline void wrmsr(uint32_t msr, uint64_t value)
 {

@@ -12,8 +12,9 @@
 #include <core/thread.h>
 #include <core/user.h>
 
-#define CHECK_CPU(name, field)  _Static_assert(offsetof(struct cpu, field) == (name), #name)
-#define CHECK_USER(name, field) _Static_assert(offsetof(struct arch_thread, field) == (name), #field)
+#define CHECK_CPU(name, field) _Static_assert(offsetof(struct cpu, field) == (name), #name)
+#define CHECK_USER(name, field)                                                                    \
+	_Static_assert(offsetof(struct arch_thread, field) == (name), #field)
 
 CHECK_CPU(CPU_KERNEL_EXITS, kernel_exits);
 CHECK_CPU(CPU_USER, arch.user);

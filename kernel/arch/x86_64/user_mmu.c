@@ -46,6 +46,16 @@ void arch_root_load(paddr_t root, uint32_t tag)
 	}
 }
 
+bool arch_predictors_leak(void)
+{
+	return cpu_has(FEATURE_IBPB) || cpu_has(FEATURE_AMD_IBPB);
+}
+
+void arch_predictors_empty(void)
+{
+	wrmsr(MSR_PREDICTOR_COMMAND, PREDICTOR_BARRIER);
+}
+
 /* True if the tag is that of the root that is active, which the instructions that
  * flush without naming a PCID mean. */
 static bool is_active(uint32_t tag)

@@ -8,16 +8,32 @@
 #include <core/frame.h>
 #include <core/quota.h>
 
-/* Of the area (Intel SDM volume 1, table 10-2): what must not be zero after reset. */
-#define AREA_FCW    0
-#define AREA_MXCSR  24
-#define FCW_RESET   0x37fu
-#define MXCSR_RESET 0x1f80u
+/* An area with the registers as after reset, as XSAVE and FXSAVE lay them out (Intel SDM volume 1,
+ * table 10-2): zeros but for two, and no state that is said to be there. */
+static const ALIGNED(64) struct {
+	uint16_t fcw;
+	uint16_t zero[11];
+	uint32_t mxcsr;
+	uint8_t zeros[FRAME_SIZE - 28];
+} initial = { .fcw = 0x37f, .mxcsr = 0x1f80 };
+
+/* The mask in EDX:EAX names all states; only those that XCR0 turned on count. */
+static void load(const void *area)
+{
+	if (cpu_has(FEATURE_XSAVE))
+		__asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
 
 void vector_forbid(void)
 {
+	struct arch_cpu *c = arch_cpu_own();
+
+	load(&initial);
+	c->vector_owner = NULL;
+	c->vector_off = true;
 	write_cr0(CPU_CR0 | CR0_TS);
-	arch_cpu_own()->vector_off = true;
 }
 
 static void permit(struct arch_cpu *c)
@@ -34,7 +50,6 @@ void vector_cpu_init(void)
 	vector_forbid();
 }
 
-/* The mask in EDX:EAX names all states; only those that XCR0 turned on count. */
 void vector_save(struct arch_thread *t)
 {
 	if (cpu_has(FEATURE_XSAVEOPT))
@@ -55,10 +70,7 @@ void vector_load(struct arch_thread *t)
 		return;
 	c->vector_owner = t;
 	t->vector_cpu = here;
-	if (cpu_has(FEATURE_XSAVE))
-		__asm__ volatile("xrstor64 (%0)" : : "r"(t->vector), "a"(-1), "d"(-1) : "memory");
-	else
-		__asm__ volatile("fxrstor64 (%0)" : : "r"(t->vector) : "memory");
+	load(t->vector);
 }
 
 status_t vector_begin(struct arch_thread *t, struct quota *q)
@@ -68,10 +80,8 @@ status_t vector_begin(struct arch_thread *t, struct quota *q)
 	ASSERT(t->vector == NULL);
 	if (!quota_frame_alloc(q, &pa))
 		return ST_NO_MEMORY;
-	uint8_t *area = arch_phys_to_virt(pa);
-	*(uint16_t *)(void *)(area + AREA_FCW) = FCW_RESET;
-	*(uint32_t *)(void *)(area + AREA_MXCSR) = MXCSR_RESET;
-	t->vector = area;
+	t->vector = arch_phys_to_virt(pa);
+	__builtin_memcpy(t->vector, &initial, sizeof(initial));
 	t->vector_cpu = 0;
 	vector_load(t);
 	return ST_OK;

@@ -10,7 +10,8 @@
  * Owns    the frame.
  * Locks   none: only the CPU that the thread runs on touches the area.
  *
- * The kernel itself has no vector instructions, so between two threads the registers stay.
+ * The kernel itself has no vector instructions. While they trap the registers are empty: what a
+ * processor lets programs guess at, behind the trap, is nobody's (CVE-2018-3665).
  */
 #pragma once
 #include <core/types.h>
@@ -28,7 +29,8 @@ status_t vector_begin(struct arch_thread *t, struct quota *q) MUST_CHECK;
 /* Takes it back; `t` runs on no CPU and will not again. */
 void vector_end(struct arch_thread *t, struct quota *q);
 
-/* From port.h: out of the registers into the area of `t`, back, and traps for who has none. */
+/* From port.h: out of the registers into the area of `t`, back, and empties them and traps, for
+ * who has none. */
 void vector_save(struct arch_thread *t);
 void vector_load(struct arch_thread *t);
 void vector_forbid(void);

@@ -426,7 +426,9 @@ TEST(protect_goes_on_where_it_stopped)
 	CHECK(vm_write(space, BASE, 1) == ST_NO_RIGHT);
 	/* Half way, somebody wants a piece. */
 	CHECK(vm_unmap(as, BASE + 2000 * PAGE, 10) == ST_OK && all_ok(as, m));
-	CHECK(vm_object(m)->writers == 0 && vm_protect(as, BASE, 2000, MAP_READ) == ST_OK);
+	CHECK(vm_protect(as, BASE, 2000, MAP_READ) == ST_OK && vm_seal(m) == ST_BAD_STATE);
+	CHECK(vm_protect(as, BASE + 2010 * PAGE, 2990, MAP_READ) == ST_OK);
+	CHECK(vm_object(m)->writers == 0 && all_ok(as, m));
 	CHECK(vm_write(space, BASE + 4999 * PAGE, 1) == ST_NO_RIGHT && vm_seal(m) == ST_OK);
 }
 
@@ -1000,6 +1002,33 @@ TEST(guest_has_two_roots)
 	CHECK(host_user_access(BASE + GIB(600), ARCH_READ, &pa));
 	CHECK(!host_user_access(BASE + GIB(600), ARCH_EXEC, &pa));
 	CHECK(all_ok(guest, m) && all_ok(half, p));
+}
+
+/* Between programs of different payers, and never between a guest and its personality. */
+TEST(predictors_are_emptied_between_containers)
+{
+	vm_boot();
+	host_predictors_leak = true;
+	struct quota *q[2] = { test_quota(quota_root, MIB(1), 0),
+			       test_quota(quota_root, MIB(1), 0) };
+	struct aspace *as[2][3];
+	for (unsigned i = 0; i < 2; i++) {
+		cap_t half = vm_aspace(q[i], ASPACE_PERSONALITY, CAP_NONE);
+		as[i][0] = vm_space(half);
+		as[i][1] = vm_space(vm_aspace(q[i], ASPACE_GUEST, half));
+		as[i][2] = vm_space(vm_aspace(q[i], ASPACE_PLAIN, CAP_NONE));
+	}
+	struct pagetable_cpu *c = &cpu_boot.tables;
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t before = host_predictors_emptied;
+		for (unsigned k = 0; k < 3; k++)
+			pagetable_switch(c, &as[i % 2][k]->table, 1);
+		CHECK(host_predictors_emptied == before + 1);
+		pagetable_switch(c, &as[i % 2][1]->table, 1);
+		pagetable_flip(c, c->table, ROOT_GUEST);
+		pagetable_flip(c, c->table, ROOT_MAIN);
+		CHECK(host_predictors_emptied == before + 1);
+	}
 }
 
 /* A range that two roots show is flushed under both tags; that of the half under each guest's. */

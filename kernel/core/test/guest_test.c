@@ -366,6 +366,8 @@ static void take_away_at(enum where at, bool page)
 	actor_resume(boss);
 	CHECK(put(at));
 	take_away(page);
+	/* Where the CPU was in user mode, it is not any more. */
+	CHECK(at != INSIDE || !worker->t->arch.in_guest);
 	if (at == STOPPED)
 		actor_resume(worker);
 	CHECK(play_until(worker) && !worker->t->arch.in_guest);

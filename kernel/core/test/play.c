@@ -221,12 +221,14 @@ static struct thread *leave_kernel(void)
 	spin_assert_none_held();
 	if (t != NULL && (thread_state(t) != THREAD_RUNNING || (thread_flags(t) & THREAD_STOP)))
 		t = NULL;
+	bool is_looked_at = false;
 	while (t == NULL || c->resched) {
+		is_looked_at = true;
 		t = thread_next();
 		if (t == NULL && !c->resched)
 			break;
 	}
-	if (t != NULL)
+	if (t != NULL && is_looked_at)
 		guest_resume(t);
 	cpu_leave_kernel(c);
 	return t;
@@ -553,8 +555,9 @@ bool run_queue_ok(uint32_t cpu)
 	spin_lock(&rq->lock);
 	for (unsigned i = 0; ok && i < SCHED_PRIORITIES; i++)
 		ok = level_ok(rq, i, &queued);
-	/* Others are in parts that wait for their budget, or in the one that runs. */
-	ok = ok && queued <= rq->ready;
+	/* Others are in parts that wait for their budget, in the one that runs, or aside. */
+	ok = ok && queued <= rq->ready &&
+	     (rq->aside == NULL || (rq->aside != rq->running && !rq->aside->node.linked));
 	spin_unlock(&rq->lock);
 	return ok;
 }

@@ -18,8 +18,8 @@ typedef void program_fn(struct actor *a);
 
 struct actor {
 	struct thread *t;
-	struct cspace *cspace; /* which its handles are in */
-	cap_t thread;          /* control over itself */
+	struct cspace *cspace;         /* which its handles are in */
+	cap_t thread;                  /* control over itself */
 	cap_t sched, cspace_cap, page; /* in `home` */
 	uint64_t block_offset;
 	struct msg_block *block;
@@ -44,7 +44,8 @@ struct actor *actor_make(struct cspace *cs, int priority);
 void play_live_in(cap_t as);
 void actor_resume(struct actor *a);
 
-/* A new thread takes the place of the one that was destroyed, as stopped and with the same sched. */
+/* A new thread takes the place of the one that was destroyed, as stopped and with the same sched.
+ */
 void actor_again(struct actor *a);
 
 /* A new object with a capability with all rights in the space of `a`. */

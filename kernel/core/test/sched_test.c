@@ -173,6 +173,42 @@ TEST(more_urgent_goes_first)
 	CHECK(play_user() == low && run_queue_ok(0));
 }
 
+TEST(who_gave_way_goes_on)
+{
+	/* One after the other gives way to somebody more urgent, and they go on in the other
+	 * order; whose turn it was before its equals, still has the rest of it. */
+	static const unsigned priority[] = { 50, 60, 70, 80 };
+	struct actor *a[4];
+	cap_t way[4];
+
+	play_boot(1);
+	struct actor *equal = hog_at(50);
+	CHECK(play_user() == equal);
+	for (unsigned i = 0; i < 4; i++) {
+		a[i] = actor_make(NULL, (int)priority[i]);
+		(void)notification_make(a[i], &way[i]);
+		if (i > 0) {
+			actor_resume(a[i]);
+			CHECK(act_wait(a[i], way[i], TIMER_NEVER) == ST_BLOCKED);
+		}
+	}
+	actor_resume(a[0]);
+	play_time(SCHED_SLICE_NS + MS);
+	CHECK(play_user() == a[0]);
+	for (unsigned i = 1; i < 4; i++) {
+		cap_t signal = give(a[i], way[i], a[i - 1], RIGHT_SIGNAL, 0);
+		CHECK(act_signal(a[i - 1], signal, 1) == ST_OK);
+		CHECK(play_user() == a[i] && run_queue_ok(0));
+		play_time(MS);
+	}
+	for (unsigned i = 3; i > 0; i--) {
+		CHECK(act_wait(a[i], way[i], TIMER_NEVER) == ST_BLOCKED);
+		CHECK(play_user() == a[i - 1] && run_queue_ok(0));
+	}
+	play_time(3 * MS);
+	CHECK(play_user() == equal && spent(a[0]) == SCHED_SLICE_NS);
+}
+
 TEST(priority_change_begins_anew)
 {
 	/* What it had in its old level counts for nothing in the new one. */

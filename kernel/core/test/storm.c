@@ -3,6 +3,7 @@
 #include "play.h"
 #include "vm.h"
 #include <core/assert.h>
+#include <core/guest.h>
 #include <core/ipc_fast.h>
 #include <core/random.h>
 #include <core/user.h>
@@ -35,8 +36,8 @@ static const struct need needs[64][SYSCALL_CAPS] = {
 #undef O
 
 /* What the arguments are that stand behind the capabilities: h handle, r rights, v address, n small
- * number, o 0 or 1, p bytes in pages, b buffer, m sizes of a message, c call number, t time, w
- * priority and weight, u budget, x anything. */
+ * number, o 0 or 1, p bytes in pages, b buffer, m sizes of a message, c call number, a bus address,
+ * t time, w priority and weight, u budget, x anything. */
 static const char *const hints[64] = {
 	[SYS_cap_copy] = "__hrx",
 	[SYS_cap_move] = "__h",
@@ -69,6 +70,9 @@ static const char *const hints[64] = {
 	[SYS_timer_arm] = "_tt",
 	[SYS_sched_configure] = "_wuuo",
 	[SYS_irq_create] = "__nn",
+	[SYS_dma_create] = "__n",
+	[SYS_dma_map] = "__nnn",
+	[SYS_dma_unmap] = "_an",
 	[SYS_ioport_read] = "_nn",
 	[SYS_ioport_write] = "_nn",
 	[SYS_node_log] = "_nbn",
@@ -99,6 +103,7 @@ static uint64_t word(void)
 static struct quota *quota;
 static uint64_t used_before; /* of the root quota */
 static uint64_t last_number; /* of a call that was saved */
+static uint64_t last_bus;    /* address that memory was mapped at for a device */
 
 static struct cap_ref ref(struct cspace *cs, cap_t handle)
 {
@@ -116,30 +121,50 @@ static cap_t keep(struct cspace *cs, struct object *o, rights_t rights)
 	return handle;
 }
 
+static void add_thread(struct cspace *cs, cap_t space, cap_t aspace, struct thread_config *c)
+{
+	const struct cap_ref as = ref(cs, aspace), own = ref(cs, space);
+	struct thread *t;
+
+	ASSERT(thread_create(quota, &as, &own, 1, &t) == ST_OK);
+	const struct cap_ref thread = ref(cs, keep(cs, &t->obj, RIGHTS_ALL));
+	ASSERT(thread_configure(&thread, c) == ST_OK);
+	c->block_offset += MSG_BLOCK_ALIGN;
+	spin_lock(&t->obj.lock);
+	thread_resume(t);
+}
+
+/* Some in a space of addresses as it is, and one that serves a guest. */
 static void add_threads(struct cspace *cs, cap_t space, cap_t aspace, cap_t memory)
 {
 	struct thread_config config = { .block = ref(cs, memory) };
+	struct aspace *half, *guest;
 	struct sched *s;
 
 	ASSERT(sched_create(quota, sched_root, &s) == ST_OK);
 	cap_t sched = keep(cs, &s->obj, RIGHTS_ALL);
 	config.sched = ref(cs, sched);
-	for (unsigned i = 0; i < THREADS; i++) {
-		const struct cap_ref as = ref(cs, aspace), own = ref(cs, space);
-		struct thread *t;
-
-		ASSERT(thread_create(quota, &as, &own, i, &t) == ST_OK);
-		const struct cap_ref thread = ref(cs, keep(cs, &t->obj, RIGHTS_ALL));
-		config.block_offset = i * MSG_BLOCK_ALIGN;
-		ASSERT(thread_configure(&thread, &config) == ST_OK);
-		spin_lock(&t->obj.lock);
-		thread_resume(t);
-	}
+	for (unsigned i = 0; i < THREADS; i++)
+		add_thread(cs, space, aspace, &config);
+	ASSERT(aspace_create(quota, ASPACE_PERSONALITY, NULL, &half) == ST_OK);
+	cap_t personality = keep(cs, &half->obj, RIGHTS_ALL);
+	const struct cap_ref serves = ref(cs, personality);
+	ASSERT(aspace_create(quota, ASPACE_GUEST, &serves, &guest) == ST_OK);
+	cap_t served = keep(cs, &guest->obj, RIGHTS_ALL);
+	config.guest = ref(cs, served);
+	config.state = ref(cs, memory);
+	config.state_page = PAGES - 1;
+	config.serves = true;
+	add_thread(cs, space, personality, &config);
 }
 
 static void begin(void)
 {
-	const struct map_request map = { BASE, 0, PAGES, MAP_READ | MAP_WRITE };
+	const struct map_request map = {
+		.va = BASE,
+		.count = PAGES,
+		.access = MAP_READ | MAP_WRITE,
+	};
 	struct cspace *cs;
 	struct aspace *as;
 	struct memory *m;
@@ -205,10 +230,15 @@ UNCHECKED_LOCKS static bool object_ok(struct object *o, uint64_t *frames)
 	case OBJ_NOTIFICATION:
 		return ok && notification_ok(container_of(o, struct notification, obj));
 	case OBJ_MEMORY:
-		*frames += vm_memory_frames(container_of(o, struct memory, obj));
+		if (container_of(o, struct memory, obj)->kind !=
+		    MEMORY_BLOCK) /* see vm_payer_frames */
+			*frames += vm_memory_frames(container_of(o, struct memory, obj));
 		spin_lock(&o->lock);
 		ok = ok && memory_ok(container_of(o, struct memory, obj));
 		spin_unlock(&o->lock);
+		return ok;
+	case OBJ_DMA:
+		*frames += vm_dma_frames(o);
 		return ok;
 	case OBJ_ASPACE:
 		*frames += vm_table_frames(container_of(o, struct aspace, obj));
@@ -355,6 +385,8 @@ static uint64_t hinted(const struct cspace *cs, char hint)
 		return n < 64 ? 0 : n < 192 ? time_now() + n * 100000 : TIMER_NEVER;
 	case 'c':
 		return last_number;
+	case 'a':
+		return last_bus;
 	case 'o':
 		return n & 1;
 	case 'w':
@@ -441,6 +473,8 @@ static const char *call(struct thread *t)
 		ipc_call(arg[0], arg[1], arg[2], &t->arch);
 	else if (fast && number == SYS_endpoint_reply_receive)
 		ipc_reply_receive(arg[0], arg[1], arg[2], &t->arch);
+	else if (fast && number == SYS_guest_enter)
+		guest_enter(arg[0], arg[1], arg[2], &t->arch);
 	else
 		syscall_dispatch(t, number, arg);
 	if (t->arch.results == results)
@@ -449,6 +483,8 @@ static const char *call(struct thread *t)
 	storm_passed[number] += st == ST_OK;
 	if (st == ST_OK && number == SYS_reply_save)
 		last_number = t->arch.result[1];
+	if (st == ST_OK && number == SYS_dma_map)
+		last_bus = t->arch.result[1];
 	if (!is_documented(st) || st == ST_LATER)
 		return "status";
 	/* An answer that has gone out is not taken back if there is nothing to receive. */
@@ -493,6 +529,21 @@ static bool make_somebody_run(unsigned tries)
 	return tries < 4 * IDLE_ROUNDS;
 }
 
+/* The running thread's guest does something that ends guest mode, or nothing. */
+static void play_guest(struct thread *t)
+{
+	const struct msg_fault f = { .kind = FAULT_MEMORY, .address = word() };
+	unsigned what = byte();
+
+	t->arch.inside.pc = word();
+	if (what < 128)
+		guest_called(&t->arch);
+	else if (what < 200)
+		(void)guest_fault(t, &f);
+	else
+		host_time_advance(what * 1000);
+}
+
 static const char *step(struct thread *t)
 {
 	unsigned what = byte();
@@ -500,6 +551,10 @@ static const char *step(struct thread *t)
 	if (t->arch.restarts > 0) {
 		t->arch.restarts = 0;
 		syscall_dispatch(t, t->arch.number, t->arch.arg);
+		return NULL;
+	}
+	if (arch_thread_in_guest(&t->arch)) {
+		play_guest(t);
 		return NULL;
 	}
 	if (what < 235)

@@ -66,8 +66,7 @@ static void begin(void)
 	all[OBJ_NOTIFICATION] = create(SYS_notification_create, 0, 0);
 	all[OBJ_REPLY] = create(SYS_reply_create, 0, 0);
 	all[OBJ_TIMER] = create(SYS_timer_create, all[OBJ_NOTIFICATION], 1);
-	all[OBJ_MEMORY] =
-		insert(&user->t->block_pin[user->t->bound_block.at].memory->obj);
+	all[OBJ_MEMORY] = insert(&user->t->block_pin[user->t->bound_block.at].memory->obj);
 }
 
 static status_t try(const struct line *l, const uint64_t arg[ARCH_SYSCALL_ARGS])

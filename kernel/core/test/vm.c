@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vm.h"
+#include <core/dma.h>
 #include <core/assert.h>
 #include <core/boot.h>
 #include <pte.h>
@@ -366,8 +367,21 @@ uint64_t vm_payer_frames(const struct quota *q)
 			if (frame_exists(pa) && frame_of(pa)->state == FRAME_USED &&
 			    frame_of(pa)->payer == object_id(&q->obj) &&
 			    frame_of(pa)->uses >> 32 > 0)
-				count++;
+				count += 1ull << frame_of(pa)->order;
 		}
+	}
+	return count;
+}
+
+uint64_t vm_dma_frames(struct object *o)
+{
+	const struct dma *d = container_of(o, struct dma, obj);
+	uint64_t count = 0;
+
+	for (struct tree_node *n = tree_first(&d->mappings); n != NULL; n = tree_next(n)) {
+		uint64_t frame = container_of(n, struct dma_mapping, node)->hold.frame;
+		if (!(frame & MEMORY_SLOT_PAYER))
+			count += 1ull << frame_of(frame & MEMORY_SLOT_FRAME)->order;
 	}
 	return count;
 }

@@ -65,6 +65,9 @@ uint64_t vm_memory_frames(struct memory *m);
 uint64_t vm_table_frames(struct aspace *as);
 uint64_t vm_payer_frames(const struct quota *q);
 
+/* Frames that a device's mappings hold and another quota took: the object's pays for each. */
+uint64_t vm_dma_frames(struct object *dma);
+
 /* Slots that name a frame. */
 uint64_t vm_committed(const struct memory *m);
 

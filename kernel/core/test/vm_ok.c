@@ -28,23 +28,30 @@ static uint64_t slot_of(const struct memory *m, uint64_t page, uint64_t *skip)
 
 static bool is_alone(uint64_t slot)
 {
-	return (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
+	return slot / MEMORY_SLOT_PIN > 0 ||
+	       (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
 }
 
 /* The books of one slot. */
-static bool slot_ok(const struct memory *m, uint64_t slot)
+static bool slot_ok(const struct memory *m, uint64_t page, uint64_t slot)
 {
+	uint64_t held = 0;
+
 	if (!(slot & MEMORY_SLOT_HERE))
 		return (slot & ~MEMORY_SLOT_RO) == 0;
 	const struct frame *f = frame_of(slot & MEMORY_SLOT_FRAME);
+	struct tree_node *n = tree_overlap(&m->holds, page, page);
 	uint32_t all = (uint32_t)f->uses, payers = (uint32_t)(f->uses >> 32);
 
+	for (; n != NULL; n = tree_overlap_next(n, page, page))
+		held++;
 	if (f->state != FRAME_USED || all == 0 || payers > all)
 		return false;
 	if ((slot & MEMORY_SLOT_PAYER) &&
 	    (payers == 0 || f->payer != object_id(&m->obj.quota->obj)))
 		return false;
-	return slot / MEMORY_SLOT_PIN == 0 || m->sealed || (slot & MEMORY_SLOT_RO) || all == 1;
+	return slot / MEMORY_SLOT_PIN == 0 || m->sealed || (slot & MEMORY_SLOT_RO) ||
+	       all == 1 + held;
 }
 
 /* What may be mapped where there is no slot: the sealed object's frame, or one of zeros
@@ -118,7 +125,7 @@ bool memory_ok(struct memory *m)
 	for (uint64_t page = 0; has_slots(m) && page < m->pages; page += skip) {
 		uint64_t slot = slot_of(m, page, &skip);
 
-		if (!slot_ok(m, slot))
+		if (!slot_ok(m, page, slot))
 			return false;
 		pins += slot / MEMORY_SLOT_PIN;
 	}

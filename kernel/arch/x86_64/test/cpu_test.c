@@ -3,6 +3,7 @@
 #include "../feature.h"
 #include "../probe.h"
 #include "../regs.h"
+#include "../vector.h"
 #include "smp_call.h"
 #include <arch/arch.h>
 #include <core/frame.h>
@@ -99,6 +100,23 @@ TEST(cpu_vector_state_is_on)
 	CHECK(!(offered.eax & XCR0_AVX) == !(xcr0 & XCR0_AVX));
 	CHECK((xcr0 & ~(uint64_t)offered.eax) == 0);
 	CHECK(cpu_vector_size() == offered.ebx && offered.ebx >= 576);
+}
+
+/* What one thread had in them, another can't even guess at. */
+TEST(cpu_vector_registers_are_empty_while_they_trap)
+{
+	uint64_t low = 0x1122334455667788, high = low, fcw = 0x37e, top = 1;
+
+	__asm__ volatile("clts; fldcw %0; fldz; movq %1, %%xmm7; movlhps %%xmm7, %%xmm7"
+			 :
+			 : "m"(fcw), "r"(low));
+	vector_forbid();
+	CHECK(read_cr0() & CR0_TS);
+	__asm__ volatile("clts; fnstcw %2; movq %%xmm7, %0; movhlps %%xmm7, %%xmm7;"
+			 "movq %%xmm7, %1; fnstsw %%ax"
+			 : "=r"(low), "=r"(high), "=m"(fcw), "=a"(top));
+	vector_forbid();
+	CHECK(low == 0 && high == 0 && (uint16_t)fcw == 0x37f && (uint16_t)top == 0);
 }
 
 TEST(cpu_segments_are_those_of_the_table)

@@ -132,7 +132,7 @@ static void crash_x87(void)
 {
 	static const uint16_t unmasked = 0x0360;
 
-	__asm__ volatile("fninit; fldcw %0; fld1; fldz; fdivrp; fwait" : : "m"(unmasked));
+	__asm__ volatile("clts; fninit; fldcw %0; fld1; fldz; fdivrp; fwait" : : "m"(unmasked));
 }
 
 static void crash_simd(void)

@@ -60,7 +60,7 @@ static const char *try_line(struct arch_irq *s, const struct irq_line *line, uin
 	listen(2 * MS);
 	if (atomic_load(&taken) != 0)
 		return "a masked line interrupts";
-	irq_unmask(s);
+	arch_irq_unmask(s);
 	listen(2 * MS);
 	if (atomic_load(&taken) != 0)
 		return "an edge came late";
@@ -122,7 +122,7 @@ static uint32_t taken_while_low(struct arch_irq *s)
 
 		pit_count(UINT16_MAX);
 		atomic_store(&taken, 0);
-		irq_ack(s);
+		arch_irq_ack(s);
 		listen(2 * MS);
 		uint32_t count = atomic_load(&taken);
 		if (time_now() - start < 50 * MS)
@@ -144,12 +144,12 @@ TEST(irq_level_line_waits_for_acknowledgement)
 	CHECK(irq_route(&s, &line, 0) == ST_OK);
 	atomic_store(&taken, 0);
 	pit_count(100);
-	irq_unmask(&s);
+	arch_irq_unmask(&s);
 	while (atomic_load(&taken) == 0)
 		listen(MS / 10);
 	listen(2 * MS);
 	uint32_t unserved = atomic_load(&taken);
-	irq_ack(&s);
+	arch_irq_ack(&s);
 	listen(2 * MS);
 	uint32_t acknowledged = atomic_load(&taken);
 	uint32_t served = taken_while_low(&s);
@@ -210,11 +210,11 @@ TEST(irq_msi_message_names_vector_and_cpu)
 
 	CHECK(irq_alloc(&s, take));
 	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-		CHECK(irq_msi_message(&s, cpu, &address, &data) == ST_OK);
+		CHECK(arch_irq_message(&s, cpu, &address, &data) == ST_OK);
 		CHECK(address == (0xfee00000ull | (uint64_t)cpu_by_id[cpu]->arch.apic_id << 12));
 		CHECK(data == s.vector);
 	}
-	CHECK(irq_msi_message(&s, CPU_MAX, &address, &data) == ST_BAD_ARG);
+	CHECK(arch_irq_message(&s, CPU_MAX, &address, &data) == ST_BAD_ARG);
 	irq_free(&s);
 }
 
