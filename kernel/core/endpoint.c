@@ -126,7 +126,7 @@ status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, 
 static status_t call_server(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock)
 {
-	struct thread *server = ipc_take_server(ep);
+	struct thread *server = ipc_take_server(ep, THREAD_MOVING);
 
 	spin_unlock(&ep->obj.lock);
 	thread_set_deadline(self, m->deadline);

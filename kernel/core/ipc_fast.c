@@ -86,17 +86,17 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
 	if (LIKELY((uint32_t)info == 0)) {
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 	} else if (message_is_plain(self, info)) {
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		info = message_copy(self, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		(void)ipc_take_server(ep);
+		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		struct message_carried m = message_carry(self, server, info);
 		if (UNLIKELY(m.status != ST_OK)) {

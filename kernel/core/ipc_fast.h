@@ -37,8 +37,10 @@ static inline bool ipc_can_run(const struct cpu *c, const struct thread *t)
 }
 
 /* The server that came last, which is there, leaves the endpoint and holds the next call. Nobody
- * else is helped: where servers wait, no caller does. */
-ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep) REQUIRES(ep->obj.lock)
+ * else is helped: where servers wait, no caller does. `state` is THREAD_RUNNING only for one that
+ * ipc_can_run: the CPU that another is of may still be on its way from it to the next. */
+ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep, enum thread_state state)
+	REQUIRES(ep->obj.lock)
 {
 	struct thread *server = ep->servers;
 
@@ -49,7 +51,7 @@ ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep) REQUIRES(ep->o
 		atomic_store_explicit(&server->serving, ep, memory_order_relaxed);
 	}
 	ep->servers = server->next;
-	thread_put(server, THREAD_RUNNING, NULL);
+	thread_put(server, state, NULL);
 	return server;
 }
 

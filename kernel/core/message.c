@@ -20,7 +20,7 @@ static status_t find(const struct thread *from, struct msg_cap cap, struct cap_s
 
 	out->mask = cap.rights;
 	out->move = cap.flags & MSG_CAP_MOVE;
-	out->word = 0;
+	out->word = 0; /* a sender mints nothing */
 	if (UNLIKELY(cap.flags & ~MSG_CAP_MOVE))
 		return ST_BAD_ARG;
 	return cap_find(cs, cap.handle, OBJ_ANY, RIGHT_SEND, &out->ref);
@@ -52,6 +52,9 @@ static status_t move_caps(const struct thread *from, const struct thread *to, un
 struct message_carried message_carry(struct thread *from, struct thread *to, uint64_t info)
 {
 	unsigned n = MSG_NCAPS(info);
+	/* The answer to a fault is a word: the thread made no call that could return more. */
+	if (UNLIKELY(thread_flags(to) & THREAD_FAULTED))
+		return (struct message_carried){ info, ST_OK };
 	status_t st = n == 0 ? ST_OK : move_caps(from, to, n);
 
 	if (st == ST_OK)

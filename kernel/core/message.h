@@ -39,8 +39,8 @@ static inline uint64_t message_copy(const struct thread *from, struct thread *to
 }
 
 /* The whole message goes over: the capabilities, all or none, and if these have, the payload. No
- * lock is held. ST_BAD_STATE: the receiver has no block for capabilities; as from cap_find
- * and cap_transfer. */
+ * lock is held. Who waits for the answer to a fault is given nothing. ST_BAD_STATE: the receiver
+ * has no block for capabilities; as from cap_find and cap_transfer. */
 struct message_carried {
 	uint64_t info;
 	status_t status;

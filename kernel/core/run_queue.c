@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/assert.h>
 #include <core/boot.h>
 #include <core/ipc_fast.h>
 #include <core/sched.h>

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/thread.h>
-#include <core/aspace.h>
-#include <core/assert.h>
-#include <core/endpoint.h>
 #include <core/guest.h>
 #include <core/ipc_fast.h>
 #include <core/message.h>
@@ -369,7 +366,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	self->flags |= THREAD_FAULTED;
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
-		struct thread *server = ipc_take_server(ep);
+		struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
 		m.info = message_copy(self, server, m.info);
 		uint64_t number = reply_hold(c, server, self);

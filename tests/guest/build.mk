@@ -7,6 +7,7 @@ guest-test-src += cap.c
 guest-test-src += device.c
 guest-test-src += dma.c
 guest-test-src += entry.c
+guest-test-src += fast.c
 guest-test-src += fault.c zoo.S
 guest-test-src += guest_mode.c guest_race.c sandbox.c sandbox.S
 guest-test-src += job.c
