@@ -374,6 +374,44 @@ TEST(nested_calls_unwind)
 	CHECK(ep_ok());
 }
 
+/* A second server of the client's service waits for the one that is answered, and was helped by
+ * the call that is taken next. */
+TEST(answered_thread_is_in_a_chain_of_help)
+{
+	cap_t middle_service;
+
+	meet(10, 10);
+	struct actor *second = actor_make(NULL, 10), *middle = actor_make(NULL, 10);
+	struct actor *first = actor_make(NULL, 10), *urgent = actor_make(NULL, 50);
+	struct endpoint *middle_ep = endpoint_make(middle, &middle_service);
+	cap_t second_service = give(server, service, second, RIGHTS_ALL, 0);
+	cap_t to_middle = give(middle, middle_service, first, RIGHTS_ALL, 1);
+	cap_t second_to_middle = give(middle, middle_service, second, RIGHTS_ALL, 2);
+	cap_t middle_entrance = give(server, service, middle, RIGHTS_ALL, 3);
+	cap_t urgent_entrance = give(server, service, urgent, RIGHTS_ALL, 4);
+	actor_resume(second);
+	actor_resume(middle);
+	actor_resume(first);
+	actor_resume(urgent);
+
+	CHECK(act_receive(server, service) == ST_BLOCKED);
+	CHECK(act_receive(middle, middle_service) == ST_BLOCKED);
+	CHECK(act_call(first, to_middle, 0) == ST_BLOCKED);
+	CHECK(act_call(middle, middle_entrance, 0) == ST_BLOCKED);
+	CHECK(act_receive(second, second_service) == ST_BLOCKED);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED && ep->holder == second->t);
+	CHECK(act_call(second, second_to_middle, 0) == ST_BLOCKED);
+	CHECK(act_call(urgent, urgent_entrance, 0) == ST_BLOCKED);
+	CHECK(second->t->helper == urgent->t && middle_ep->holder == middle->t);
+
+	CHECK(play_act(server, SYS_endpoint_reply_receive, service, 0, time_now() + 1000000000,
+		       0) == ST_OK);
+	status_t st;
+	CHECK(actor_woke(middle, &st) && st == ST_OK && actor_badge(server) == 4);
+	CHECK(ep->holder == server->t && second->t->helper == NULL);
+	CHECK(endpoint_ok(middle_ep) && ep_ok());
+}
+
 TEST(call_to_oneself_waits_in_vain)
 {
 	meet(10, 10);
