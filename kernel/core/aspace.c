@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/aspace.h>
-#include <core/assert.h>
-#include <core/frame.h>
 #include <core/quota.h>
 
 #define MAP_ALL        (MAP_READ | MAP_WRITE | MAP_EXEC)

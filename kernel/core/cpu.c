@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/cpu.h>
-#include <core/assert.h>
 #include <core/boot.h>
 
 struct cpu cpu_boot = { .self = &cpu_boot };

@@ -2,7 +2,6 @@
 #include <core/cspace.h>
 #include <core/assert.h>
 #include <core/cap.h>
-#include <core/frame.h>
 #include <core/grace.h>
 #include <core/quota.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/elf.h>
 #include <core/aspace.h>
-#include <core/frame.h>
 
 #define ELF_MAGIC       0x464c457fu /* 0x7f "ELF" */
 #define ELF_CLASS_64    2

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/frame.h>
-#include <core/assert.h>
 #include <core/boot.h>
 #include <core/cpu.h>
 #include <core/extent.h>

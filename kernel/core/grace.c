@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/grace.h>
 #include <core/cpu.h>
-#include <core/spinlock.h>
 #include <core/timer.h>
-#include <core/tlb.h>
 
 /* Why a reader can't outlive the period
  *

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/guest.h>
 #include <core/aspace.h>
-#include <core/assert.h>
 #include <core/grace.h>
 #include <core/syscall.h>
-#include <core/thread.h>
 
 _Static_assert(sizeof(struct arch_registers) <= GUEST_EXIT &&
 		       GUEST_EXIT + sizeof(struct guest_exit) <= FRAME_SIZE,

@@ -3,7 +3,6 @@
  * ipc_fast.h says of messages: everything is checked before anything is changed, and with the first
  * doubt the ordinary way is gone from the beginning. */
 #include <core/guest.h>
-#include <core/cspace.h>
 #include <core/syscall.h>
 
 static volatile struct guest_exit *exit_of(const struct arch_thread *user)

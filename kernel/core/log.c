@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/log.h>
-#include <arch/arch.h>
 #include <core/boot.h>
 #include <core/cpu.h>
 #include <core/format.h>
-#include <core/spinlock.h>
 #include <core/timer.h>
 #include <stdarg.h>
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/boot.h>
-#include <core/cpu.h>
-#include <core/frame.h>
 #include <core/log.h>
 #include <core/memory.h>
 #include <core/quota.h>
 #include <core/random.h>
 #include <core/root.h>
 #include <core/sched.h>
-#include <core/timer.h>
 #include <core/version.h>
 
 /* Linked into the kernel that runs the guest tests; never returns. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/memory.h>
 #include <core/aspace.h>
-#include <core/assert.h>
 #include <core/quota.h>
 
 #define NODE_BITS 9

@@ -20,7 +20,7 @@ static status_t find(const struct thread *from, struct msg_cap cap, struct cap_s
 
 	out->mask = cap.rights;
 	out->move = cap.flags & MSG_CAP_MOVE;
-	out->word = 0;
+	out->word = 0; /* a sender mints nothing */
 	if (UNLIKELY(cap.flags & ~MSG_CAP_MOVE))
 		return ST_BAD_ARG;
 	return cap_find(cs, cap.handle, OBJ_ANY, RIGHT_SEND, &out->ref);

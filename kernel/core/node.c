@@ -10,7 +10,6 @@
  * abi/node.h says what its calls carry.
  */
 #include <abi/node.h>
-#include <core/cpu.h>
 #include <core/log.h>
 #include <core/random.h>
 #include <core/syscall.h>

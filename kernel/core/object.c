@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/object.h>
 #include <core/aspace.h>
-#include <core/assert.h>
-#include <core/cap.h>
-#include <core/cpu.h>
 #include <core/dma.h>
 #include <core/endpoint.h>
-#include <core/memory.h>
 #include <core/notification.h>
 #include <core/quota.h>
-#include <core/reply.h>
 #include <core/sched.h>
-#include <core/slab.h>
-#include <core/thread.h>
 #include <core/timer_object.h>
 
 #define TYPE_OPS(NAME, name, rights) [OBJ_##NAME] = &name##_ops,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/pagetable.h>
-#include <core/assert.h>
 #include <core/cpu.h>
-#include <core/frame.h>
 #include <core/quota.h>
 #include <pte.h>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/panic.h>
-#include <arch/arch.h>
 #include <core/cpu.h>
 #include <core/format.h>
 #include <core/log.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/quota.h>
 #include <core/assert.h>
-#include <core/frame.h>
 #include <core/grace.h>
 
 static bool quota_close(struct object *o);

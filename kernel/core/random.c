@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/random.h>
-#include <arch/arch.h>
 #include <core/assert.h>
 #include <core/blake2s.h>
 #include <core/boot.h>

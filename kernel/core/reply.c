@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/reply.h>
-#include <core/assert.h>
 #include <core/message.h>
 #include <core/sched.h>
 

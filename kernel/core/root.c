@@ -4,14 +4,10 @@
 #include <core/archive.h>
 #include <core/aspace.h>
 #include <core/boot.h>
-#include <core/cpu.h>
 #include <core/elf.h>
-#include <core/memory.h>
-#include <core/quota.h>
 #include <core/random.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
-#include <core/thread.h>
 #include <core/wipe.h>
 
 /* The stack and the structure lie this many pages, by chance, below the end of the

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/assert.h>
 #include <core/boot.h>
 #include <core/ipc_fast.h>
 #include <core/sched.h>
@@ -81,16 +80,6 @@ static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	part_catch_up(rq, p);
 	rq->levels[p->level / 64] |= 1ull << p->level % 64;
 	tree_insert(&rq->level[p->level].parts, &p->node, p->vtime, p->vtime);
-}
-
-/* From now on all that is ready is in its level. */
-static inline void rq_lock(struct run_queue *rq) ACQUIRES(rq->lock)
-{
-	spin_lock(&rq->lock);
-	struct sched_part *p = rq->aside;
-	rq->aside = NULL;
-	if (UNLIKELY(p != NULL))
-		part_enter(rq, p);
 }
 
 static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
@@ -291,7 +280,7 @@ static int rq_accept(struct run_queue *rq, struct sched *s, struct thread *t)
 	struct sched_part *p = s->part[rq->cpu];
 	int priority = (int)sched_priority(s);
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	int runs = rq->priority;
 	/* Something that was drawn has come back. */
 	p->throttled = p->throttled && sched_is_dry(s);
@@ -337,7 +326,7 @@ bool sched_take(struct thread *t)
 		struct sched_part *p = container_of(thread_where(place), struct sched_part, obj);
 		struct run_queue *rq = queue_of(p->cpu);
 
-		rq_lock(rq);
+		spin_lock(&rq->lock);
 		here = t->place == place;
 		if (here)
 			(void)part_pull(rq, p, t, THREAD_MOVING);
@@ -357,7 +346,7 @@ static struct thread *steal_from(struct run_queue *rq, uint32_t to)
 	struct thread *t = NULL;
 	unsigned looked = 0;
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
 	if (p == NULL || !may_steal(p, to))
 		p = rq->aside != NULL && may_steal(rq->aside, to) ? rq->aside : NULL;
@@ -490,7 +479,7 @@ static struct thread *pick_once(struct cpu *c)
 	struct thread *t = c->current;
 
 	c->epoch = c->call_number;
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
 	rq->running = NULL;
@@ -559,7 +548,7 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		return false;
 	struct sched_part *p = s->part[c->id];
 	int priority = (int)sched_priority(s);
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	thread_put(self, THREAD_MOVING, NULL);
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
@@ -570,7 +559,10 @@ bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
 		part_catch_up(rq, p);
 		rq_begin(rq, p);
 		part_push(rq, was, self, true);
-		rq->aside = was;
+		if (LIKELY(rq->aside == NULL))
+			rq->aside = was;
+		else
+			part_enter(rq, was);
 		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 		rq->debtor = 0;
 	}
@@ -602,7 +594,7 @@ struct thread *sched_turn(struct cpu *c, struct thread *self)
 {
 	struct run_queue *rq = c->run_queue;
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	struct sched_part *p = rq->running;
 	struct thread_queue *q = &p->ready[false];
 	struct thread *next = q->head != NULL ? q->head : self;
@@ -628,7 +620,7 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
-	rq_lock(rq);
+	spin_lock(&rq->lock);
 	bool look = !refilled || p->throttled;
 	if (look) {
 		p->throttled = false;

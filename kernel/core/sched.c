@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/sched.h>
-#include <core/assert.h>
 #include <core/endpoint.h>
 #include <core/grace.h>
 #include <core/quota.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/spinlock.h>
-#include <core/assert.h>
 #include <core/cpu.h>
-#include <core/tlb.h>
 
 static const char *rank_of(const struct spinlock *l)
 {

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on capabilities, objects as such, quotas and capability spaces. */
 #include <core/sys_cap.h>
-#include <core/cspace.h>
 #include <core/grace.h>
-#include <core/quota.h>
-#include <core/slab.h>
 
 #define TYPE_RIGHTS(NAME, name, rights) [OBJ_##NAME] = RIGHTS_EVERY | (rights),
 const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };

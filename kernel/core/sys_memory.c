@@ -2,8 +2,6 @@
 /* Calls on memory objects and address spaces. What works on many pages does some at a time, and
  * leaves in the arguments what is left to do. */
 #include <core/aspace.h>
-#include <core/memory.h>
-#include <core/quota.h>
 #include <core/sys_cap.h>
 #include <core/user.h>
 

@@ -2,7 +2,6 @@
 /* Calls on endpoints, replies, notifications and timers. */
 #include <core/endpoint.h>
 #include <core/notification.h>
-#include <core/reply.h>
 #include <core/sys_cap.h>
 #include <core/timer_object.h>
 

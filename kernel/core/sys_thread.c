@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls on threads and scheds. */
-#include <arch/arch.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
 #include <core/user.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/syscall.h>
-#include <core/assert.h>
-#include <core/cpu.h>
 #include <core/sys_cap.h>
 
 enum syscall_mode { HELD, TAKEN, CHECKED };

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/thread.h>
-#include <core/aspace.h>
-#include <core/assert.h>
-#include <core/endpoint.h>
 #include <core/guest.h>
 #include <core/ipc_fast.h>
 #include <core/message.h>

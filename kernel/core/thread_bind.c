@@ -3,14 +3,11 @@
  *
  * One at a time works on the bindings of a thread: he claims it, holds no lock meanwhile,
  * and lets it go before he leaves the kernel. Who finds it claimed comes back later. */
-#include <core/thread.h>
 #include <core/aspace.h>
 #include <core/endpoint.h>
 #include <core/grace.h>
 #include <core/guest.h>
-#include <core/memory.h>
 #include <core/notification.h>
-#include <core/quota.h>
 #include <core/sched.h>
 #include <core/sys_cap.h>
 

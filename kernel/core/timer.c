@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/timer.h>
-#include <core/assert.h>
 #include <core/cpu.h>
-#include <core/spinlock.h>
 
 struct timer_queue {
 	struct spinlock lock;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/tlb.h>
-#include <core/assert.h>
 #include <core/cpu.h>
-#include <core/pagetable.h>
-#include <core/spinlock.h>
 
 /* Why nothing is lost, and what is seen when
  *

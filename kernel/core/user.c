@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/user.h>
-#include <abi/msg.h>
 #include <core/aspace.h>
 #include <core/thread.h>
 

@@ -13,8 +13,11 @@
  * they come first, and in a state page. */
 #define USER_REGISTERS(R)                                                                          \
 	R(rax)                                                                                     \
-	R(rsi) R(rdi) R(rdx) R(rip) R(rflags) R(rsp) R(rbx) R(rbp) R(r12) R(r13) R(r14) R(r15)     \
-		R(r8) R(r9) R(r10) R(r11) R(rcx)
+	R(rsi)                                                                                     \
+	R(rdi)                                                                                     \
+	R(rdx)                                                                                     \
+	R(rip)                                                                                     \
+	R(rflags) R(rsp) R(rbx) R(rbp) R(r12) R(r13) R(r14) R(r15) R(r8) R(r9) R(r10) R(r11) R(rcx)
 
 /* The rest of struct arch_thread. */
 #define USER_GUEST  160
