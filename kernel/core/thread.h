@@ -272,7 +272,8 @@ void thread_answer(struct thread *t, const struct thread_result *r);
  * ready. */
 void thread_run(struct thread *t);
 
-/* Ends the wait of `t` at `at` (NULL: wherever) with `why`; false if it does not wait. */
+/* Ends the wait of `t` at `at` (NULL: wherever) with `why`; false if it does not wait, or for
+ * ST_DEADLINE, that of its present wait has not passed. */
 bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why);
 
 /* ---- stopping and going on ---- */
