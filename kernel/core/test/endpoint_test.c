@@ -714,3 +714,32 @@ TEST(reply_object_is_replaced_under_an_answer)
 	CHECK(play_act(server, SYS_reply_send, then, 0, actor_info(server), 0) == ST_OK);
 	CHECK(actor_woke(crowd[0], &st) && st == ST_OK);
 }
+
+/* The number of a call says where it was taken; a server that has moved since has not run on this
+ * CPU without a break. */
+TEST(call_that_moves_with_its_server_is_not_new_here)
+{
+	struct sched_params p = { .priority = 10, .weight = 1, .cpus = 1 };
+
+	play_boot(2);
+	client = actor_make(NULL, 10);
+	server = actor_make(NULL, 10);
+	ep = endpoint_make(server, &service);
+	entrance = give(server, service, client, RIGHTS_ALL, 77);
+	CHECK(sched_configure(server->t->home, &p, NULL) == ST_OK);
+	p.cpus = 2;
+	CHECK(sched_configure(client->t->home, &p, NULL) == ST_OK);
+	cpu_by_id[0]->call_number += 100 * CPU_MAX;
+	actor_resume(server);
+	actor_resume(client);
+	host_act_as(1);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
+	host_act_as(0);
+	CHECK(act_receive(server, service) == ST_OK && play_user() == NULL);
+	host_act_as(1);
+	CHECK(play_user() == server && server->t->reply.caller == client->t);
+	CHECK(server->t->reply.number % CPU_MAX == 0);
+	CHECK(server->t->reply.number < cpu_by_id[1]->epoch);
+	CHECK(cpu_by_id[1]->call_number % CPU_MAX == 1);
+	CHECK(act_reply_receive(server, service, 0) == ST_BLOCKED && ep_ok());
+}

@@ -313,6 +313,23 @@ TEST(timer_obeys_the_badge_and_its_binding)
 	CHECK(n->bits == 0 && arm(time_now() + 10, 0) == ST_PEER_GONE);
 }
 
+/* It goes off on one CPU while it is armed anew on another, for a time that has passed. */
+TEST(timer_is_armed_anew_as_it_goes_off)
+{
+	const uint64_t every = TIMER_PERIOD_MIN_NS;
+
+	meet_timer(1);
+	struct ktimer *k =
+		&container_of(ref_of(waiter, timer).object, struct timer_object, obj)->timer;
+	CHECK(arm(time_now(), every) == ST_OK);
+	k->fire(k);
+	CHECK(n->bits == 1 && act_wait(waiter, to_wait, 0) == ST_OK);
+	play_time(every - 1);
+	CHECK(n->bits == 0);
+	play_time(1);
+	CHECK(n->bits == 1);
+}
+
 /* ---- two configure a thread at once ---- */
 
 static struct actor *bound_one;
