@@ -32,12 +32,9 @@
  * flags of what it runs.
  */
 #pragma once
-#include <abi/msg.h>
-#include <arch/arch.h>
 #include <core/cap.h>
 #include <core/cpu.h>
 #include <core/timer.h>
-#include <core/tree.h>
 
 /* A handler's answer: the thread waits, its results are written by who ends that. */
 #define ST_BLOCKED ((status_t)-100)
