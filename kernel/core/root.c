@@ -182,6 +182,7 @@ static void give_facts(struct startup *s)
 	s->magic = STARTUP_MAGIC;
 	s->version = STARTUP_VERSION;
 	s->cpus = cpu_count();
+	arch_clock_scale(&s->clock.base, &s->clock.ratio);
 	s->acpi_rsdp = boot_info.acpi_rsdp;
 	random_bytes(s->seed, sizeof(s->seed));
 	__builtin_memcpy(s->cmdline, boot_info.cmdline, sizeof(s->cmdline));
