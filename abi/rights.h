@@ -12,31 +12,39 @@ typedef uint64_t cap_t; /* handle: slot index in the low 32 bits, slot generatio
 
 #define CAP_NONE 0ull /* slot 0 is never used */
 
+/* T(NAME, name, rights): the types in the order of their numbers, from 1 on, which are never
+ * changed; and all rights that mean something for one, besides those for every type. */
+#define OBJECT_TYPE_LIST(T)                                                                        \
+	T(QUOTA, quota, RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ)                                  \
+	T(CSPACE, cspace, RIGHT_MANAGE)                                                            \
+	T(MEMORY, memory, RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL)          \
+	T(ASPACE, aspace, RIGHT_MANAGE)                                                            \
+	T(THREAD, thread, RIGHT_CONTROL | RIGHT_UNPARK)                                            \
+	T(ENDPOINT, endpoint, RIGHT_CALL | RIGHT_RECEIVE)                                          \
+	T(REPLY, reply, RIGHT_REPLY)                                                               \
+	T(NOTIFICATION, notification, RIGHT_SIGNAL | RIGHT_WAIT)                                   \
+	T(IRQ, irq, RIGHT_BIND)                                                                    \
+	T(TIMER, timer, RIGHT_ARM)                                                                 \
+	T(SCHED, sched, RIGHT_CONFIGURE | RIGHT_RUN)                                               \
+	T(DMA, dma, RIGHT_MANAGE)                                                                  \
+	T(IOPORT, ioport, RIGHT_READ | RIGHT_WRITE)                                                \
+	T(NODE, node,                                                                              \
+	  RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA)
+
+#define OBJECT_TYPE_ENUM(NAME, name, rights) OBJ_##NAME,
 enum object_type {
 	OBJ_NONE = 0,
-	OBJ_QUOTA,
-	OBJ_CSPACE,
-	OBJ_MEMORY,
-	OBJ_ASPACE,
-	OBJ_THREAD,
-	OBJ_ENDPOINT,
-	OBJ_REPLY,
-	OBJ_NOTIFICATION,
-	OBJ_IRQ,
-	OBJ_TIMER,
-	OBJ_SCHED,
-	OBJ_DMA,
-	OBJ_IOPORT,
-	OBJ_NODE,
-	OBJ_TYPES,
+	OBJECT_TYPE_LIST(OBJECT_TYPE_ENUM) OBJ_TYPES,
 	OBJ_ANY = 0xff, /* in the call table only */
 };
+#undef OBJECT_TYPE_ENUM
 
 /* For every type. */
 #define RIGHT_COPY    0x1000u /* may be copied and minted within what its holder can reach */
 #define RIGHT_SEND    0x2000u /* may travel in a message */
 #define RIGHT_REVOKE  0x4000u /* what was derived from it may be revoked */
 #define RIGHT_DESTROY 0x8000u /* the object may be destroyed */
+#define RIGHTS_EVERY  (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE | RIGHT_DESTROY)
 
 /* quota */
 #define RIGHT_CREATE 0x001u /* objects may be charged to it */

@@ -7,7 +7,8 @@ include kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk
 
 kernel-src := $(core-src:%=kernel/core/%) $(dev-src:%=kernel/dev/%) \
 	$(arch-src:%=kernel/arch/$(ARCH)/%)
-kernel-test-src := test/runner.c test/guest.c $(arch-test-src:%=kernel/arch/$(ARCH)/%)
+kernel-test-src := test/runner.c test/guest.c $(core-port-test-src:%=kernel/core/%) \
+	$(arch-test-src:%=kernel/arch/$(ARCH)/%)
 kernel-bench-src := test/runner.c test/guest.c $(arch-bench-src:%=kernel/arch/$(ARCH)/%)
 kernel-ld := kernel/arch/$(ARCH)/kernel.ld
 kernel-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/$(ARCH)/build.mk

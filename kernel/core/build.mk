@@ -11,11 +11,14 @@ core-freestanding-src :=
 core-test-src := test/archive_test.c test/aspace_test.c test/blake2s_test.c test/boot_test.c \
 	test/cap_model_test.c test/cap_race_test.c test/cap_spec.c test/cap_test.c \
 	test/chacha20_test.c test/child.c test/cpu_test.c test/cspace_test.c test/elf_test.c \
-	test/endpoint_test.c test/extent_test.c test/format_test.c test/frame_test.c \
+	test/endpoint_test.c test/extent_test.c test/format_test.c test/frame_ok.c test/frame_test.c \
 	test/grace_test.c test/ipc_race_test.c test/log_test.c test/memory_test.c \
 	test/message_test.c test/notification_test.c test/object_test.c test/ok.c test/panic_test.c \
 	test/play.c test/quota_test.c test/random_test.c test/scale_test.c test/sched_test.c \
 	test/slab_test.c test/spinlock_test.c test/symbol_test.c test/syscall_test.c \
-	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_test.c test/vm.c \
+	test/thread_test.c test/timer_test.c test/tlb_test.c test/tree_ok.c test/tree_test.c test/vm.c \
 	test/vm_model_test.c test/vm_ok.c test/vm_race_test.c test/world.c
 core-tsan-test-src :=
+
+# What the tests of every port use.
+core-port-test-src := test/frame_ok.c

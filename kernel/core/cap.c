@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/cap.h>
 #include <core/assert.h>
+#include <core/slab.h>
 
 /* Why letting the tree lock go in the middle of a revoke or sweep is right
  *
@@ -23,10 +24,7 @@
 
 #define CUT_COST 16 /* of CAP_BATCH: a binding or mapping that is undone */
 
-#pragma weak test_cut
-#pragma weak thread_cut
-#pragma weak timer_cut
-#pragma weak irq_cut
+#pragma weak test_cut /* of the unit tests */
 #pragma weak dma_cut
 
 static cap_cut_fn *const cap_cut[BIND_KINDS] = {
@@ -42,31 +40,6 @@ static cap_cut_fn *const cap_cut[BIND_KINDS] = {
 static struct cap_slot *slot_of(struct cap_node *n)
 {
 	return container_of(n, struct cap_slot, node);
-}
-
-static unsigned flags_of(const struct cap_node *n)
-{
-	return atomic_load_explicit(&n->flags, memory_order_relaxed);
-}
-
-static void set_flags(struct cap_node *n, unsigned flags)
-{
-	atomic_store_explicit(&n->flags, (uint16_t)flags, memory_order_release);
-}
-
-static uint64_t token_of(const struct cap_slot *slot)
-{
-	return atomic_load_explicit(&slot->token, memory_order_acquire);
-}
-
-static uint64_t badge_of(const struct cap_slot *slot)
-{
-	return atomic_load_explicit(&slot->badge, memory_order_relaxed);
-}
-
-static uint32_t gen_of(const struct cap_slot *slot)
-{
-	return atomic_load_explicit(&slot->gen, memory_order_acquire);
 }
 
 status_t cap_refuse(const struct cap_ref *ref, status_t why)
@@ -119,25 +92,12 @@ static void node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 static unsigned node_bequeath(struct object *o, struct cap_node *n, struct cap_node *heir)
 	REQUIRES(o->tree)
 {
-	struct cap_node *first = n->child;
-	struct cap_node *last = NULL;
 	unsigned count = 0;
 
-	for (struct cap_node *c = first; c != NULL && count < CAP_HEIRS; c = c->next) {
-		c->parent = heir;
-		last = c;
-		count++;
+	for (struct cap_node *c; count < CAP_HEIRS && (c = n->child) != NULL; count++) {
+		node_unlink(o, c);
+		node_link(o, heir, c);
 	}
-	if (last == NULL)
-		return 0;
-	n->child = last->next;
-	if (n->child != NULL)
-		n->child->prev = NULL;
-	struct cap_node **place = first_child(o, heir);
-	last->next = *place;
-	if (*place != NULL)
-		(*place)->prev = last;
-	*place = first;
 	return count;
 }
 
@@ -145,7 +105,7 @@ static unsigned node_bequeath(struct object *o, struct cap_node *n, struct cap_n
 static status_t node_may_get_child(const struct cap_node *n, unsigned depth)
 {
 	for (; n != NULL; n = n->parent) {
-		if (flags_of(n) & CAP_REVOKING)
+		if (LOAD(n->flags) & CAP_REVOKING)
 			return ST_REVOKED;
 		if (depth-- == 0)
 			return ST_TOO_BIG;
@@ -160,25 +120,24 @@ static void slot_fill(struct object *o, struct cap_slot *slot, struct cap_node *
 {
 	slot->node.kind = CAP_SLOT;
 	slot->node.child = NULL;
-	set_flags(&slot->node, 0);
-	atomic_store_explicit(&slot->badge, badge, memory_order_relaxed);
+	STORE(slot->node.flags, 0);
+	STORE(slot->badge, badge);
 	node_link(o, parent, &slot->node);
 	o->caps++;
-	atomic_store_explicit(&slot->token, token, memory_order_release);
+	STORE(slot->token, token);
 }
 
 /* From here on no look-up finds the slot. As long as it is linked it is a grave, and its
  * badge word says whose tree that is. If it was the object's last, that dies. */
 static uint64_t slot_clear(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
-	uint32_t gen = gen_of(slot);
+	uint32_t gen = LOAD(slot->gen);
 
 	spin_lock(&o->lock);
-	atomic_store_explicit(&slot->gen, gen == ARCH_SLOT_GEN_MAX ? 0 : gen + 1,
-			      memory_order_relaxed);
-	atomic_store_explicit(&slot->badge, token_of(slot), memory_order_relaxed);
-	set_flags(&slot->node, CAP_GRAVE);
-	atomic_store_explicit(&slot->token, 0, memory_order_release);
+	STORE(slot->gen, gen == ARCH_SLOT_GEN_MAX ? 0 : gen + 1);
+	STORE(slot->badge, LOAD(slot->token));
+	STORE(slot->node.flags, CAP_GRAVE);
+	STORE(slot->token, 0);
 	spin_unlock(&o->lock);
 	if (!(o->flags & OBJECT_LIVE) || --o->caps > 0)
 		return 0;
@@ -187,21 +146,21 @@ static uint64_t slot_clear(struct object *o, struct cap_slot *slot) REQUIRES(o->
 
 static cap_t slot_handle(const struct cap_slot *slot)
 {
-	return (cap_t)gen_of(slot) << 32 | slot->index;
+	return (cap_t)LOAD(slot->gen) << 32 | slot->index;
 }
 
 /* Gives a cleared slot without children back to its space. */
 static void slot_free(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
 	node_unlink(o, &slot->node);
-	set_flags(&slot->node, 0);
+	STORE(slot->node.flags, 0);
 	cspace_put(container_of(object_at(slot->node.owner), struct cspace, obj), slot);
 }
 
 /* Frees graves from `n` upwards whose last child has gone. */
 static void graves_free(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
-	while (n != NULL && (flags_of(n) & CAP_GRAVE) && n->child == NULL) {
+	while (n != NULL && (LOAD(n->flags) & CAP_GRAVE) && n->child == NULL) {
 		struct cap_node *parent = n->parent;
 
 		slot_free(o, slot_of(n));
@@ -219,7 +178,7 @@ static unsigned slot_bury(struct object *o, struct cap_slot *slot) REQUIRES(o->t
 	return moved;
 }
 
-/* ---- deriving ---- */
+/* ---- deriving and moving ---- */
 
 /* The badge word of what is derived from `badge` with `word`. */
 static status_t badge_derive(unsigned type, uint64_t badge, uint64_t word, uint64_t *out)
@@ -248,6 +207,7 @@ status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64
 	spin_lock(&o->tree);
 	status_t st = cspace_take(cs, 1, &slot);
 	if (st == ST_OK) {
+		slab_publish(o);
 		o->flags = OBJECT_LIVE;
 		slot_fill(o, slot, NULL, token_make(object_id(o), o->gen, rights), badge);
 		*out = slot_handle(slot);
@@ -256,120 +216,62 @@ status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64
 	return st;
 }
 
-static uint64_t token_masked(uint64_t token, rights_t mask)
+static status_t derive_check(const struct cap_send *s, uint64_t *badge)
+	REQUIRES(s->ref.object->tree)
 {
-	return token_make(token_object(token), token_gen(token), token_rights(token) & mask);
-}
-
-static status_t derive_check(const struct cap_ref *ref, uint64_t word, uint64_t *badge)
-	REQUIRES(ref->object->tree)
-{
-	if (!cap_still(ref))
-		return ST_BAD_CAP;
-	if (!(token_rights(ref->token) & RIGHT_COPY))
+	if (!(token_rights(s->ref.token) & RIGHT_COPY))
 		return ST_NO_RIGHT;
-	status_t st = badge_derive(ref->object->type, ref->badge, word, badge);
-	return st != ST_OK ? st : node_may_get_child(&ref->slot->node, CAP_DEPTH);
+	status_t st = badge_derive(s->ref.object->type, s->ref.badge, s->word, badge);
+	return st != ST_OK ? st : node_may_get_child(&s->ref.slot->node, CAP_DEPTH);
 }
 
-static void derive_to(struct cap_slot *slot, const struct cap_ref *ref, rights_t mask,
-		      uint64_t badge) REQUIRES(ref->object->tree)
-{
-	slot_fill(ref->object, slot, &ref->slot->node, token_masked(ref->token, mask), badge);
-}
-
-status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
-		    cap_t *out)
-{
-	struct cap_slot *slot;
-	uint64_t badge;
-
-	spin_lock(&from->object->tree);
-	status_t st = derive_check(from, word, &badge);
-	if (st == ST_OK)
-		st = cspace_take(to, 1, &slot);
-	if (st == ST_OK) {
-		derive_to(slot, from, mask, badge);
-		*out = slot_handle(slot);
-	}
-	spin_unlock(&from->object->tree);
-	return st;
-}
-
-/* ---- moving ---- */
-
-static status_t move_check(const struct cap_ref *ref) REQUIRES(ref->object->tree)
+static status_t move_check(const struct cap_send *s, uint64_t *badge) REQUIRES(s->ref.object->tree)
 {
 	unsigned count = 0;
 
-	if (!cap_still(ref))
-		return ST_BAD_CAP;
-	for (const struct cap_node *c = ref->slot->node.child; c != NULL; c = c->next) {
+	*badge = s->ref.badge;
+	for (const struct cap_node *c = s->ref.slot->node.child; c != NULL; c = c->next) {
 		if (++count > CAP_HEIRS)
 			return ST_TOO_BIG;
 	}
 	return ST_OK;
 }
 
-/* A revoke that was under way finds its capability gone, and its mark with it. */
-static void move_to(struct cap_slot *slot, const struct cap_ref *ref, rights_t mask)
-	REQUIRES(ref->object->tree)
+static cap_t transfer_one(const struct cap_send *s, struct cap_slot *slot, uint64_t badge)
+	REQUIRES(s->ref.object->tree)
 {
-	struct cap_node *old = &ref->slot->node;
+	struct object *o = s->ref.object;
+	struct cap_slot *old = s->ref.slot;
+	struct cap_node *parent = s->move ? old->node.parent : &old->node;
 
-	slot_fill(ref->object, slot, old->parent, token_masked(ref->token, mask), ref->badge);
-	node_bequeath(ref->object, old, &slot->node);
-	slot_clear(ref->object, ref->slot);
-	slot_free(ref->object, ref->slot);
+	slot_fill(o, slot, parent, s->ref.token & (~(uint64_t)UINT16_MAX | s->mask), badge);
+	if (s->move) {
+		/* A revoke that was under way finds its capability gone, and its mark. */
+		node_bequeath(o, &old->node, &slot->node);
+		slot_clear(o, old);
+		slot_free(o, old);
+	}
+	return slot_handle(slot);
 }
 
-status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out)
+/* The objects that the list names, each once, in the order of their addresses. */
+static unsigned transfer_objects(const struct cap_send *list, unsigned count, struct object *out[])
 {
-	struct cap_slot *slot;
+	unsigned n = 0;
 
-	spin_lock(&from->object->tree);
-	status_t st = move_check(from);
-	if (st == ST_OK)
-		st = cspace_take(to, 1, &slot);
-	if (st == ST_OK) {
-		move_to(slot, from, (rights_t)~0u);
-		*out = slot_handle(slot);
+	for (unsigned i = 0; i < count; i++) {
+		struct object *o = list[i].ref.object;
+		unsigned at = n;
+
+		while (at > 0 && out[at - 1] > o)
+			at--;
+		if (at > 0 && out[at - 1] == o)
+			continue;
+		for (unsigned j = n++; j > at; j--)
+			out[j] = out[j - 1];
+		out[at] = o;
 	}
-	spin_unlock(&from->object->tree);
-	return st;
-}
-
-/* Locks the trees of all objects in the list in the order of their addresses, each once,
- * or unlocks them. */
-UNCHECKED_LOCKS static void transfer_lock(const struct cap_send *list, unsigned count, bool lock)
-{
-	struct object *done = NULL;
-
-	if (LIKELY(count == 1)) {
-		if (lock)
-			spin_lock(&list[0].ref.object->tree);
-		else
-			spin_unlock(&list[0].ref.object->tree);
-		return;
-	}
-	for (;;) {
-		struct object *next = NULL;
-
-		for (unsigned i = 0; i < count; i++) {
-			struct object *o = list[i].ref.object;
-			if (o > done && (next == NULL || o < next))
-				next = o;
-		}
-		if (next == NULL)
-			return;
-		if (!lock)
-			spin_unlock(&next->tree);
-		else if (done == NULL)
-			spin_lock(&next->tree);
-		else
-			spin_lock_second(&next->tree);
-		done = next;
-	}
+	return n;
 }
 
 UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsigned count,
@@ -377,16 +279,16 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 {
 	for (unsigned i = 0; i < count; i++) {
 		const struct cap_send *s = &list[i];
-		status_t st = s->move ? move_check(&s->ref) : derive_check(&s->ref, 0, &badge[i]);
+		status_t st = ST_BAD_CAP;
 
+		if (cap_still(&s->ref))
+			st = s->move ? move_check(s, &badge[i]) : derive_check(s, &badge[i]);
+		for (unsigned j = 0; st == ST_OK && j < count; j++) {
+			if (s->move && j != i && list[j].ref.slot == s->ref.slot)
+				st = ST_BAD_ARG;
+		}
 		if (st != ST_OK)
 			return st;
-		if (!(token_rights(s->ref.token) & RIGHT_SEND))
-			return ST_NO_RIGHT;
-		for (unsigned j = 0; j < count; j++) {
-			if (s->move && j != i && list[j].ref.slot == s->ref.slot)
-				return ST_BAD_ARG;
-		}
 	}
 	return ST_OK;
 }
@@ -394,22 +296,21 @@ UNCHECKED_LOCKS static status_t transfer_check(const struct cap_send *list, unsi
 UNCHECKED_LOCKS status_t cap_transfer(struct cspace *to, const struct cap_send *list,
 				      unsigned count, cap_t out[])
 {
-	struct cap_slot *slot[MSG_CAPS];
-	uint64_t badge[MSG_CAPS];
+	struct object *object[MSG_CAPS] UNINITIALIZED;
+	struct cap_slot *slot[MSG_CAPS] UNINITIALIZED;
+	uint64_t badge[MSG_CAPS] UNINITIALIZED;
 
 	ASSERT(count <= MSG_CAPS);
-	transfer_lock(list, count, true);
+	unsigned locked = transfer_objects(list, count, object);
+	for (unsigned i = 0; i < locked; i++)
+		(i == 0) ? spin_lock(&object[i]->tree) : spin_lock_second(&object[i]->tree);
 	status_t st = transfer_check(list, count, badge);
 	if (st == ST_OK)
 		st = cspace_take(to, count, slot);
-	for (unsigned i = 0; st == ST_OK && i < count; i++) {
-		if (list[i].move)
-			move_to(slot[i], &list[i].ref, list[i].mask);
-		else
-			derive_to(slot[i], &list[i].ref, list[i].mask, badge[i]);
-		out[i] = slot_handle(slot[i]);
-	}
-	transfer_lock(list, count, false);
+	for (unsigned i = 0; st == ST_OK && i < count; i++)
+		out[i] = transfer_one(&list[i], slot[i], badge[i]);
+	while (locked > 0)
+		spin_unlock(&object[--locked]->tree);
 	return st;
 }
 
@@ -434,27 +335,24 @@ status_t cap_drop(const struct cap_ref *ref)
 
 bool cap_evict(struct cap_slot *slot, unsigned *work)
 {
-	uint64_t token = token_of(slot);
-	bool grave = token == 0 && (flags_of(&slot->node) & CAP_GRAVE);
+	uint64_t token = LOAD(slot->token);
 	uint64_t dead = 0;
 
-	if (grave)
-		token = badge_of(slot);
+	if (token == 0 && (LOAD(slot->node.flags) & CAP_GRAVE))
+		token = LOAD(slot->badge);
 	if (token == 0)
 		return true;
 	/* As long as the slot is linked, here or below, the object is not freed. */
 	struct object *o = object_at(token_object(token));
 	spin_lock(&o->tree);
-	if (token_of(slot) == token) {
+	if (LOAD(slot->token) == token)
 		dead = slot_clear(o, slot);
-		grave = true;
-	}
-	if (grave && (flags_of(&slot->node) & CAP_GRAVE) && badge_of(slot) == token)
+	if ((LOAD(slot->node.flags) & CAP_GRAVE) && LOAD(slot->badge) == token)
 		*work += 1 + slot_bury(o, slot) / 16;
 	spin_unlock(&o->tree);
 	if (dead != 0)
 		object_reap(dead);
-	return token_of(slot) == 0 && !(flags_of(&slot->node) & CAP_GRAVE);
+	return LOAD(slot->token) == 0 && !(LOAD(slot->node.flags) & CAP_GRAVE);
 }
 
 /* ---- revoking and sweeping ---- */
@@ -464,11 +362,11 @@ static bool leaf_take(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 {
 	if (n->kind == CAP_MAPPING)
 		return aspace_node_claim(n);
-	if (flags_of(n) & CAP_BUSY)
+	if (LOAD(n->flags) & CAP_BUSY)
 		return false;
-	set_flags(n, CAP_BUSY);
+	STORE(n->flags, CAP_BUSY);
 	spin_lock(&o->lock);
-	atomic_store_explicit(&slot_of(n)->token, 0, memory_order_release);
+	STORE(slot_of(n)->token, 0);
 	spin_unlock(&o->lock);
 	return true;
 }
@@ -478,8 +376,8 @@ static void binding_unlink(struct object *o, struct cap_slot *binding) REQUIRES(
 {
 	node_unlink(o, &binding->node);
 	graves_free(o, binding->node.parent);
-	set_flags(&binding->node, 0);
-	atomic_store_explicit(&binding->gen, 0, memory_order_release);
+	STORE(binding->node.flags, 0);
+	STORE(binding->gen, 0);
 }
 
 /* Undoes what a leaf that was taken stands for. False: there is more to undo. */
@@ -492,7 +390,7 @@ static bool leaf_cut(struct object *o, struct cap_node *n)
 	if (done)
 		binding_unlink(o, slot_of(n));
 	else
-		set_flags(n, 0);
+		STORE(n->flags, 0);
 	spin_unlock(&o->tree);
 	return done;
 }
@@ -516,7 +414,7 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 			return mine ? n : NULL;
 		}
 		struct cap_node *parent = n->parent;
-		if (token_of(slot_of(n)) != 0)
+		if (LOAD(slot_of(n)->token) != 0)
 			slot_clear(o, slot_of(n));
 		slot_free(o, slot_of(n));
 		n = parent;
@@ -524,59 +422,47 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 	return NULL;
 }
 
-status_t cap_revoke(const struct cap_ref *ref)
+/* One piece of taking away all that is below the capability, or (NULL) below the object. */
+static status_t prune_some(struct object *o, const struct cap_ref *ref)
 {
-	struct object *o = ref->object;
-	struct cap_node *root = &ref->slot->node;
+	struct cap_node *root = ref != NULL ? &ref->slot->node : NULL;
 	unsigned budget = CAP_BATCH;
+	struct cap_node *leaf;
+	status_t st;
 
-	if (!(token_rights(ref->token) & RIGHT_REVOKE))
-		return cap_refuse(ref, ST_NO_RIGHT);
-	for (;;) {
-		struct cap_node *leaf = NULL;
-		status_t st = ST_BAD_CAP;
-
+	do {
+		leaf = NULL;
+		st = ST_BAD_CAP;
 		spin_lock(&o->tree);
-		if (cap_still(ref)) {
-			set_flags(root, CAP_REVOKING);
+		if (ref == NULL || cap_still(ref)) {
 			leaf = prune(o, root, &budget);
-			st = root->child == NULL ? ST_OK : ST_LATER;
-			if (st == ST_OK)
-				set_flags(root, 0);
+			st = *first_child(o, root) == NULL ? ST_OK : ST_LATER;
+			if (root != NULL)
+				STORE(root->flags, (uint16_t)(st == ST_OK ? 0 : CAP_REVOKING));
 		}
 		spin_unlock(&o->tree);
-		if (leaf == NULL || !leaf_cut(o, leaf))
-			return st;
-	}
+	} while (leaf != NULL && leaf_cut(o, leaf));
+	return st;
+}
+
+status_t cap_revoke(const struct cap_ref *ref)
+{
+	if (!(token_rights(ref->token) & RIGHT_REVOKE))
+		return cap_refuse(ref, ST_NO_RIGHT);
+	return prune_some(ref->object, ref);
 }
 
 void cap_revoke_abandon(const struct cap_ref *ref)
 {
 	spin_lock(&ref->object->tree);
 	if (cap_still(ref))
-		set_flags(&ref->slot->node, 0);
+		STORE(ref->slot->node.flags, 0);
 	spin_unlock(&ref->object->tree);
 }
 
 bool cap_sweep(struct object *o)
 {
-	unsigned budget = CAP_BATCH;
-
-	for (;;) {
-		spin_lock(&o->tree);
-		struct cap_node *leaf = prune(o, NULL, &budget);
-		bool done = o->children == NULL;
-		spin_unlock(&o->tree);
-		if (leaf == NULL || !leaf_cut(o, leaf))
-			return done;
-	}
-}
-
-status_t cap_inspect(const struct cap_ref *ref, enum object_type *type, rights_t *rights)
-{
-	*type = ref->object->type;
-	*rights = token_rights(ref->token);
-	return cap_refuse(ref, ST_OK);
+	return prune_some(o, NULL) == ST_OK;
 }
 
 /* ---- bindings and mappings ---- */
@@ -588,11 +474,11 @@ static void binding_fill(const struct cap_ref *to, struct cap_slot *binding, obj
 	binding->node.which = (uint8_t)which;
 	binding->node.owner = owner;
 	binding->node.child = NULL;
-	set_flags(&binding->node, 0);
-	atomic_store_explicit(&binding->badge, to->badge, memory_order_relaxed);
+	STORE(binding->node.flags, 0);
+	STORE(binding->badge, to->badge);
 	node_link(to->object, &to->slot->node, &binding->node);
-	atomic_store_explicit(&binding->gen, object_id(to->object), memory_order_release);
-	atomic_store_explicit(&binding->token, to->token, memory_order_release);
+	STORE(binding->gen, object_id(to->object));
+	STORE(binding->token, to->token);
 }
 
 UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
@@ -607,7 +493,7 @@ UNCHECKED_LOCKS status_t cap_bind(const struct cap_ref *to, struct object *owner
 	spin_lock(&owner->lock);
 	if (owner->gen != gen)
 		st = ST_BAD_STATE;
-	else if (gen_of(binding) != 0)
+	else if (LOAD(binding->gen) != 0)
 		st = ST_LATER;
 	else
 		binding_fill(to, binding, object_id(owner), which);
@@ -620,15 +506,15 @@ bool cap_unbind(struct cap_slot *binding)
 {
 	object_id_t id;
 
-	while ((id = gen_of(binding)) != 0) {
+	while ((id = LOAD(binding->gen)) != 0) {
 		struct object *o = object_at(id);
 
 		spin_lock(&o->tree);
-		bool here = gen_of(binding) == id;
-		bool busy = here && (flags_of(&binding->node) & CAP_BUSY);
+		bool here = LOAD(binding->gen) == id;
+		bool busy = here && (LOAD(binding->node.flags) & CAP_BUSY);
 		if (here && !busy) {
 			spin_lock(&o->lock);
-			atomic_store_explicit(&binding->token, 0, memory_order_release);
+			STORE(binding->token, 0);
 			spin_unlock(&o->lock);
 			binding_unlink(o, binding);
 		}
@@ -641,13 +527,13 @@ bool cap_unbind(struct cap_slot *binding)
 
 struct object *cap_binding_lock(const struct cap_slot *binding)
 {
-	uint64_t token = token_of(binding);
+	uint64_t token = LOAD(binding->token);
 
 	if (token == 0)
 		return NULL;
 	struct object *o = object_at(token_object(token));
 	spin_lock(&o->lock);
-	if (LIKELY(token_of(binding) == token && o->gen == token_gen(token)))
+	if (LIKELY(LOAD(binding->token) == token && o->gen == token_gen(token)))
 		return o;
 	spin_unlock(&o->lock);
 	return NULL;
@@ -669,7 +555,7 @@ static void mapping_init(struct cap_node *node)
 {
 	node->kind = CAP_MAPPING;
 	node->child = NULL;
-	set_flags(node, 0);
+	STORE(node->flags, 0);
 }
 
 void cap_hang(const struct cap_ref *ref, struct cap_node *node)

@@ -23,8 +23,8 @@
 #include <core/object.h>
 
 #define CAP_DEPTH 64
-#define CAP_BATCH 64   /* nodes removed between two preemption points */
-#define CAP_HEIRS 1024 /* children that change their parent in one piece */
+#define CAP_BATCH 64  /* nodes removed between two preemption points */
+#define CAP_HEIRS 512 /* children that change their parent in one piece */
 
 /* What a binding is for, and so what is cut when it goes: by revoke, or because the
  * bound object died. */
@@ -131,23 +131,8 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	return ST_OK;
 }
 
-/* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
-MUST_CHECK UNCHECKED_LOCKS static inline status_t cap_lock(const struct cspace *cs, cap_t handle,
-							   enum object_type type, rights_t need,
-							   struct cap_ref *out)
-{
-	status_t st = cap_find(cs, handle, type, need, out);
-
-	if (UNLIKELY(st != ST_OK))
-		return st;
-	spin_lock(&out->object->lock);
-	if (LIKELY(cap_still(out)))
-		return ST_OK;
-	spin_unlock(&out->object->lock);
-	return ST_BAD_CAP;
-}
-
-/* `why`, or ST_BAD_CAP if the capability is dead by now. Locks the object for that. */
+/* `why`, which may be ST_OK, or ST_BAD_CAP if the capability is dead by now. Locks the object for
+ * that. */
 status_t cap_refuse(const struct cap_ref *ref, status_t why);
 
 /* ---- capabilities in spaces ----
@@ -161,18 +146,25 @@ status_t cap_refuse(const struct cap_ref *ref, status_t why);
 status_t cap_insert(struct cspace *cs, struct object *o, rights_t rights, uint64_t badge,
 		    cap_t *out) MUST_CHECK;
 
-/* Derives: the new capability is a child of `from`, which needs RIGHT_COPY. Rights are
- * those of `from` and `mask`. word 0 keeps the badge or range. Else an endpoint's or
- * notification's capability is given the badge, if it has none (ST_BAD_STATE); a memory's
- * or ioport's the narrower range (ST_BAD_ARG if it isn't, or for any other type).
- * ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG: deeper
- * than CAP_DEPTH; as from cspace_take. */
-status_t cap_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
-		    cap_t *out) MUST_CHECK;
+/* One capability on its way into another space, or another place in its own. */
+struct cap_send {
+	struct cap_ref ref;
+	rights_t mask; /* rights that are left, of those that it has */
+	bool move;
+	uint64_t word; /* of a copy: 0 keeps the badge or range */
+};
 
-/* The capability changes its place and keeps its place in the tree. ST_TOO_BIG: it has
- * more than CAP_HEIRS children; as from cspace_take. */
-status_t cap_move(struct cspace *to, const struct cap_ref *from, cap_t *out) MUST_CHECK;
+/* Copies or moves `count` capabilities, at most MSG_CAPS, all or none.
+ * A copy is derived: a child of what it is made from, which needs RIGHT_COPY. With a word that is
+ * not 0 an endpoint's or notification's capability is given that as its badge, if it has none
+ * (ST_BAD_STATE); a memory's or ioport's the narrower range (ST_BAD_ARG if it isn't, or for any
+ * other type). ST_NO_RIGHT; ST_REVOKED: below a capability that is being revoked; ST_TOO_BIG:
+ * deeper than CAP_DEPTH.
+ * What is moved keeps its place in the tree, and may be in the list only once (ST_BAD_ARG).
+ * ST_TOO_BIG: it has more than CAP_HEIRS children.
+ * All errors as from cspace_take besides. */
+status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
+		      cap_t out[]) MUST_CHECK;
 
 /* The capability goes; what was derived from it stays. The object of which it was the
  * last dies. */
@@ -187,29 +179,13 @@ status_t cap_revoke(const struct cap_ref *ref) MUST_CHECK;
 /* Lifts the mark of a revoke that nobody goes on with. */
 void cap_revoke_abandon(const struct cap_ref *ref);
 
-/* Type and rights. Never the badge. */
-status_t cap_inspect(const struct cap_ref *ref, enum object_type *type,
-		     rights_t *rights) MUST_CHECK;
-
-/* One capability on its way into another space. */
-struct cap_send {
-	struct cap_ref ref; /* with RIGHT_SEND; a copy needs RIGHT_COPY as well */
-	rights_t mask;
-	bool move;
-};
-
-/* Derives or moves `count` capabilities, at most MSG_CAPS, all or none. A capability that
- * is moved may be there only once (ST_BAD_ARG). Errors as of cap_derive and cap_move. */
-status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned count,
-		      cap_t out[]) MUST_CHECK;
-
 /* ---- bindings and mappings ---- */
 
 /* Makes `binding`, a field of `owner`, a child of the capability, with its token and
  * badge. `gen` is the owner's, from when the caller knew it alive: ST_BAD_STATE if it is
  * dead by now. It is cut by cap_cut when the capability is revoked or its object dies, and
  * by cap_unbind; it survives the drop of the capability. ST_LATER: the binding is in use.
- * ST_REVOKED as for cap_derive. */
+ * ST_REVOKED as for a copy. */
 status_t cap_bind(const struct cap_ref *to, struct object *owner, object_gen_t gen,
 		  enum cap_binding which, struct cap_slot *binding) MUST_CHECK;
 

@@ -20,27 +20,20 @@ const struct object_ops cspace_ops = {
 
 /* ---- the table ---- */
 
-/* The chunk of slots, or NULL. */
-static struct cap_slot *chunk_at(const struct cspace *cs, uint32_t chunk)
-{
-	if (chunk == 0)
-		return cs->first;
-	if (chunk >= CHUNKS_MAX)
-		return NULL;
-	struct cap_slot ***root = __atomic_load_n(&cs->root, __ATOMIC_ACQUIRE);
-	if (root == NULL)
-		return NULL;
-	struct cap_slot **directory =
-		__atomic_load_n(&root[chunk / CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
-	if (directory == NULL)
-		return NULL;
-	return __atomic_load_n(&directory[chunk % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
-}
-
 struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index)
 {
-	struct cap_slot *chunk = chunk_at(cs, index / CSPACE_CHUNK);
+	uint32_t number = index / CSPACE_CHUNK;
 
+	if (number == 0)
+		return &cs->first[index];
+	if (number >= CHUNKS_MAX)
+		return NULL;
+	struct cap_slot **directory =
+		__atomic_load_n(&cs->directory[number / CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
+	if (directory == NULL)
+		return NULL;
+	struct cap_slot *chunk =
+		__atomic_load_n(&directory[number % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
 	return chunk == NULL ? NULL : &chunk[index % CSPACE_CHUNK];
 }
 
@@ -73,36 +66,25 @@ static void chunk_add(struct cspace *cs, struct cap_slot *chunk) REQUIRES(cs->ob
 	cs->slots += CSPACE_CHUNK;
 }
 
-/* Adds a chunk, and what directories it needs: all or nothing. */
+/* Adds a chunk, and the directory that it may need: all or nothing. */
 static status_t cspace_grow(struct cspace *cs) REQUIRES(cs->obj.lock)
 {
 	uint32_t number = cs->slots / CSPACE_CHUNK;
-	struct cap_slot ***root = cs->root;
-	struct cap_slot **directory = NULL;
 
 	if (number == CHUNKS_MAX)
 		return ST_NO_SLOTS;
 	struct cap_slot *chunk = frame_for(cs);
 	if (chunk == NULL)
 		return ST_NO_MEMORY;
-	if (root == NULL && (root = frame_for(cs)) == NULL)
-		goto free_chunk;
-	directory = root[number / CSPACE_DIRECTORY];
-	if (directory == NULL && (directory = frame_for(cs)) == NULL)
-		goto free_root;
-
+	struct cap_slot **directory = cs->directory[number / CSPACE_DIRECTORY];
+	if (directory == NULL && (directory = frame_for(cs)) == NULL) {
+		frame_back(cs, chunk);
+		return ST_NO_MEMORY;
+	}
 	chunk_add(cs, chunk);
 	__atomic_store_n(&directory[number % CSPACE_DIRECTORY], chunk, __ATOMIC_RELEASE);
-	__atomic_store_n(&root[number / CSPACE_DIRECTORY], directory, __ATOMIC_RELEASE);
-	__atomic_store_n(&cs->root, root, __ATOMIC_RELEASE);
+	__atomic_store_n(&cs->directory[number / CSPACE_DIRECTORY], directory, __ATOMIC_RELEASE);
 	return ST_OK;
-
-free_root:
-	if (cs->root == NULL)
-		frame_back(cs, root);
-free_chunk:
-	frame_back(cs, chunk);
-	return ST_NO_MEMORY;
 }
 
 status_t cspace_create(struct quota *q, struct cspace **out)
@@ -208,16 +190,15 @@ static bool cspace_shrink(struct cspace *cs)
 {
 	for (unsigned freed = 0; cs->slots > CSPACE_CHUNK; freed++) {
 		uint32_t number = cs->slots / CSPACE_CHUNK - 1;
-		struct cap_slot ***place = &cs->root[number / CSPACE_DIRECTORY];
+		struct cap_slot **directory = cs->directory[number / CSPACE_DIRECTORY];
 
 		if (freed == CAP_BATCH)
 			return false;
-		frame_back(cs, (*place)[number % CSPACE_DIRECTORY]);
+		frame_back(cs, directory[number % CSPACE_DIRECTORY]);
 		if (number % CSPACE_DIRECTORY == 0 || number == 1) /* its first: 0 is apart */
-			frame_back(cs, *place);
+			frame_back(cs, directory);
 		cs->slots -= CSPACE_CHUNK;
 	}
-	frame_back(cs, cs->root);
 	frame_back(cs, cs->first);
 	return true;
 }
@@ -231,12 +212,8 @@ static bool cspace_close(struct object *o)
 	spin_unlock(&o->lock);
 	if (!cspace_empty(cs))
 		return false;
-	if (!(o->flags & OBJECT_NEW)) { /* somebody may still read its slots */
-		if (cs->ticket == 0)
-			cs->ticket = grace_ticket();
-		grace_poll();
-		if (!grace_is_over(cs->ticket))
-			return false;
-	}
+	/* Somebody may still read its slots. */
+	if (!(o->flags & OBJECT_NEW) && !grace_passed(&cs->ticket))
+		return false;
 	return cspace_shrink(cs);
 }

@@ -10,7 +10,7 @@
  *         with tree locks held. Look-ups take none: a chunk pointer is written once,
  *         released, before its slots can be named.
  *
- * index -> root[index >> 15] -> directory[(index >> 6) & 511] -> slot[index & 63].
+ * index -> directory[index >> 15] -> chunk[(index >> 6) & 511] -> slot[index & 63].
  * The first chunk is reached directly, most processes need no other.
  *
  * Handle = slot index (32) + slot generation (32). The generation is counted up when
@@ -21,9 +21,10 @@
 #include <core/object.h>
 #include <stdatomic.h>
 
-#define CSPACE_CHUNK     64u /* slots in a frame */
-#define CSPACE_DIRECTORY 512u
-#define CSPACE_SLOTS_MAX (CSPACE_CHUNK * CSPACE_DIRECTORY * CSPACE_DIRECTORY)
+#define CSPACE_CHUNK       64u  /* slots in a frame */
+#define CSPACE_DIRECTORY   512u /* chunks that a frame names */
+#define CSPACE_DIRECTORIES 32u
+#define CSPACE_SLOTS_MAX   (CSPACE_CHUNK * CSPACE_DIRECTORY * CSPACE_DIRECTORIES)
 
 enum cap_kind {
 	CAP_SLOT,    /* in a cspace; the user names it by handle */
@@ -62,8 +63,8 @@ _Static_assert(sizeof(struct cap_slot) == 64, "a slot is one cache line");
 struct cspace {
 	struct object obj; /* first */
 
-	struct cap_slot *first;  /* chunk 0; constant */
-	struct cap_slot ***root; /* directories of chunks; NULL until needed */
+	struct cap_slot *first;                          /* chunk 0; constant */
+	struct cap_slot **directory[CSPACE_DIRECTORIES]; /* of the other chunks */
 
 	/* Guarded by obj.lock. */
 	uint32_t free;  /* index of the first free slot, 0: none */

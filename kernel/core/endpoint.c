@@ -132,6 +132,13 @@ static status_t deliver(struct thread *caller, struct thread *server)
 	return ST_OK;
 }
 
+/* What a server is told of a call that did not reach it: to make room, or just that its wait is
+ * over. What a client did wrong must not look like an error of the server's own. */
+static status_t told(status_t st)
+{
+	return st == ST_OK || st == ST_NO_MEMORY || st == ST_NO_SLOTS ? st : ST_CANCELLED;
+}
+
 /* `server` did not get the call for which it was made the holder. */
 static void unhold(struct endpoint *ep, const struct thread *server)
 {
@@ -154,10 +161,9 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 	thread_set_deadline(self, m->deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
-		/* The server learns that a message did not fit into its space. */
 		thread_wait_not(self);
 		unhold(ep, server);
-		thread_complete(server, &(struct thread_result){ .status = st });
+		thread_complete(server, &(struct thread_result){ .status = told(st) });
 	} else {
 		thread_clear_deadline(server);
 		thread_run(server);
@@ -244,7 +250,7 @@ static status_t take_caller(struct endpoint *ep, struct thread *self) RELEASES(e
 		sched_refresh(poorer);
 	/* From now on it runs on the sched of the caller. */
 	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
-	return st;
+	return told(st);
 }
 
 /* Bits of the bound notification, unless there were some the last time and callers wait. */

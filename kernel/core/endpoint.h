@@ -39,8 +39,8 @@ struct message {
 };
 
 /* The running thread `self` calls. ST_BLOCKED once the call is out; else nothing has happened:
- * as from message_check and message_caps, ST_DEADLINE. A server that waited is told of what
- * message_caps failed with, too. */
+ * as from message_check and message_caps, ST_DEADLINE. If message_caps failed, the wait of a
+ * server that waited is over, see endpoint_receive. */
 status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct message *m)
 	RELEASES(ep->obj.lock) MUST_CHECK;
 
@@ -50,8 +50,9 @@ void endpoint_come_back(struct thread *self);
 
 /* The running thread takes the first call, or bits of its bound notification, in turn if there
  * are both. ST_OK: the results are in its registers. ST_BLOCKED: it waits. ST_DEADLINE: there
- * is nothing and it shall not wait. ST_NO_SLOTS and others: a call could not be taken, see
- * endpoint_call. */
+ * is nothing and it shall not wait. A call came that could not be taken: ST_NO_SLOTS,
+ * ST_NO_MEMORY, as its capabilities do not fit into the space; or ST_CANCELLED, through no
+ * fault of the receiver's, or as it has no block to be told of them. */
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock) MUST_CHECK;
 

@@ -67,33 +67,16 @@ bool extent_take(struct extent_list *l, uint64_t count, uint64_t limit, uint64_t
 	return false;
 }
 
-/* The first extent that ends above `n`, or `count`. By halves, as the frame table
- * asks about each frame at the edge of RAM. */
-static uint32_t find(const struct extent_list *l, uint64_t n)
-{
-	uint32_t low = 0;
-	uint32_t high = l->count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (l->at[middle].end > n)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
 uint64_t extent_overlap(const struct extent_list *l, uint64_t base, uint64_t end)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = find(l, base); i < l->count && l->at[i].base < end; i++) {
+	for (uint32_t i = 0; i < l->count && l->at[i].base < end; i++) {
 		uint64_t from = l->at[i].base > base ? l->at[i].base : base;
 		uint64_t to = l->at[i].end < end ? l->at[i].end : end;
 
-		sum += to - from;
+		if (from < to)
+			sum += to - from;
 	}
 	return sum;
 }

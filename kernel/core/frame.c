@@ -5,12 +5,10 @@
 #include <core/cpu.h>
 #include <core/extent.h>
 #include <core/log.h>
-#include <core/spinlock.h>
 
 /* All numbers here are frame numbers unless they are called pa. */
 #define LOW_END    (GIB(4) >> FRAME_SHIFT)
 #define FRAMES_MAX (FRAME_LIMIT >> FRAME_SHIFT)
-#define ORDERS     (FRAME_ORDER_MAX + 1)
 
 /* The table is mapped a region at a time: the entries of 1 GiB of addresses, in
  * pages that hold the entries of a chunk each. Where a chunk has no RAM, all
@@ -21,16 +19,7 @@
 #define CHUNK_FRAMES  (FRAME_SIZE / sizeof(struct frame))
 #define REGION_CHUNKS (REGION_FRAMES / CHUNK_FRAMES)
 
-struct zone {
-	struct spinlock lock ALIGNED(64);
-
-	/* Guarded by lock. */
-	uint32_t orders;       /* bit n: head[n] is not 0 */
-	uint32_t head[ORDERS]; /* free blocks of each order */
-	_Atomic uint64_t free; /* frames in them; read without the lock as a hint */
-};
-
-static struct zone zones[FRAME_ZONES] = {
+struct frame_buddies frame_buddies[FRAME_ZONES] = {
 	[FRAME_LOW] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
 	[FRAME_HIGH] = { .lock = SPINLOCK_INIT(LOCK_FRAME) },
 };
@@ -83,7 +72,7 @@ bool frame_ready(void)
 
 /* ---- buddy lists, under the lock of the zone ---- */
 
-static void list_push(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
+static void list_push(struct frame_buddies *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 	uint32_t next = z->head[order];
@@ -98,7 +87,7 @@ static void list_push(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lo
 	z->orders |= 1u << order;
 }
 
-static void list_remove(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->lock)
+static void list_remove(struct frame_buddies *z, unsigned order, uint32_t n) REQUIRES(z->lock)
 {
 	struct frame *f = entry(n);
 
@@ -113,7 +102,7 @@ static void list_remove(struct zone *z, unsigned order, uint32_t n) REQUIRES(z->
 	set_state(f, FRAME_TAIL);
 }
 
-static void count_free(struct zone *z, uint64_t change) REQUIRES(z->lock)
+static void count_free(struct frame_buddies *z, uint64_t change) REQUIRES(z->lock)
 {
 	uint64_t before = atomic_load_explicit(&z->free, memory_order_relaxed);
 
@@ -121,7 +110,7 @@ static void count_free(struct zone *z, uint64_t change) REQUIRES(z->lock)
 }
 
 /* A block of `order` from the smallest one that has it; 0: there is none. */
-static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
+static uint32_t buddy_take(struct frame_buddies *z, unsigned order) REQUIRES(z->lock)
 {
 	uint32_t fit = z->orders & ~0u << order;
 
@@ -143,7 +132,7 @@ static uint32_t buddy_take(struct zone *z, unsigned order) REQUIRES(z->lock)
  * the buddy is, its entry can be read, as it lies in the same region, and says
  * FRAME_FREE only if it heads a free block. A frame in a CPU's cache does not, so
  * caches are never merged under their owner's hands. */
-static void buddy_put(struct zone *z, uint32_t n, unsigned order) REQUIRES(z->lock)
+static void buddy_put(struct frame_buddies *z, uint32_t n, unsigned order) REQUIRES(z->lock)
 {
 	count_free(z, 1ull << order);
 	while (order < FRAME_ORDER_MAX) {
@@ -172,7 +161,7 @@ static void cache_set_count(struct frame_cache *cache, uint32_t count)
 }
 
 /* Fills an empty cache with a batch; false if the zone has nothing. */
-static bool cache_refill(struct frame_cache *cache, struct zone *z)
+static bool cache_refill(struct frame_cache *cache, struct frame_buddies *z)
 {
 	uint32_t count = 0;
 
@@ -194,7 +183,7 @@ static bool cache_refill(struct frame_cache *cache, struct zone *z)
 
 /* Gives back the `batch` frames that have been in the cache longest. Those that
  * were freed last stay: their contents are likely to be in the processor's cache. */
-static void cache_give_back(struct frame_cache *cache, struct zone *z, uint32_t batch)
+static void cache_give_back(struct frame_cache *cache, struct frame_buddies *z, uint32_t batch)
 {
 	uint32_t left = cache_count(cache) - batch;
 
@@ -214,7 +203,8 @@ void frame_cache_drain(void)
 	struct cpu *c = arch_this_cpu();
 
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++)
-		cache_give_back(&c->frames[zone], &zones[zone], cache_count(&c->frames[zone]));
+		cache_give_back(&c->frames[zone], &frame_buddies[zone],
+				cache_count(&c->frames[zone]));
 }
 
 /* ---- allocation ---- */
@@ -232,51 +222,42 @@ static paddr_t frame_hand_out(uint32_t n)
 	return (paddr_t)n << FRAME_SHIFT;
 }
 
-/* A frame from a cache of this CPU that had to be filled; 0: there is none. */
-static uint32_t take_single(enum frame_want want)
+/* One of a zone, by way of this CPU's cache if it is a single frame; 0: there is none. */
+static uint32_t take(unsigned zone, unsigned order)
 {
-	struct frame_cache *caches = arch_this_cpu()->frames;
+	struct frame_cache *cache = &arch_this_cpu()->frames[zone];
+	struct frame_buddies *z = &frame_buddies[zone];
 
-	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
-		struct frame_cache *cache = &caches[zone];
-
-		if (cache_count(cache) > 0 || cache_refill(cache, &zones[zone])) {
-			cache_set_count(cache, cache_count(cache) - 1);
-			return cache->frame[cache_count(cache)];
-		}
+	if (order == 0) {
+		if (cache_count(cache) == 0 && !cache_refill(cache, z))
+			return 0;
+		cache_set_count(cache, cache_count(cache) - 1);
+		return cache->frame[cache_count(cache)];
 	}
-	return 0;
+	spin_lock(&z->lock);
+	uint32_t n = buddy_take(z, order);
+	spin_unlock(&z->lock);
+	return n;
 }
 
-static uint32_t take_block_once(unsigned order, enum frame_want want)
+static uint32_t take_anywhere(unsigned order, enum frame_want want)
 {
-	for (unsigned zone = first_zone[want] + 1; zone-- > FRAME_LOW;) {
-		struct zone *z = &zones[zone];
+	uint32_t n = 0;
 
-		spin_lock(&z->lock);
-		uint32_t n = buddy_take(z, order);
-		spin_unlock(&z->lock);
-		if (n != 0)
-			return n;
-	}
-	return 0;
-}
-
-/* What this CPU has cached may be what keeps a block from being whole. */
-static uint32_t take_block(unsigned order, enum frame_want want)
-{
-	uint32_t n = take_block_once(order, want);
-
-	if (n != 0)
-		return n;
-	frame_cache_drain();
-	return take_block_once(order, want);
+	for (unsigned zone = first_zone[want] + 1; n == 0 && zone-- > FRAME_LOW;)
+		n = take(zone, order);
+	return n;
 }
 
 NOINLINE static bool alloc_slowly(unsigned order, enum frame_want want, paddr_t *out)
 {
 	ASSERT(order <= FRAME_ORDER_MAX);
-	uint32_t n = order == 0 ? take_single(want) : take_block(order, want);
+	uint32_t n = take_anywhere(order, want);
+	if (n == 0 && order > 0) {
+		/* What this CPU has cached may be what keeps a block from being whole. */
+		frame_cache_drain();
+		n = take_anywhere(order, want);
+	}
 	if (n == 0)
 		return false;
 	entry(n)->order = (uint8_t)order;
@@ -317,7 +298,7 @@ NOINLINE static void free_slowly(paddr_t pa, unsigned order)
 {
 	struct frame *f = frame_of(pa);
 	uint32_t n = (uint32_t)(pa >> FRAME_SHIFT);
-	struct zone *z = &zones[zone_of(n)];
+	struct frame_buddies *z = &frame_buddies[zone_of(n)];
 
 	if (order == 0) { /* there is room afterwards */
 		cache_give_back(&arch_this_cpu()->frames[zone_of(n)], z, FRAME_CACHE_BATCH);
@@ -371,7 +352,7 @@ void frame_stats(struct frame_stats *out)
 	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) +
 		      extent_overlap(&boot.archive, 0, FRAMES_MAX);
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-		struct zone *z = &zones[zone];
+		struct frame_buddies *z = &frame_buddies[zone];
 
 		spin_lock(&z->lock);
 		out->free += atomic_load_explicit(&z->free, memory_order_relaxed);
@@ -470,7 +451,7 @@ static void map_table(uint64_t chunk, uint64_t chunks, paddr_t pa, unsigned acce
 		boot_refuse("too little memory to map the frame table");
 }
 
-/* The entries of chunks with RAM in them, as zeros: FRAME_TAIL. Memory comes in as
+/* The entries of chunks with RAM in them, as zeros: FRAME_BOOT. Memory comes in as
  * long runs as there are, halved when none is long enough: few calls, and no demand
  * on how free memory lies. */
 static void map_chunks(uint64_t chunk, uint64_t end)
@@ -497,14 +478,22 @@ static uint64_t chunk_ram(uint64_t chunk)
 	return extent_overlap(&boot.ram, chunk * CHUNK_FRAMES, (chunk + 1) * CHUNK_FRAMES);
 }
 
+static void set_states(uint64_t n, uint64_t end, enum frame_state state)
+{
+	for (; n < end; n++)
+		set_state(entry(n), state);
+}
+
 /* Corrects the entries of one chunk that is not RAM throughout. */
 static void mark_absent(uint64_t chunk)
 {
-	uint64_t end = (chunk + 1) * CHUNK_FRAMES;
+	uint64_t first = chunk * CHUNK_FRAMES, end = first + CHUNK_FRAMES;
 
-	for (uint64_t n = chunk * CHUNK_FRAMES; n < end; n++) {
-		if (extent_overlap(&boot.ram, n, n + 1) == 0)
-			set_state(entry(n), FRAME_ABSENT);
+	set_states(first, end, FRAME_ABSENT);
+	for (uint32_t i = 0; i < boot.ram.count; i++) {
+		const struct extent *e = &boot.ram.at[i];
+		set_states(e->base > first ? e->base : first, e->end < end ? e->end : end,
+			   FRAME_BOOT);
 	}
 }
 
@@ -552,42 +541,20 @@ static void map_regions(void)
 	}
 }
 
-static void set_states(uint64_t n, uint64_t end, enum frame_state state)
-{
-	for (; n < end; n++)
-		set_state(entry(n), state);
-}
-
-/* All RAM that is not in boot.free is taken for ever, but for the loader's. */
-static void mark_taken(void)
-{
-	uint32_t next = 0;
-
-	for (uint32_t i = 0; i < boot.ram.count; i++) {
-		const struct extent *ram = &boot.ram.at[i];
-		uint64_t n = ram->base;
-
-		for (; next < boot.free.count && boot.free.at[next].base < ram->end; next++) {
-			set_states(n, boot.free.at[next].base, FRAME_BOOT);
-			n = boot.free.at[next].end;
-		}
-		set_states(n, ram->end, FRAME_BOOT);
-	}
-}
-
-/* Frees the extents in the largest blocks that their alignment allows. */
-static void free_extents(const struct extent_list *l)
+/* Frees what nobody has any more, in the largest blocks that its alignment allows. */
+static void free_taken(struct extent_list *l)
 {
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint64_t n = l->at[i].base;
+		uint64_t n = l->at[i].base, end = l->at[i].end;
 
-		while (n < l->at[i].end) {
-			struct zone *z = &zones[zone_of(n)];
+		set_states(n, end, FRAME_TAIL);
+		while (n < end) {
+			struct frame_buddies *z = &frame_buddies[zone_of(n)];
 			unsigned order = (unsigned)__builtin_ctzll(n);
 
 			if (order > FRAME_ORDER_MAX)
 				order = FRAME_ORDER_MAX;
-			while (n + (1ull << order) > l->at[i].end)
+			while (n + (1ull << order) > end)
 				order--;
 			spin_lock(&z->lock);
 			buddy_put(z, (uint32_t)n, order);
@@ -595,6 +562,7 @@ static void free_extents(const struct extent_list *l)
 			n += 1ull << order;
 		}
 	}
+	l->count = 0;
 }
 
 void frame_init(void)
@@ -603,8 +571,7 @@ void frame_init(void)
 
 	read_map();
 	map_regions();
-	mark_taken();
-	free_extents(&boot.free);
+	free_taken(&boot.free);
 	if (extent_overlap(&boot.ram, LOW_END, FRAMES_MAX) > 0)
 		first_zone[FRAME_ANY] = FRAME_HIGH;
 	ready = true;
@@ -613,108 +580,8 @@ void frame_init(void)
 		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
-static void free_taken(struct extent_list *l)
-{
-	for (uint32_t i = 0; i < l->count; i++)
-		set_states(l->at[i].base, l->at[i].end, FRAME_TAIL);
-	free_extents(l);
-	l->count = 0;
-}
-
 void frame_free_loader(void)
 {
 	free_taken(&boot.loader);
 	free_taken(&boot.archive);
-}
-
-/* ---- frame_ok ---- */
-
-static bool lists_ok(const struct zone *z, enum frame_zone zone) REQUIRES(z->lock)
-{
-	uint64_t free = 0;
-
-	for (unsigned order = 0; order < ORDERS; order++) {
-		uint32_t prev = 0;
-
-		if ((z->head[order] != 0) != (z->orders >> order & 1))
-			return false;
-		for (uint32_t n = z->head[order]; n != 0; n = entry(n)->free.next) {
-			const struct frame *f = entry(n);
-			const struct frame *buddy = entry(n ^ (1u << order));
-
-			if (state_of(f) != FRAME_FREE || f->order != order ||
-			    f->free.prev != prev || n % (1u << order) != 0 || zone_of(n) != zone)
-				return false;
-			if (order < FRAME_ORDER_MAX && state_of(buddy) == FRAME_FREE &&
-			    buddy->order == order)
-				return false; /* not merged */
-			free += 1ull << order;
-			prev = n;
-		}
-	}
-	return free == atomic_load_explicit(&z->free, memory_order_relaxed);
-}
-
-static bool caches_ok(uint64_t *cached)
-{
-	for (cpumask_t left = cpu_online_mask() | 1; left != 0; left &= left - 1) {
-		const struct cpu *c = cpu_by_id[__builtin_ctzll(left)];
-
-		for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-			uint32_t count = cache_count(&c->frames[zone]);
-
-			for (uint32_t i = 0; i < count; i++) {
-				uint32_t n = c->frames[zone].frame[i];
-				if (state_of(entry(n)) != FRAME_CACHED || zone_of(n) != zone)
-					return false;
-			}
-			*cached += count;
-		}
-	}
-	return true;
-}
-
-/* Every frame of an extent belongs to exactly one block, and is counted in
- * `sum` under the state of its head. */
-static bool blocks_ok(const struct extent *e, uint64_t sum[])
-{
-	for (uint64_t n = e->base; n < e->end;) {
-		const struct frame *f = entry(n);
-		uint8_t state = state_of(f);
-		uint64_t frames = 1;
-
-		if (state == FRAME_TAIL || state == FRAME_ABSENT)
-			return false;
-		if (state == FRAME_FREE || state == FRAME_USED)
-			frames = 1ull << f->order;
-		if (n + frames > e->end)
-			return false;
-		for (uint64_t tail = n + 1; tail < n + frames; tail++) {
-			if (state_of(entry(tail)) != FRAME_TAIL)
-				return false;
-		}
-		sum[state] += frames;
-		n += frames;
-	}
-	return true;
-}
-
-bool frame_ok(void)
-{
-	uint64_t sum[FRAME_ABSENT + 1] = { 0 };
-	uint64_t cached = 0;
-	uint64_t free = 0;
-	bool ok = caches_ok(&cached);
-
-	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
-		struct zone *z = &zones[zone];
-
-		spin_lock(&z->lock);
-		ok = ok && lists_ok(z, zone);
-		free += atomic_load_explicit(&z->free, memory_order_relaxed);
-		spin_unlock(&z->lock);
-	}
-	for (uint32_t i = 0; ok && i < boot.ram.count; i++)
-		ok = blocks_ok(&boot.ram.at[i], sum);
-	return ok && sum[FRAME_FREE] == free && sum[FRAME_CACHED] == cached;
 }

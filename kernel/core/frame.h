@@ -14,6 +14,7 @@
  */
 #pragma once
 #include <arch/arch.h>
+#include <core/spinlock.h>
 #include <core/types.h>
 #include <stdatomic.h>
 
@@ -28,11 +29,11 @@ enum frame_zone { FRAME_LOW, FRAME_HIGH, FRAME_ZONES };
 enum frame_want { FRAME_ANY, FRAME_BELOW_4G };
 
 enum frame_state {
+	FRAME_BOOT,   /* taken before the allocator ran; for ever */
 	FRAME_TAIL,   /* inside a free block, or inside an allocated one */
 	FRAME_FREE,   /* head of a free block of `order` */
 	FRAME_CACHED, /* in a CPU's cache */
 	FRAME_USED,   /* head of an allocated block of `order` */
-	FRAME_BOOT,   /* taken before the allocator ran; for ever */
 	FRAME_ABSENT, /* not RAM */
 };
 
@@ -54,6 +55,18 @@ struct frame {
 };
 
 _Static_assert(sizeof(struct frame) == 16, "16 bytes a frame is the budget");
+
+/* The free blocks of a zone. */
+struct frame_buddies {
+	struct spinlock lock ALIGNED(64);
+
+	/* Guarded by lock. */
+	uint32_t orders;                    /* bit n: head[n] is not 0 */
+	uint32_t head[FRAME_ORDER_MAX + 1]; /* free blocks of each order, by frame number */
+	_Atomic uint64_t free;              /* frames in them; read without the lock as a hint */
+};
+
+extern struct frame_buddies frame_buddies[FRAME_ZONES];
 
 /* Frames of one zone that one CPU keeps at hand, and how many go to or come from
  * the buddy lists at once. Part of struct cpu; begins as zeros. */
@@ -106,7 +119,3 @@ struct frame_stats {
 	uint64_t largest; /* order of the largest free block, 0 also when none is free */
 };
 void frame_stats(struct frame_stats *out);
-
-/* True when lists, states and counts agree; walks everything, and expects that
- * nobody allocates meanwhile (tests). */
-bool frame_ok(void);

@@ -105,12 +105,10 @@ static bool irq_close(struct object *o)
 
 	if (!cap_unbind(&i->bound))
 		return false;
-	if (i->ticket == 0) {
+	if (i->ticket == 0)
 		arch_irq_disconnect(&i->irq);
-		i->ticket = grace_ticket();
-	}
 	/* What is half made has never interrupted. */
-	return (o->flags & OBJECT_NEW) || grace_is_over(i->ticket);
+	return (o->flags & OBJECT_NEW) || grace_passed(&i->ticket);
 }
 
 const struct object_ops irq_ops = {

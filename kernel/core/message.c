@@ -34,6 +34,7 @@ static status_t caps_find(const struct thread *from, const struct msg_cap cap[],
 			return st;
 		send[i].mask = cap[i].rights;
 		send[i].move = cap[i].flags & MSG_CAP_MOVE;
+		send[i].word = 0;
 	}
 	return ST_OK;
 }

@@ -1,36 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/object.h>
+#include <core/aspace.h>
 #include <core/assert.h>
 #include <core/cap.h>
 #include <core/cpu.h>
+#include <core/endpoint.h>
+#include <core/ioport.h>
+#include <core/irq_object.h>
+#include <core/memory.h>
+#include <core/node.h>
+#include <core/notification.h>
 #include <core/quota.h>
+#include <core/reply.h>
+#include <core/sched.h>
 #include <core/slab.h>
+#include <core/thread.h>
+#include <core/timer_object.h>
 
-/* What no module supplies is NULL here. */
-#define OPTIONAL __attribute__((weak))
-extern const struct object_ops test_ops OPTIONAL, memory_ops OPTIONAL, aspace_ops OPTIONAL,
-	thread_ops OPTIONAL, endpoint_ops OPTIONAL, reply_ops OPTIONAL, notification_ops OPTIONAL,
-	irq_ops OPTIONAL, timer_ops OPTIONAL, sched_ops OPTIONAL, dma_ops OPTIONAL,
-	ioport_ops OPTIONAL, node_ops OPTIONAL, mapping_ops OPTIONAL, sched_part_ops OPTIONAL;
+/* Where there are no unit tests. */
+static bool nothing_to_close(struct object *o)
+{
+	(void)o;
+	return true;
+}
 
+const struct object_ops test_ops __attribute__((weak)) = {
+	.name = "none",
+	.size = OBJECT_GRANULE,
+	.rank = LOCK_IPC,
+	.close = nothing_to_close,
+};
+
+extern const struct object_ops dma_ops __attribute__((weak, alias("test_ops")));
+
+#define TYPE_OPS(NAME, name, rights) [OBJ_##NAME] = &name##_ops,
 const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJ_NONE] = &test_ops,
-	[OBJ_QUOTA] = &quota_ops,
-	[OBJ_CSPACE] = &cspace_ops,
-	[OBJ_MEMORY] = &memory_ops,
-	[OBJ_ASPACE] = &aspace_ops,
-	[OBJ_THREAD] = &thread_ops,
-	[OBJ_ENDPOINT] = &endpoint_ops,
-	[OBJ_REPLY] = &reply_ops,
-	[OBJ_NOTIFICATION] = &notification_ops,
-	[OBJ_IRQ] = &irq_ops,
-	[OBJ_TIMER] = &timer_ops,
-	[OBJ_SCHED] = &sched_ops,
-	[OBJ_DMA] = &dma_ops,
-	[OBJ_IOPORT] = &ioport_ops,
-	[OBJ_NODE] = &node_ops,
 	[OBJECT_MAPPING] = &mapping_ops,
 	[OBJECT_SCHED_PART] = &sched_part_ops,
+	OBJECT_TYPE_LIST(TYPE_OPS) /* the rest */
 };
 
 struct object *object_create(struct quota *q, unsigned kind)
@@ -47,13 +55,13 @@ struct object *object_create(struct quota *q, unsigned kind)
 	return o;
 }
 
-static void object_return(struct object *o, bool seen)
+static void object_return(struct object *o)
 {
 	spin_lock(&o->tree);
 	ASSERT(o->children == NULL);
 	o->flags = 0;
 	spin_unlock(&o->tree);
-	slab_free(&o->quota->slab[o->type], o, seen);
+	slab_free(&o->quota->slab[o->type], o);
 }
 
 void object_discard(struct object *o)
@@ -62,12 +70,13 @@ void object_discard(struct object *o)
 	 * to a shootdown for that. */
 	while (!object_ops[o->type]->close(o))
 		tlb_serve();
-	object_return(o, false);
+	object_return(o);
 }
 
 void object_free(struct object *o)
 {
-	object_return(o, true);
+	slab_publish(o); /* its page is kept for the next */
+	object_return(o);
 }
 
 uint64_t object_kill_locked(struct object *o)
@@ -91,32 +100,29 @@ uint64_t object_kill(struct object *o)
 
 /* ---- destruction ---- */
 
-enum claim { CLAIM_GONE, CLAIM_BUSY, CLAIM_MINE };
-
 /* Only who has claimed a dying object works on it; nobody else frees it meanwhile. */
-static enum claim object_claim(uint64_t ticket, struct object **out)
+static bool object_claim(struct object *o) REQUIRES(o->tree)
 {
-	struct object *o = slab_object(token_object(ticket), token_rights(ticket));
-	enum claim result = CLAIM_GONE;
+	bool mine = (o->flags & (OBJECT_DYING | OBJECT_CLAIMED)) == OBJECT_DYING;
 
-	if (o != NULL) {
-		spin_lock(&o->tree);
-		if ((o->flags & OBJECT_DYING) && o->gen == token_gen(ticket))
-			result = o->flags & OBJECT_CLAIMED ? CLAIM_BUSY : CLAIM_MINE;
-		if (result == CLAIM_MINE)
-			o->flags |= OBJECT_CLAIMED;
-		spin_unlock(&o->tree);
-	}
-	slab_object_end();
-	*out = o;
-	return result;
+	if (mine)
+		o->flags |= OBJECT_CLAIMED;
+	return mine;
 }
 
-static void object_unclaim(struct object *o)
+/* What `ticket` is for, claimed if that can be; NULL: it is gone. */
+static struct object *object_of(uint64_t ticket, bool *mine)
 {
+	struct object *o = slab_object(token_object(ticket), token_rights(ticket));
+
+	*mine = false;
+	if (o == NULL)
+		return NULL;
 	spin_lock(&o->tree);
-	o->flags &= (uint8_t)~OBJECT_CLAIMED;
+	bool there = (o->flags & OBJECT_DYING) && o->gen == token_gen(ticket);
+	*mine = there && object_claim(o);
 	spin_unlock(&o->tree);
+	return there ? o : NULL;
 }
 
 /* One piece of work on a claimed object; true when it is gone. */
@@ -124,39 +130,37 @@ static bool object_work(struct object *o)
 {
 	if (!cap_sweep(o) || !object_ops[o->type]->close(o))
 		return false;
-	object_return(o, true);
+	object_return(o);
 	return true;
+}
+
+/* The same, and the claim is given up. */
+static bool object_work_once(struct object *o)
+{
+	if (object_work(o))
+		return true;
+	spin_lock(&o->tree);
+	o->flags &= (uint8_t)~OBJECT_CLAIMED;
+	spin_unlock(&o->tree);
+	return false;
 }
 
 bool object_demolish(struct object *o)
 {
 	spin_lock(&o->tree);
 	object_kill_locked(o);
-	bool mine = (o->flags & (OBJECT_DYING | OBJECT_CLAIMED)) == OBJECT_DYING;
-	if (mine)
-		o->flags |= OBJECT_CLAIMED;
+	bool mine = object_claim(o);
 	spin_unlock(&o->tree);
-
-	if (!mine)
-		return false;
-	if (object_work(o))
-		return true;
-	object_unclaim(o);
-	return false;
+	return mine && object_work_once(o);
 }
 
 bool object_destroy_some(uint64_t ticket)
 {
-	struct object *o;
-	enum claim claim = object_claim(ticket, &o);
+	bool mine;
+	struct object *o = object_of(ticket, &mine);
 
-	if (claim == CLAIM_GONE)
+	if (o == NULL || (mine && object_work_once(o)))
 		return true;
-	if (claim == CLAIM_MINE) {
-		if (object_work(o))
-			return true;
-		object_unclaim(o);
-	}
 	object_reap_some(); /* it may wait for something that they have */
 	return false;
 }
@@ -203,9 +207,10 @@ static struct object *reaper_pop(struct reaper *r)
 
 void object_reap(uint64_t ticket)
 {
-	struct object *o;
+	bool mine;
+	struct object *o = object_of(ticket, &mine);
 
-	if (object_claim(ticket, &o) == CLAIM_MINE)
+	if (mine)
 		reaper_push(o);
 }
 

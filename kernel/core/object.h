@@ -33,6 +33,10 @@
 typedef uint32_t object_id_t;
 typedef uint16_t object_gen_t;
 
+/* What others read without a lock. */
+#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
+#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
+
 struct cap_node;
 struct quota;
 
@@ -91,8 +95,9 @@ struct object_ops {
 	bool (*close)(struct object *o);
 };
 
-/* By kind; NULL where there is none. */
+/* By kind. */
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
+extern const struct object_ops test_ops; /* of the unit tests, where there are some */
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

@@ -343,16 +343,6 @@ void pagetable_load(struct pagetable *t, enum pagetable_which which)
 	arch_root_load(c->root, c->tag);
 }
 
-static void flush_tag(const struct tlb_batch *b, uint32_t tag)
-{
-	if (b->count > TLB_RANGES) {
-		arch_tlb_flush_tag(tag);
-		return;
-	}
-	for (uint32_t i = 0; i < b->count; i++)
-		arch_tlb_flush_range(tag, b->range[i].base, b->range[i].size);
-}
-
 void pagetable_flush_here(const struct tlb_batch *b)
 {
 	struct cpu *cpu = arch_this_cpu();
@@ -367,10 +357,10 @@ void pagetable_flush_here(const struct tlb_batch *b)
 		in_use = false;
 	}
 	if (in_use && c->half == t)
-		flush_tag(b, c->tag);
+		tlb_flush_tag(b, c->tag);
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
-			flush_tag(in_use ? b : &all, t->root[i].tag);
+			tlb_flush_tag(in_use ? b : &all, t->root[i].tag);
 	}
 	if (!in_use)
 		atomic_fetch_and(&t->cpus, ~(1ull << cpu->id));

@@ -160,8 +160,8 @@ bool pagetable_is_flushed(struct pagetable *t);
 /* tlb.c: this CPU's answer to a batch that names a table. */
 void pagetable_flush_here(const struct tlb_batch *b);
 
-/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch: the
- * own root; the short way to one that this CPU has loaded before. */
+/* Makes a root active on this CPU (whose bit is `bit`, and whose part is `c`). pagetable_switch:
+ * the own root; the short way to one that this CPU has loaded before. */
 void pagetable_load(struct pagetable *t, enum pagetable_which which);
 
 static inline void pagetable_switch(struct pagetable_cpu *c, struct pagetable *t, uint64_t bit)

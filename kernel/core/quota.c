@@ -78,17 +78,17 @@ bool quota_charge_trim(struct quota *q, uint64_t bytes)
 	return quota_take(q, bytes, bytes) != 0;
 }
 
-/* What the parent gets back: all that is neither used nor reserved when nothing is used,
- * else what exceeds two chunks, but for one. */
-static uint64_t quota_surplus(const struct quota *q) REQUIRES(q->obj.lock)
+/* Takes what the parent gets back out of `drawn`: all that is neither used nor reserved when
+ * nothing is used, else what exceeds two chunks, but for one. */
+static uint64_t quota_cut_surplus(struct quota *q) REQUIRES(q->obj.lock)
 {
-	uint64_t kept = most(q->used, q->keep);
+	uint64_t free = q->drawn - least(q->drawn, most(q->used, q->reservation));
+	uint64_t kept = q->used == 0 ? 0 : QUOTA_CHUNK;
 
-	if (q->parent == NULL || q->drawn <= kept)
+	if (q->parent == NULL || (kept > 0 && free <= 2 * QUOTA_CHUNK))
 		return 0;
-	if (q->used == 0)
-		return q->drawn - kept;
-	return q->drawn - kept > 2 * QUOTA_CHUNK ? q->drawn - kept - QUOTA_CHUNK : 0;
+	q->drawn -= free - kept;
+	return free - kept;
 }
 
 void quota_refund(struct quota *q, uint64_t bytes)
@@ -97,8 +97,7 @@ void quota_refund(struct quota *q, uint64_t bytes)
 		spin_lock(&q->obj.lock);
 		ASSERT(bytes <= q->used);
 		q->used -= bytes;
-		bytes = quota_surplus(q);
-		q->drawn -= bytes;
+		bytes = quota_cut_surplus(q);
 		spin_unlock(&q->obj.lock);
 		q = q->parent;
 	}
@@ -127,11 +126,9 @@ void quota_frame_free(struct quota *q, paddr_t pa)
 
 static void quota_init_caches(struct quota *q)
 {
-	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] != NULL)
-			slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
-					object_ops[kind]->rank);
-	}
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
+				object_ops[kind]->rank);
 }
 
 void quota_init(void)
@@ -146,7 +143,7 @@ void quota_init(void)
 
 	struct quota *q = container_of(o, struct quota, obj);
 	q->limit = (stats.free + stats.loader) * FRAME_SIZE;
-	q->reservation = q->keep = q->drawn = q->limit;
+	q->reservation = q->drawn = q->limit;
 	quota_init_caches(q);
 	o->flags = OBJECT_NEW;
 	quota_root = q;
@@ -195,7 +192,7 @@ status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation
 	q->parent = parent;
 	q->depth = (uint8_t)(parent->depth + 1);
 	q->limit = limit;
-	q->reservation = q->keep = q->drawn = reservation;
+	q->reservation = q->drawn = reservation;
 	quota_init_caches(q);
 	*out = q;
 	return ST_OK;
@@ -207,78 +204,42 @@ discard:
 	return ST_NO_MEMORY;
 }
 
-/* Between the two halves of a resize nothing is given back that the larger reservation
- * needs. Tells how much lacks for that. */
-static status_t resize_begin(struct quota *q, uint64_t limit, uint64_t reservation, uint64_t *lack)
-{
-	status_t st = ST_OK;
-
-	spin_lock(&q->obj.lock);
-	if (q->resizing) {
-		st = ST_LATER;
-	} else if (limit < q->used || reservation < q->promised) {
-		st = ST_BAD_STATE;
-	} else {
-		q->resizing = true;
-		q->keep = most(q->reservation, reservation);
-		*lack = q->keep > q->drawn ? q->keep - q->drawn : 0;
-	}
-	spin_unlock(&q->obj.lock);
-	return st;
-}
-
-/* False: more is used or promised by now, everything is as before. `drawn` was drawn in
- * between. */
-static bool resize_end(struct quota *q, uint64_t limit, uint64_t reservation, uint64_t drawn)
-{
-	spin_lock(&q->obj.lock);
-	bool fits = limit >= q->used && reservation >= q->promised;
-	if (fits) {
-		q->limit = limit;
-		q->reservation = reservation;
-	}
-	q->keep = q->reservation;
-	q->drawn += drawn;
-	uint64_t back = q->drawn > q->limit ? q->drawn - q->limit : 0;
-	q->drawn -= back;
-	uint64_t surplus = quota_surplus(q);
-	q->drawn -= surplus;
-	q->resizing = false;
-	spin_unlock(&q->obj.lock);
-	quota_refund(q->parent, back + surplus);
-	return fits;
-}
-
 status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 {
-	uint64_t lack;
+	uint64_t lack = 0, held = 0; /* drawn for it, but not in q->drawn yet */
+	status_t st;
 
 	if (!quota_arguments_ok(limit, reservation))
 		return ST_BAD_ARG;
 	if (q->parent == NULL)
 		return ST_BAD_STATE;
-	status_t st = resize_begin(q, limit, reservation, &lack);
-	if (st != ST_OK)
-		return st;
-
-	uint64_t before = q->reservation; /* nobody else resizes it now */
+	uint64_t before = __atomic_load_n(&q->reservation, __ATOMIC_RELAXED);
 	uint64_t more = reservation > before ? reservation - before : 0;
-	if (!quota_promise(q->parent, more)) {
-		resize_end(q, q->limit, before, 0);
+	if (!quota_promise(q->parent, more))
 		return ST_NO_MEMORY;
-	}
-	if (lack > 0 && !quota_charge(q->parent, lack)) {
-		resize_end(q, q->limit, before, 0);
-		quota_unpromise(q->parent, more);
-		return ST_NO_MEMORY;
-	}
-	if (!resize_end(q, limit, reservation, lack)) {
-		quota_unpromise(q->parent, more);
-		return ST_BAD_STATE;
-	}
-	if (before > reservation)
-		quota_unpromise(q->parent, before - reservation);
-	return ST_OK;
+	do {
+		held += lack;
+		spin_lock(&q->obj.lock);
+		st = q->reservation != before ? ST_LATER : ST_OK;
+		if (limit < q->used || reservation < q->promised)
+			st = ST_BAD_STATE;
+		lack = reservation - least(reservation, q->drawn + held);
+		if (st == ST_OK && lack == 0) {
+			__atomic_store_n(&q->reservation, reservation, __ATOMIC_RELAXED);
+			q->limit = limit;
+			more = before - least(before, reservation);
+			q->drawn += held;
+			held = q->drawn - least(q->drawn, limit);
+			q->drawn -= held;
+			held += quota_cut_surplus(q);
+		}
+		spin_unlock(&q->obj.lock);
+		if (st == ST_OK && lack > 0 && !quota_charge(q->parent, lack))
+			st = ST_NO_MEMORY;
+	} while (st == ST_OK && lack > 0);
+	quota_refund(q->parent, held);
+	quota_unpromise(q->parent, more);
+	return st;
 }
 
 /* ---- destruction ---- */
@@ -288,10 +249,8 @@ unsigned quota_trim(struct quota *q)
 	unsigned left = 0;
 
 	grace_poll();
-	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] != NULL)
-			left += slab_reclaim(&q->slab[kind], 0);
-	}
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		left += slab_reclaim(&q->slab[kind], 0);
 	grace_poll();
 	return left;
 }
@@ -308,10 +267,8 @@ _Static_assert(ARRAY_LEN(close_order) == OBJ_TYPES, "every type is destroyed");
 static void quota_begin_close(struct quota *q)
 {
 	q->closing = true;
-	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] != NULL)
-			slab_close(&q->slab[kind]);
-	}
+	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
+		slab_close(&q->slab[kind]);
 	q->ticket = grace_ticket();
 }
 
@@ -326,11 +283,9 @@ static bool quota_close(struct object *o)
 		if (!q->closing)
 			quota_begin_close(q);
 		for (; q->stage < ARRAY_LEN(close_order); q->stage++) {
-			unsigned kind = close_order[q->stage];
-			struct object *victim = NULL;
+			struct object *victim =
+				slab_next(&q->slab[close_order[q->stage]], &q->cursor);
 
-			if (object_ops[kind] != NULL)
-				victim = slab_next(&q->slab[kind], &q->cursor);
 			if (victim != NULL) {
 				object_demolish(victim);
 				return false;

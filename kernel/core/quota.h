@@ -29,9 +29,7 @@ struct quota {
 	uint8_t depth;        /* constant */
 
 	/* Guarded by obj.lock. */
-	bool resizing;
 	uint64_t limit, reservation;
-	uint64_t keep; /* the reservation, or what it is being raised to */
 	uint64_t drawn, used;
 	uint64_t promised; /* reservations of its children */
 	uint64_t peak;     /* highest `used` */
@@ -76,6 +74,6 @@ void quota_frame_free(struct quota *q, paddr_t pa);
 status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
 		      struct quota **out) MUST_CHECK;
 
-/* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else is
- * resizing it. ST_BAD_ARG, ST_NO_MEMORY as above. */
+/* ST_BAD_STATE: it uses or has promised more, or is the root. ST_LATER: somebody else resized it
+ * meanwhile. ST_BAD_ARG, ST_NO_MEMORY as above. */
 status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation) MUST_CHECK;

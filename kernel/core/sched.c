@@ -6,6 +6,7 @@
 #include <core/quota.h>
 
 #define WALK_BATCH 32 /* threads whose place is found anew, between two preemption points */
+#define UNLIMITED  (INT64_MAX / 2)
 
 struct sched *sched_root;
 
@@ -19,11 +20,6 @@ static struct sched *home_of(const struct thread *t)
 	return atomic_load_explicit(&t->home, memory_order_acquire);
 }
 
-static bool is_dry(const struct sched *s)
-{
-	return atomic_load_explicit(&s->dry, memory_order_relaxed);
-}
-
 /* ---- lending ---- */
 
 /* Whom `t` serves at the moment; NULL: nobody. A helper that has nothing to give at present
@@ -34,7 +30,7 @@ static const struct thread *served_by(const struct thread *t)
 
 	if (UNLIKELY(helper != NULL)) {
 		const struct sched *s = home_of(helper);
-		if (s == NULL || !is_dry(s))
+		if (s == NULL || !sched_is_dry(s))
 			return helper;
 	}
 	return load_thread(&t->reply.caller);
@@ -49,7 +45,7 @@ struct sched *sched_follow(const struct thread *t, struct sched **payer)
 		struct sched *s = home_of(t);
 		if (s != NULL) {
 			top = s;
-			if (LIKELY(!is_dry(s)))
+			if (LIKELY(!sched_is_dry(s)))
 				use = s;
 		}
 		t = served_by(t);
@@ -128,27 +124,10 @@ void sched_note_debt(struct thread *server, const struct thread *t)
 	const struct sched *s = sched_of(t, NULL);
 
 	if (s != NULL)
-		atomic_store_explicit(&server->debtor,
-				      token_make(object_id(&s->obj), s->obj.gen, 0),
-				      memory_order_relaxed);
+		atomic_store_explicit(&server->debtor, sched_token(s), memory_order_relaxed);
 }
 
 /* ---- home ---- */
-
-static void home_remove(struct sched *s, struct thread *t) REQUIRES(s->obj.lock)
-{
-	*(t->home_prev == NULL ? &s->threads : &t->home_prev->home_next) = t->home_next;
-	*(t->home_next == NULL ? &s->last : &t->home_next->home_prev) = t->home_prev;
-	t->home_next = t->home_prev = NULL;
-}
-
-static void home_add(struct sched *s, struct thread *t) REQUIRES(s->obj.lock)
-{
-	t->home_next = NULL;
-	t->home_prev = s->last;
-	*(s->last == NULL ? &s->threads : &s->last->home_next) = t;
-	s->last = t;
-}
 
 void sched_set_home(struct thread *t, struct sched *s)
 {
@@ -157,26 +136,50 @@ void sched_set_home(struct thread *t, struct sched *s)
 	/* One at a time: who configures the thread, cuts its binding or ends it. */
 	if (old != NULL) {
 		spin_lock(&old->obj.lock);
-		home_remove(old, t);
+		tree_remove(&old->threads, &t->homed);
 		spin_unlock(&old->obj.lock);
 	}
 	atomic_store_explicit(&t->home, s, memory_order_release);
 	if (s != NULL) {
 		spin_lock(&s->obj.lock);
-		t->home_seen = s->walk;
-		home_add(s, t);
+		tree_insert(&s->threads, &t->homed, s->walk, s->walk);
 		spin_unlock(&s->obj.lock);
 	}
 	sched_refresh(t);
 }
 
+/* The next thread whose place has to be found anew because the priority has changed. */
+static struct thread *walk_next(struct sched *s)
+{
+	spin_lock(&s->obj.lock);
+	struct tree_node *n = tree_first(&s->threads);
+	if (n != NULL && n->key != s->walk) {
+		tree_remove(&s->threads, n);
+		tree_insert(&s->threads, n, s->walk, s->walk);
+	} else {
+		n = NULL;
+	}
+	spin_unlock(&s->obj.lock);
+	return n == NULL ? NULL : container_of(n, struct thread, homed);
+}
+
 /* ---- making and changing ---- */
 
-bool sched_params_ok(const struct sched *s, const struct sched_params *p)
+void sched_fill(struct sched *s)
 {
-	if (p->priority > s->ceiling || p->weight == 0 || p->weight > SCHED_WEIGHT_MAX)
-		return false;
-	if (p->cpus == 0 || (p->cpus & ~s->allowed) != 0)
+	int64_t budget = (int64_t)s->budget;
+	int64_t left = s->pool;
+	int64_t full;
+
+	do {
+		full = budget == 0 ? UNLIMITED : (left < 0 ? left : 0) + budget;
+	} while (!atomic_compare_exchange_weak(&s->pool, &left, full));
+}
+
+static bool params_ok(const struct sched_params *p)
+{
+	if (p->priority >= SCHED_PRIORITIES || p->weight == 0 || p->weight > SCHED_WEIGHT_MAX ||
+	    p->cpus == 0 || (p->cpus & ~cpu_online_mask()) != 0)
 		return false;
 	if (p->budget == 0)
 		return true;
@@ -184,152 +187,78 @@ bool sched_params_ok(const struct sched *s, const struct sched_params *p)
 	       p->budget >= SCHED_BUDGET_MIN_NS && p->budget <= p->period * cpu_count();
 }
 
-static void parts_free(struct sched_part *part[])
+static void params_set(struct sched *s, const struct sched_params *p) REQUIRES(s->obj.lock)
 {
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
-		if (part[cpu] != NULL)
-			object_discard(&part[cpu]->obj);
-	}
-}
+	bool fill = s->budget != p->budget || s->period != p->period;
 
-/* Makes the parts that `cpus` needs and `s` lacks; all or none. */
-static bool parts_create(struct sched *s, cpumask_t cpus, struct sched_part *part[])
-{
-	for (cpumask_t rest = cpus; rest != 0; rest &= rest - 1) {
-		unsigned cpu = (unsigned)__builtin_ctzll(rest);
-		if (s->part[cpu] != NULL)
-			continue;
-		struct object *o = object_create(s->obj.quota, OBJECT_SCHED_PART);
-		if (o == NULL) {
-			parts_free(part);
-			return false;
-		}
-		part[cpu] = container_of(o, struct sched_part, obj);
-		part[cpu]->sched = s;
-		part[cpu]->cpu = cpu;
-	}
-	return true;
-}
-
-void sched_fill(struct sched *s)
-{
-	int64_t budget = (int64_t)s->budget;
-	int64_t left = atomic_load_explicit(&s->pool, memory_order_relaxed);
-
-	while (!atomic_compare_exchange_weak_explicit(&s->pool, &left,
-						      (left < 0 ? left : 0) + budget,
-						      memory_order_relaxed, memory_order_relaxed))
-		;
-	atomic_store_explicit(&s->dry, false, memory_order_seq_cst);
-}
-
-static bool params_are(const struct sched *s, const struct sched_params *p) REQUIRES(s->obj.lock)
-{
-	return s->priority == p->priority && s->weight == p->weight && s->budget == p->budget &&
-	       s->period == p->period && s->cpus == p->cpus;
-}
-
-/* Parameters and parts; `part` keeps what somebody else has made already. */
-static void params_set(struct sched *s, const struct sched_params *p, struct sched_part *part[])
-	REQUIRES(s->obj.lock)
-{
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
-		if (part[cpu] == NULL || s->part[cpu] != NULL)
-			continue;
-		s->part[cpu] = part[cpu];
-		part[cpu] = NULL;
-	}
-	if (s->priority != p->priority) {
-		s->walk++;
-		s->walking = true;
-	}
+	s->walk += s->priority != p->priority;
 	s->priority = (uint8_t)p->priority;
 	s->weight = p->weight;
 	s->budget = p->budget;
 	s->period = p->period;
 	s->cpus = p->cpus;
-}
-
-/* The next thread whose place has to be found anew because the priority has changed. */
-static struct thread *walk_next(struct sched *s)
-{
-	spin_lock(&s->obj.lock);
-	struct thread *t = s->threads;
-	if (t != NULL && t->home_seen != s->walk) {
-		t->home_seen = s->walk;
-		home_remove(s, t);
-		home_add(s, t);
-	} else {
-		s->walking = false;
-		t = NULL;
-	}
-	spin_unlock(&s->obj.lock);
-	return t;
-}
-
-static status_t walk_some(struct sched *s)
-{
-	for (unsigned i = 0; i < WALK_BATCH; i++) {
-		struct thread *t = walk_next(s);
-		if (t == NULL)
-			return ST_OK;
-		sched_refresh(t);
-	}
-	return ST_LATER;
+	if (fill)
+		sched_fill(s);
 }
 
 status_t sched_configure(struct sched *s, const struct sched_params *p, const struct cap_ref *by)
 {
-	struct sched_part *part[CPU_MAX] = { NULL };
+	struct thread *t = NULL;
 
-	if (!sched_params_ok(s, p))
+	if (!params_ok(p))
 		return ST_BAD_ARG;
-	spin_lock(&s->obj.lock);
-	bool go_on = s->walking && params_are(s, p);
-	spin_unlock(&s->obj.lock);
-	if (go_on)
-		return walk_some(s);
-
-	if (!parts_create(s, p->cpus, part))
-		return ST_NO_MEMORY;
 	spin_lock(&s->obj.lock);
 	bool alive = by == NULL || cap_still(by);
 	if (alive)
-		params_set(s, p, part);
+		params_set(s, p);
 	spin_unlock(&s->obj.lock);
-	parts_free(part);
 	if (!alive)
 		return ST_BAD_CAP;
-	sched_fill(s);
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
-		struct sched_part *known = s->part[cpu];
-		if (known != NULL)
-			sched_part_requeue(known);
-	}
-	return walk_some(s);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		(void)sched_part_update(s->part[cpu], false);
+	for (unsigned i = 0; i < WALK_BATCH && (t = walk_next(s)) != NULL; i++)
+		sched_refresh(t);
+	return t == NULL ? ST_OK : ST_LATER;
 }
 
-status_t sched_create(struct quota *q, struct sched *parent, struct sched **out)
+status_t sched_create(struct quota *q, const struct sched *parent, struct sched **out)
 {
 	struct object *o = object_create(q, OBJ_SCHED);
 
 	if (o == NULL)
 		return ST_NO_MEMORY;
 	struct sched *s = container_of(o, struct sched, obj);
-	s->ceiling = parent->ceiling;
-	s->allowed = parent->allowed;
-	struct sched_params p = {
-		.priority = parent->priority,
-		.weight = SCHED_WEIGHT_DEFAULT,
-		.cpus = parent->cpus,
-	};
-	status_t st = sched_configure(s, &p, NULL);
-	if (st != ST_OK) {
-		object_discard(o);
-		return st;
+	s->priority = parent == NULL ? SCHED_PRIORITIES / 2 : (uint8_t)sched_priority(parent);
+	s->weight = SCHED_WEIGHT_DEFAULT;
+	s->cpus = parent == NULL ? cpu_online_mask() : parent->cpus;
+	s->pool = UNLIMITED;
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct object *part = object_create(q, OBJECT_SCHED_PART);
+		if (part == NULL) {
+			object_discard(o);
+			return ST_NO_MEMORY;
+		}
+		s->part[cpu] = container_of(part, struct sched_part, obj);
+		s->part[cpu]->sched = s;
+		s->part[cpu]->cpu = cpu;
 	}
 	*out = s;
 	return ST_OK;
+}
+
+uint64_t sched_spent(const struct sched *s)
+{
+	uint64_t spent = 0;
+
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		struct run_queue *rq = cpu_by_id[cpu]->run_queue;
+		spin_lock(&rq->lock);
+		spent += s->part[cpu]->spent;
+		if (rq->running == s->part[cpu])
+			spent += time_now() - rq->since;
+		spin_unlock(&rq->lock);
+	}
+	return spent;
 }
 
 /* ---- the end ---- */
@@ -352,22 +281,19 @@ const struct object_ops sched_part_ops = {
 static bool sched_close(struct object *o)
 {
 	struct sched *s = container_of(o, struct sched, obj);
-	bool idle = true;
+	bool unused = true;
 
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
-		struct sched_part *p = s->part[cpu];
-		idle = (p == NULL || sched_part_close(p)) && idle;
-	}
-	if (!idle)
+	s->cpus = 0;
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
+		unused = (s->part[cpu] == NULL || sched_part_update(s->part[cpu], false)) && unused;
+	if (!unused)
 		return false;
 	(void)timer_cancel(&s->refill);
-	sched_forget_debts(s);
 	if (!(o->flags & OBJECT_NEW) && !grace_passed(&s->ticket))
 		return false;
-	for (unsigned cpu = 0; cpu < CPU_MAX; cpu++) {
-		struct sched_part *p = s->part[cpu];
-		if (p != NULL)
-			object_free(&p->obj);
+	for (unsigned cpu = 0; cpu < cpu_count(); cpu++) {
+		if (s->part[cpu] != NULL)
+			object_free(&s->part[cpu]->obj);
 	}
 	return true;
 }
@@ -381,11 +307,6 @@ const struct object_ops sched_ops = {
 
 void sched_init(struct quota *q)
 {
-	static struct sched model; /* only its ceiling and CPUs count */
-
-	model.ceiling = SCHED_PRIORITIES - 1;
-	model.priority = SCHED_PRIORITIES / 2;
-	model.cpus = model.allowed = cpu_online_mask();
-	if (sched_create(q, &model, &sched_root) != ST_OK)
+	if (sched_create(q, NULL, &sched_root) != ST_OK)
 		panic("no memory for the first sched");
 }

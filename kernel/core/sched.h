@@ -3,7 +3,7 @@
  *
  * Life    a sched serves the threads bound to it; when it dies its bindings are cut, and a
  *         thread without sched stops until it is given one.
- * Owns    one part for each CPU that it was ever allowed, charged to its quota.
+ * Owns    one part for each CPU, charged to its quota.
  * Locks   obj.lock (rank LOCK_IPC) guards parameters and the list of threads. Each CPU's run
  *         queue has a lock (rank LOCK_RUN_QUEUE) that guards the parts for that CPU and the
  *         threads in them. Two run queues are never locked together.
@@ -11,8 +11,12 @@
  *
  * 256 fixed priorities: 200-255 real-time, 100-199 interactive, 0-99 batch. Scheds of one
  * priority share each CPU by weight (virtual time); threads within one take turns. The
- * budget is one pool for each period, drawn in slices by the CPUs; who finds it empty waits
- * for the next period, which begins with the first use after the last one ended.
+ * budget is one pool for each period, drawn in pieces by the CPUs; who finds it empty waits
+ * for the next period, which begins with the first use after the last one ended. A piece is
+ * drawn whole: what was drawn or spent too much is missing in the next period.
+ *
+ * A thread that wakes, or has to give way, goes where something less urgent runs, or nothing,
+ * else where fewer wait than where it was; and a CPU without work takes a thread that waits.
  *
  * Lending. What a thread runs on follows from where others wait: it is the sched of the thread
  * that it helps (thread.helper) or whose call it holds, and so on up to one that serves
@@ -47,17 +51,16 @@ struct sched_part {
 	struct object obj;     /* first; a slab of its own, never named */
 	struct sched *sched;   /* constant */
 	uint32_t cpu;          /* constant */
-	uint8_t level;         /* while queued */
-	bool queued;           /* in its level */
+	uint8_t level;         /* where it is, or was last */
 	bool throttled;        /* waits for the next period */
-	bool closed;           /* the sched dies: takes nobody any more */
 	bool guest_next;       /* whose turn it is, if there are both */
-	struct tree_node node; /* in its level, if it isn't the first there */
+	struct tree_node node; /* in its level, by vtime */
 	uint64_t vtime;        /* ns scaled by weight */
 	uint64_t turn;         /* ns that the present turn has lasted */
+	uint64_t spent;        /* ns since it was made */
 	int64_t allowance;     /* while it runs: ns drawn from the pool and not yet spent */
-	/* Ready, in turn: threads that could also run on another sched, and all others. */
-	struct thread_queue guests, own;
+	/* Ready, in turn: [true] threads that could also run on another sched; all others. */
+	struct thread_queue ready[2];
 };
 
 struct sched {
@@ -65,26 +68,20 @@ struct sched {
 
 	/* Guarded by obj.lock; read without it by the CPUs that run its threads. */
 	_Atomic uint8_t priority;
-	uint8_t ceiling; /* the highest that may be configured; constant */
 	_Atomic uint32_t weight;
 	_Atomic uint64_t budget, period; /* ns; budget 0: no limit */
-	cpumask_t allowed;               /* what may be configured; constant */
-	_Atomic cpumask_t cpus;
+	_Atomic cpumask_t cpus;          /* none: it dies */
 
 	_Atomic int64_t pool;   /* ns left in this period; negative: a debt */
-	_Atomic uint64_t spent; /* ns since it was made */
-	_Atomic bool dry;       /* the pool was found empty */
 	_Atomic bool in_period; /* the refill timer is set, or about to */
 	struct ktimer refill;
 
-	_Atomic(struct sched_part *) part[CPU_MAX];
+	struct sched_part *part[CPU_MAX]; /* of CPUs that are up; constant */
 
 	/* Guarded by obj.lock. */
-	struct thread *threads; /* whose home it is */
-	struct thread *last;
-	uint64_t walk; /* of threads after a change of priority, see sched_configure */
-	bool walking;
-	uint64_t ticket; /* of close */
+	struct tree threads; /* whose home it is, by the last walk that met them */
+	uint64_t walk;       /* changes of priority, after each of which all are met */
+	uint64_t ticket;     /* of close */
 };
 
 extern const struct object_ops sched_ops, sched_part_ops;
@@ -97,21 +94,21 @@ struct sched_params {
 
 /* ---- the object (sched.c) ---- */
 
-/* The sched of the root process; all CPUs, every priority. Every CPU is up. */
+/* The sched of the root process. Every CPU is up. */
 extern struct sched *sched_root;
 void sched_init(struct quota *q);
 
-/* With the parameters of `parent`, but no budget, and its limits. */
-status_t sched_create(struct quota *q, struct sched *parent, struct sched **out) MUST_CHECK;
+/* With the priority and the CPUs of `parent` (NULL: in the middle, all), and no budget. */
+status_t sched_create(struct quota *q, const struct sched *parent, struct sched **out) MUST_CHECK;
 
-/* All or nothing. ST_BAD_ARG; ST_NO_MEMORY; ST_BAD_CAP: `by`, by which it is done, has died
- * (NULL: the kernel does it); ST_LATER: done, but for threads whose place in a queue must be
- * found anew: call again with the same parameters. */
+/* All or nothing; a change of budget or period fills the pool. ST_BAD_ARG; ST_BAD_CAP: `by`, by
+ * which it is done, has died (NULL: the kernel does it); ST_LATER: done, but for threads whose
+ * place in a queue must be found anew: call again with the same parameters. */
 status_t sched_configure(struct sched *s, const struct sched_params *p,
 			 const struct cap_ref *by) MUST_CHECK;
 
-/* True if `p` is what `s` may be configured to. */
-bool sched_params_ok(const struct sched *s, const struct sched_params *p);
+/* Nanoseconds that were spent on `s` on all CPUs, up to now. */
+uint64_t sched_spent(const struct sched *s);
 
 /* `t` has `s` for its home from now on (or, with NULL, none). Runs anywhere or nowhere. */
 void sched_set_home(struct thread *t, struct sched *s);
@@ -122,13 +119,23 @@ void sched_set_home(struct thread *t, struct sched *s);
  * that is another (a debt), or NULL. sched_follow: the same for threads that serve others. */
 struct sched *sched_follow(const struct thread *t, struct sched **payer);
 
+/* True if `t` serves somebody, on whose sched it may run. */
+static inline bool sched_serves(const struct thread *t)
+{
+	return atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
+	       atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
+}
+
+static inline bool sched_is_dry(const struct sched *s)
+{
+	return atomic_load_explicit(&s->pool, memory_order_relaxed) <= 0;
+}
+
 static inline struct sched *sched_of(const struct thread *t, struct sched **payer)
 {
 	struct sched *s = atomic_load_explicit(&t->home, memory_order_acquire);
 
-	if (UNLIKELY(atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
-		     atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL || s == NULL ||
-		     atomic_load_explicit(&s->dry, memory_order_relaxed)))
+	if (UNLIKELY(sched_serves(t) || s == NULL || sched_is_dry(s)))
 		return sched_follow(t, payer);
 	if (payer != NULL)
 		*payer = NULL;
@@ -147,15 +154,20 @@ unsigned thread_priority(const struct thread *t);
  * to which it lends. Holds no lock and no thread THREAD_MOVING. */
 void sched_refresh(struct thread *t);
 
+/* The name of `s` as a debtor. */
+static inline uint64_t sched_token(const struct sched *s)
+{
+	return token_make(object_id(&s->obj), s->obj.gen, 0);
+}
+
 /* Notes that `t`, which leaves its call in the hand of `server`, owes what that will spend. */
 void sched_note_debt(struct thread *server, const struct thread *t);
 
 /* ---- run queues (run_queue.c) ---- */
 
 struct sched_level {
-	struct sched_part *first; /* with the lowest virtual time; NULL: the level is empty */
-	struct tree rest;         /* the others: where there are only one or two, nobody searches */
-	uint64_t vtime;           /* that of the part that ran last: near where a newcomer begins */
+	struct tree parts; /* by virtual time: the lowest is next */
+	uint64_t vtime;    /* that of the part that ran last: near where a newcomer begins */
 };
 
 /* One for each CPU. */
@@ -167,11 +179,13 @@ struct run_queue {
 
 	/* Written by its CPU under the lock. */
 	struct sched_part *running; /* being charged; outside its level */
-	struct sched *debtor;       /* whose pool pays instead; NULL: nobody */
+	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
 	uint64_t since;             /* from when */
 	struct ktimer slice;
-	uint64_t slice_end;     /* for when it is armed; TIMER_NEVER: it isn't */
-	_Atomic int priority;   /* of what runs; -1: idle. Others read it to decide on a kick */
+	uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
+
+	/* Written under the lock, read by all who choose a CPU. */
+	_Atomic int priority;   /* of what runs, or was sent since to preempt that; -1: idle */
 	_Atomic uint32_t ready; /* threads queued */
 };
 
@@ -197,18 +211,10 @@ void sched_yield_turn(void);
  * look at the queues. */
 bool sched_is_charged(const struct thread *t);
 
-/* A new period: fills the pool of `s`, but what it owes stays owed. */
+/* Fills the pool of `s` for a period, but what it owes stays owed. */
 void sched_fill(struct sched *s);
 
-/* Parameters have changed: the part finds its place anew. */
-void sched_part_requeue(struct sched_part *p);
-
-/* The same if it waited for a new period. */
-void sched_part_unthrottle(struct sched_part *p);
-
-/* Takes no more threads, and tries to get rid of those that it has: true when none is left
- * and no CPU charges it. */
-bool sched_part_close(struct sched_part *p);
-
-/* No CPU charges a debt to `s` any more. */
-void sched_forget_debts(const struct sched *s);
+/* Parameters have changed, the sched dies, or (`refilled`) a period has begun, which matters if
+ * the part waited for that: it finds its place anew. True if it has no thread and is not charged.
+ */
+bool sched_part_update(struct sched_part *p, bool refilled);

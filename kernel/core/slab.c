@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/slab.h>
 #include <core/assert.h>
-#include <core/cpu.h>
 #include <core/grace.h>
 #include <core/quota.h>
 
@@ -54,23 +53,12 @@ static struct slab *slab_of(const struct object *o)
 	return (struct slab *)ALIGN_DOWN((uintptr_t)o, FRAME_SIZE);
 }
 
-/* The frame in which each CPU looks at an object by its number; 0: none. */
-static _Atomic uint32_t looked_at[CPU_MAX];
-
-static void mark_frame(paddr_t pa, unsigned flags)
+/* Only pages that are marked are found by number. */
+static void page_mark(const struct slab *s, bool marked)
 {
-	atomic_store(&frame_of(pa)->flags, (uint16_t)flags);
-}
+	unsigned mark = marked ? FRAME_SLAB | s->cache->type : 0;
 
-static bool page_is_looked_at(const struct slab *s)
-{
-	uint32_t frame = (uint32_t)(arch_virt_to_phys(s) >> FRAME_SHIFT);
-
-	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++) {
-		if (atomic_load(&looked_at[cpu]) == frame)
-			return true;
-	}
-	return false;
+	STORE(frame_of(arch_virt_to_phys(s))->flags, (uint16_t)mark);
 }
 
 /* A frame whose granules have an object id. */
@@ -98,10 +86,7 @@ refund:
 
 static void page_free(const struct slab_cache *cache, struct slab *s)
 {
-	paddr_t pa = arch_virt_to_phys(s);
-
-	mark_frame(pa, 0);
-	frame_free(pa, 0);
+	frame_free(arch_virt_to_phys(s), 0);
 	if (cache->quota != NULL)
 		quota_refund(cache->quota, FRAME_SIZE);
 }
@@ -125,7 +110,6 @@ static struct slab *slab_create(struct slab_cache *cache)
 	}
 	if (cache->quota != NULL)
 		frame_of(pa)->payer = object_id(&cache->quota->obj);
-	mark_frame(pa, FRAME_SLAB | cache->type);
 	return s;
 }
 
@@ -137,10 +121,11 @@ static struct object *take_slot(struct slab_cache *cache) REQUIRES(cache->lock)
 
 	if (s == NULL || s->free == 0)
 		s = cache->empty.last;
+	if (s == NULL && (s = cache->limbo.last) != NULL)
+		page_mark(s, true);
 	if (s == NULL)
 		return NULL;
 	cache->empties -= s->list == &cache->empty;
-	s->ticket = 0;
 	unsigned i = (unsigned)__builtin_ctzll(s->free);
 	s->free &= s->free - 1;
 	if (s->list != &cache->used || s->free == 0)
@@ -181,23 +166,17 @@ struct object *slab_alloc(struct slab_cache *cache)
 	return o;
 }
 
-/* A page that was made in vain goes at once, unless somebody looks at one of its slots by
- * an old number, or may do so because the cache is closed. */
-static bool slab_undo(struct slab_cache *cache, struct slab *s) REQUIRES(cache->lock)
+void slab_publish(struct object *o)
 {
-	if (s->seen || cache->closed)
-		return false;
-	mark_frame(arch_virt_to_phys(s), 0);
-	if (page_is_looked_at(s)) {
-		mark_frame(arch_virt_to_phys(s), FRAME_SLAB | cache->type);
-		return false;
-	}
-	list_remove(s);
-	cache->pages--;
-	return true;
+	struct slab *s = slab_of(o);
+
+	if (LIKELY(LOAD(s->published)))
+		return;
+	STORE(s->published, true);
+	page_mark(s, true);
 }
 
-void slab_free(struct slab_cache *cache, struct object *o, bool seen)
+void slab_free(struct slab_cache *cache, struct object *o)
 {
 	struct slab *s = slab_of(o);
 	size_t offset = (uintptr_t)o - (uintptr_t)s - OBJECT_GRANULE;
@@ -209,11 +188,15 @@ void slab_free(struct slab_cache *cache, struct object *o, bool seen)
 	if (s->cache != cache || offset % cache->size != 0 || !(s->all & ~s->free & bit))
 		panic("slab_free: %p of type %u is no slot in use", (void *)o, cache->type);
 	s->free |= bit;
-	s->seen |= seen;
 	if (s->free == s->all) {
-		undone = slab_undo(cache, s);
-		if (!undone)
+		/* Who closed the cache may be looking at one that was never published. */
+		undone = !LOAD(s->published) && !cache->closed;
+		if (undone) {
+			list_remove(s);
+			cache->pages--;
+		} else {
 			put_empty(cache, s);
+		}
 	} else if (s->free == bit) {
 		list_push(&cache->used, s, false);
 	}
@@ -257,53 +240,35 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 	return o;
 }
 
-/* Takes up to SLAB_BATCH pages that may go out of the list of empty ones. */
-static struct slab *take_over(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
-{
-	struct slab *taken = NULL;
-	uint64_t over = 0;
-
-	for (unsigned n = 0; n < SLAB_BATCH && cache->empties > keep; n++) {
-		struct slab *s = cache->empty.first;
-
-		if (s->ticket == 0 || (s->ticket != over && !grace_is_over(s->ticket)))
-			break;
-		over = s->ticket;
-		list_remove(s);
-		s->next = taken;
-		taken = s;
-		cache->empties--;
-		cache->pages--;
-	}
-	return taken;
-}
-
-static void ask_for_grace(struct slab_cache *cache, unsigned keep) REQUIRES(cache->lock)
-{
-	struct slab *s = cache->empty.first;
-	uint64_t ticket = 0;
-
-	for (unsigned n = 0; n < SLAB_BATCH && n + keep < cache->empties; n++, s = s->next) {
-		if (s->ticket != 0)
-			continue;
-		if (ticket == 0)
-			ticket = grace_ticket();
-		s->ticket = ticket & INT64_MAX;
-	}
-}
-
 unsigned slab_reclaim(struct slab_cache *cache, unsigned keep)
 {
+	struct slab *over = NULL;
+	struct slab *s;
+
 	spin_lock(&cache->lock);
-	struct slab *over = take_over(cache, keep);
-	ask_for_grace(cache, keep);
+	if (cache->limbo.first != NULL && grace_is_over(cache->ticket)) {
+		while ((s = cache->limbo.first) != NULL) {
+			list_remove(s);
+			s->next = over;
+			over = s;
+			cache->pages--;
+		}
+	}
+	if (cache->limbo.first == NULL && cache->empties > keep) {
+		for (unsigned n = 0; n < SLAB_BATCH && cache->empties > keep; n++) {
+			s = cache->empty.first;
+			page_mark(s, false);
+			list_push(&cache->limbo, s, true);
+			cache->empties--;
+		}
+		cache->ticket = grace_ticket();
+	}
 	unsigned left = cache->pages;
 	spin_unlock(&cache->lock);
 
-	while (over != NULL) {
-		struct slab *next = over->next;
+	for (; over != NULL; over = s) {
+		s = over->next;
 		page_free(cache, over);
-		over = next;
 	}
 	return left;
 }
@@ -316,16 +281,10 @@ struct object *slab_object(object_id_t id, unsigned type)
 
 	if (type > UINT8_MAX || !frame_exists(pa))
 		return NULL;
-	/* Whoever takes the mark away then looks here: one of us sees the other. */
-	atomic_store(&looked_at[arch_this_cpu()->id], (uint32_t)(pa >> FRAME_SHIFT));
-	if (atomic_load(&frame_of(pa)->flags) != (FRAME_SLAB | type))
+	/* Who takes the mark away waits for our way out of the kernel. */
+	if (LOAD(frame_of(pa)->flags) != (int)(FRAME_SLAB | type))
 		return NULL;
 	struct object *o = object_at(id);
 	size_t offset = pa % FRAME_SIZE - OBJECT_GRANULE; /* of the head: very large */
 	return offset < FRAME_SIZE && offset % slab_of(o)->cache->size == 0 ? o : NULL;
-}
-
-void slab_object_end(void)
-{
-	atomic_store_explicit(&looked_at[arch_this_cpu()->id], 0, memory_order_release);
 }

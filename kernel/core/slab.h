@@ -5,15 +5,16 @@
  * Life    part of its quota. A page of slots is charged and made when needed. An
  *         empty one is kept; of several, all but one are given back and refunded a
  *         grace period later (grace.h): a look-up without reference may still be
- *         reading the header of a dead slot. Until then they can be used again.
+ *         reading the header of a dead slot. Until then they are in limbo, and can
+ *         be used again.
  * Owns    its pages. Slots are handed out whole.
  * Locks   one, rank LOCK_SLAB.
  * Blocks  never.
  *
  * Each slot starts with a struct object whose locks, type and `gen` survive free and
- * reuse. A page is one frame; its first granule is a struct slab, the rest is slots. It
- * is marked in the frame table, so that an id that went stale can be told from one that
- * still is an object's (slab_object).
+ * reuse. A page is one frame; its first granule is a struct slab, the rest is slots. One
+ * of whose objects somebody was told is marked in the frame table until it gets into limbo,
+ * so that an id that went stale can be told from one that is an object's (slab_object).
  */
 #pragma once
 #include <core/frame.h>
@@ -21,7 +22,7 @@
 #include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
-#define SLAB_BATCH    8 /* pages given back at once */
+#define SLAB_BATCH    32 /* pages given back at once */
 
 struct slab;
 
@@ -36,8 +37,7 @@ struct slab {
 	struct slab_cache *cache; /* constant */
 	uint64_t free;            /* bit n: slot n is here */
 	uint64_t all;             /* constant: bits of the slots that exist */
-	uint64_t ticket : 63;     /* while empty: when it may be given back; 0: not asked yet */
-	uint64_t seen : 1;        /* somebody may still look at one of its slots */
+	_Atomic bool published;   /* only this without the lock */
 };
 
 struct slab_cache {
@@ -56,6 +56,8 @@ struct slab_cache {
 	uint32_t empties;       /* those in `empty` */
 	struct slab_list used;  /* some slots are taken; pages that are full come last */
 	struct slab_list empty; /* the one that was emptied first comes first */
+	struct slab_list limbo; /* given back when the ticket is over */
+	uint64_t ticket;
 };
 
 /* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
@@ -67,9 +69,12 @@ void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, s
  * closed. Its generation is the one that the slot's next capabilities must carry. */
 struct object *slab_alloc(struct slab_cache *cache);
 
-/* Takes back `o`. Unless it was `seen`, by look-ups or a derivation tree, a page that
- * was made for it goes at once: then nothing is left of the allocation. */
-void slab_free(struct slab_cache *cache, struct object *o, bool seen);
+/* From now on look-ups and numbers may lead to `o`. */
+void slab_publish(struct object *o);
+
+/* Takes back `o`. A page of which nothing was published goes at once: then nothing is left of
+ * what was made in vain. */
+void slab_free(struct slab_cache *cache, struct object *o);
 
 /* Hands out nothing more. */
 void slab_close(struct slab_cache *cache);
@@ -78,12 +83,11 @@ void slab_close(struct slab_cache *cache);
  * in a closed cache remains slab memory until the caller leaves the kernel. */
 struct object *slab_next(struct slab_cache *cache, unsigned *cursor);
 
-/* Gives back up to SLAB_BATCH empty pages whose grace period is over, the oldest first, and
- * asks for one for as many others, but for the last `keep`. grace_poll, before and after, is
- * the caller's. Returns how many pages there are. */
+/* Gives back the pages in limbo if their grace period is over. If none is left there, up to
+ * SLAB_BATCH empty ones follow, the oldest first, but for the last `keep`. grace_poll, before and
+ * after, is the caller's. Returns how many pages there are. */
 unsigned slab_reclaim(struct slab_cache *cache, unsigned keep);
 
-/* The object of `id`, if that is a slot for objects of `type`; else NULL. Safe for any number.
- * It remains one until this CPU calls slab_object_end. */
+/* The published object of `id`, dead or alive, if that is a slot for objects of `type`; else NULL.
+ * Safe for any number. It remains one until this CPU leaves the kernel. */
 struct object *slab_object(object_id_t id, unsigned type);
-void slab_object_end(void);

@@ -5,26 +5,8 @@
 #include <core/quota.h>
 #include <core/slab.h>
 
-#define RIGHTS_EVERY (RIGHT_COPY | RIGHT_SEND | RIGHT_REVOKE | RIGHT_DESTROY)
-
-/* By type; all of them have RIGHTS_EVERY as well. */
-static const rights_t type_rights[OBJ_TYPES] = {
-	[OBJ_QUOTA] = RIGHT_CREATE | RIGHT_MANAGE | RIGHT_READ,
-	[OBJ_CSPACE] = RIGHT_MANAGE,
-	[OBJ_MEMORY] = RIGHT_READ | RIGHT_WRITE | RIGHT_EXEC | RIGHT_MAP | RIGHT_SEAL,
-	[OBJ_ASPACE] = RIGHT_MANAGE,
-	[OBJ_THREAD] = RIGHT_CONTROL | RIGHT_UNPARK,
-	[OBJ_ENDPOINT] = RIGHT_CALL | RIGHT_RECEIVE,
-	[OBJ_REPLY] = RIGHT_REPLY,
-	[OBJ_NOTIFICATION] = RIGHT_SIGNAL | RIGHT_WAIT,
-	[OBJ_IRQ] = RIGHT_BIND,
-	[OBJ_TIMER] = RIGHT_ARM,
-	[OBJ_SCHED] = RIGHT_CONFIGURE | RIGHT_RUN,
-	[OBJ_DMA] = RIGHT_MANAGE,
-	[OBJ_IOPORT] = RIGHT_READ | RIGHT_WRITE,
-	[OBJ_NODE] =
-		RIGHT_LOG | RIGHT_COUNTERS | RIGHT_ENTROPY | RIGHT_POWER | RIGHT_IRQ | RIGHT_DMA,
-};
+#define TYPE_RIGHTS(NAME, name, rights) [OBJ_##NAME] = RIGHTS_EVERY | (rights),
+static const rights_t type_rights[OBJ_TYPES] = { OBJECT_TYPE_LIST(TYPE_RIGHTS) };
 
 static struct cspace *space_of(const struct cap_ref *ref)
 {
@@ -39,8 +21,10 @@ static struct quota *quota_of(const struct cap_ref *ref)
 status_t sys_publish(struct syscall *c, struct object *o)
 {
 	struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
-	rights_t rights = RIGHTS_EVERY | type_rights[o->type];
-	status_t st = cs == NULL ? ST_BAD_CAP : cap_insert(cs, o, rights, 0, &c->out[0]);
+	status_t st = ST_BAD_CAP;
+
+	if (cs != NULL)
+		st = cap_insert(cs, o, type_rights[o->type], 0, &c->out[0]);
 
 	if (st != ST_OK)
 		object_discard(o);
@@ -58,22 +42,22 @@ static status_t find(const struct syscall *c, unsigned space, unsigned handle, s
 	return cap_find(space_of(&c->cap[space]), c->arg[handle], OBJ_ANY, 0, out);
 }
 
+/* From a place in the second space to one in the first. */
+static status_t transfer(struct syscall *c, struct cap_send send)
+{
+	status_t st = find(c, 1, 2, &send.ref);
+
+	return st != ST_OK ? st : cap_transfer(space_of(&c->cap[0]), &send, 1, &c->out[0]);
+}
+
 status_t sys_cap_copy(struct syscall *c)
 {
-	struct cap_ref ref;
-	status_t st = find(c, 1, 2, &ref);
-
-	if (st != ST_OK)
-		return st;
-	return cap_derive(space_of(&c->cap[0]), &ref, (rights_t)c->arg[3], c->arg[4], &c->out[0]);
+	return transfer(c, (struct cap_send){ .mask = (rights_t)c->arg[3], .word = c->arg[4] });
 }
 
 status_t sys_cap_move(struct syscall *c)
 {
-	struct cap_ref ref;
-	status_t st = find(c, 1, 2, &ref);
-
-	return st != ST_OK ? st : cap_move(space_of(&c->cap[0]), &ref, &c->out[0]);
+	return transfer(c, (struct cap_send){ .mask = (rights_t)~0u, .move = true });
 }
 
 status_t sys_cap_drop(struct syscall *c)
@@ -84,20 +68,17 @@ status_t sys_cap_drop(struct syscall *c)
 	return st != ST_OK ? st : cap_drop(&ref);
 }
 
+/* Tells type and rights, never the badge. */
 status_t sys_cap_inspect(struct syscall *c)
 {
 	struct cap_ref ref;
-	enum object_type type;
-	rights_t rights;
 	status_t st = find(c, 0, 1, &ref);
 
-	if (st == ST_OK)
-		st = cap_inspect(&ref, &type, &rights);
-	if (st == ST_OK) {
-		c->out[0] = type;
-		c->out[1] = rights;
-	}
-	return st;
+	if (st != ST_OK)
+		return st;
+	c->out[0] = ref.object->type;
+	c->out[1] = token_rights(ref.token);
+	return cap_refuse(&ref, ST_OK);
 }
 
 status_t sys_cap_revoke(struct syscall *c)
@@ -163,7 +144,6 @@ void sys_work_abandon(struct thread *t)
 	if (same &&
 	    cap_find(container_of(o, struct cspace, obj), handle, OBJ_ANY, 0, &ref) == ST_OK)
 		cap_revoke_abandon(&ref);
-	slab_object_end();
 }
 
 bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)

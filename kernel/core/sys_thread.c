@@ -170,10 +170,9 @@ status_t sys_sched_configure(struct syscall *c)
 status_t sys_sched_read(struct syscall *c)
 {
 	const struct sched *s = sched_at(&c->cap[0]);
-	int64_t pool = atomic_load_explicit(&s->pool, memory_order_relaxed);
 
-	c->out[0] = atomic_load_explicit(&s->spent, memory_order_relaxed);
+	c->out[0] = sched_spent(s);
 	c->out[1] = s->priority | (uint64_t)s->weight << 32;
-	c->out[2] = (uint64_t)pool;
+	c->out[2] = (uint64_t)s->pool;
 	return ST_OK;
 }

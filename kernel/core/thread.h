@@ -106,11 +106,11 @@ struct thread {
 	_Atomic(struct cspace *) cspace;   /* NULL once the binding is cut */
 	_Atomic(struct aspace *) aspace;
 	_Atomic(struct notification *) notification; /* the bound one */
-	uint64_t call_info;        /* info word of the call that is out or queued */
-	uint64_t call_badge;       /* badge of the capability that it was made with */
-	_Atomic uint64_t deadline; /* of the present wait; TIMER_NEVER: none */
-	bool took_bits;            /* its last receive gave bits of the notification */
-	uint32_t loaded_on;        /* CPU that loaded its registers last */
+	uint64_t call_info;         /* info word of the call that is out or queued */
+	uint64_t call_badge;        /* badge of the capability that it was made with */
+	_Atomic uint64_t deadline;  /* of the present wait; TIMER_NEVER: none */
+	bool took_bits;             /* its last receive gave bits of the notification */
+	_Atomic uint32_t loaded_on; /* CPU that loaded its registers last */
 
 	struct arch_thread arch; /* user registers and vector state, see port.h */
 
@@ -122,11 +122,10 @@ struct thread {
 	_Atomic(struct thread *) helper;    /* the caller queued there on whose sched it runs */
 
 	/* See sched.h. */
-	_Atomic(struct sched *) home;         /* its own; NULL: passive */
-	struct thread *home_next, *home_prev; /* of the same home, guarded by its lock */
-	uint64_t home_seen;                   /* guarded by it, too */
-	bool in_guests;                       /* THREAD_READY: in which queue of its part */
-	_Atomic uint64_t debtor; /* token of the sched whose thread left a call in its hand */
+	_Atomic(struct sched *) home; /* its own; NULL: passive */
+	struct tree_node homed;       /* in home->threads, guarded by its lock */
+	bool in_guests;               /* THREAD_READY: in which queue of its part */
+	_Atomic uint64_t debtor;      /* token of the sched whose thread left a call in its hand */
 
 	struct msg_fault fault; /* the report that is out */
 	uint64_t fault_badge;   /* constant */

@@ -58,18 +58,22 @@ void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size)
 	b->count++;
 }
 
-static void flush_here(const struct tlb_batch *b)
+void tlb_flush_tag(const struct tlb_batch *b, uint32_t tag)
 {
-	if (b->table != NULL) {
-		pagetable_flush_here(b);
-		return;
-	}
 	if (b->count > TLB_RANGES) {
-		arch_tlb_flush_tag(b->tag);
+		arch_tlb_flush_tag(tag);
 		return;
 	}
 	for (uint32_t i = 0; i < b->count; i++)
-		arch_tlb_flush_range(b->tag, b->range[i].base, b->range[i].size);
+		arch_tlb_flush_range(tag, b->range[i].base, b->range[i].size);
+}
+
+static void flush_here(const struct tlb_batch *b)
+{
+	if (b->table != NULL)
+		pagetable_flush_here(b);
+	else
+		tlb_flush_tag(b, b->tag);
 }
 
 void tlb_serve(void)
@@ -93,12 +97,17 @@ void tlb_serve(void)
 	}
 }
 
-/* Puts this CPU's request before the CPUs of `targets` and waits for all. */
-static void ask(struct cpu *c, cpumask_t targets)
+/* Puts a request before the CPUs of `where` and waits for all. */
+static void ask(const struct tlb_batch *b, cpumask_t where)
 {
+	struct cpu *c = arch_this_cpu();
+	cpumask_t targets = where & cpu_online_mask() & ~(1ull << c->id);
 	cpumask_t interrupt = 0;
 
+	if (targets == 0)
+		return;
 	ASSERT(cpu_by_id[c->id] == c); /* who answers must find us */
+	c->tlb.request = *b;
 	atomic_store_explicit(&c->tlb.waiting, targets, memory_order_relaxed);
 	for (cpumask_t left = targets; left != 0; left &= left - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(left);
@@ -115,34 +124,19 @@ static void ask(struct cpu *c, cpumask_t targets)
 	}
 }
 
-static cpumask_t others(const struct cpu *c, uint64_t where)
-{
-	return where & cpu_online_mask() & ~(1ull << c->id);
-}
-
 void tlb_flush(const struct tlb_batch *b, uint64_t where)
 {
-	struct cpu *c = arch_this_cpu();
-
 	if (b->count == 0)
 		return;
 	spin_assert_none_held();
 	flush_here(b);
-	cpumask_t targets = others(c, where);
-	if (targets == 0)
-		return;
-	c->tlb.request = *b;
-	ask(c, targets);
+	ask(b, where);
 }
 
 void tlb_barrier(uint64_t where)
 {
-	struct cpu *c = arch_this_cpu();
+	static const struct tlb_batch nothing = { .tag = TLB_KERNEL };
 
 	spin_assert_none_held();
-	cpumask_t targets = others(c, where);
-	if (targets == 0)
-		return;
-	tlb_batch_init(&c->tlb.request, TLB_KERNEL);
-	ask(c, targets);
+	ask(&nothing, where);
 }

@@ -64,6 +64,9 @@ void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size);
  * lock. An empty batch costs nothing. */
 void tlb_flush(const struct tlb_batch *b, uint64_t where);
 
+/* Flushes the ranges of the batch on this CPU under a tag. */
+void tlb_flush_tag(const struct tlb_batch *b, uint32_t tag);
+
 /* Returns when every CPU of `where` that is up has passed a point between the
  * call and the return; what this CPU wrote before, they see after it. Each has
  * noted its count of kernel exits at that point in exits_then. Holds no lock. */

@@ -17,37 +17,29 @@ static uint32_t draw_weight(const struct tree_node *n)
 static void update_max(struct tree_node *n)
 {
 	n->max = n->last;
-	if (n->left != NULL && n->left->max > n->max)
-		n->max = n->left->max;
-	if (n->right != NULL && n->right->max > n->max)
-		n->max = n->right->max;
+	for (unsigned side = 0; side < 2; side++) {
+		if (n->child[side] != NULL && n->child[side]->max > n->max)
+			n->max = n->child[side]->max;
+	}
 }
 
 /* Where the pointer to `n` is kept. */
 static struct tree_node **link_of(struct tree *t, const struct tree_node *n)
 {
-	if (n->parent == NULL)
-		return &t->root;
-	return n->parent->left == n ? &n->parent->left : &n->parent->right;
+	return n->parent == NULL ? &t->root : &n->parent->child[n->parent->child[1] == n];
 }
 
 /* `n` takes its parent's place, and the parent becomes its child. */
 static void rotate_up(struct tree *t, struct tree_node *n)
 {
 	struct tree_node *p = n->parent;
-	struct tree_node *between;
+	unsigned side = p->child[1] == n;
+	struct tree_node *between = n->child[!side];
 
 	*link_of(t, p) = n;
 	n->parent = p->parent;
-	if (p->left == n) {
-		between = n->right;
-		p->left = between;
-		n->right = p;
-	} else {
-		between = n->left;
-		p->right = between;
-		n->left = p;
-	}
+	p->child[side] = between;
+	n->child[!side] = p;
 	if (between != NULL)
 		between->parent = p;
 	p->parent = n;
@@ -67,7 +59,7 @@ void tree_insert(struct tree *t, struct tree_node *n, uint64_t key, uint64_t las
 		parent = *link;
 		if (parent->max < last)
 			parent->max = last;
-		link = key < parent->key ? &parent->left : &parent->right;
+		link = &parent->child[key >= parent->key];
 	}
 	n->parent = parent;
 	*link = n;
@@ -82,10 +74,10 @@ void tree_remove(struct tree *t, struct tree_node *n)
 	ASSERT(n->linked);
 	if (t->first == n)
 		t->first = tree_next(n);
-	while (n->left != NULL && n->right != NULL)
-		rotate_up(t, n->left->weight > n->right->weight ? n->left : n->right);
+	while (n->child[0] != NULL && n->child[1] != NULL)
+		rotate_up(t, n->child[n->child[1]->weight > n->child[0]->weight]);
 
-	struct tree_node *child = n->left != NULL ? n->left : n->right;
+	struct tree_node *child = n->child[n->child[0] == NULL];
 	*link_of(t, n) = child;
 	if (child != NULL)
 		child->parent = n->parent;
@@ -94,45 +86,49 @@ void tree_remove(struct tree *t, struct tree_node *n)
 	*n = (struct tree_node){ 0 };
 }
 
-struct tree_node *tree_next(const struct tree_node *n)
+/* The first node above `n` that has it on the other side. */
+static struct tree_node *above(const struct tree_node *n, unsigned side)
 {
-	if (n->right != NULL) {
-		for (n = n->right; n->left != NULL; n = n->left)
-			;
-		return (struct tree_node *)(uintptr_t)n;
-	}
-	while (n->parent != NULL && n->parent->right == n)
+	while (n->parent != NULL && n->parent->child[side] == n)
 		n = n->parent;
 	return n->parent;
+}
+
+/* The neighbour of `n` on one side. */
+static struct tree_node *step(const struct tree_node *n, unsigned side)
+{
+	struct tree_node *to = n->child[side];
+
+	while (to != NULL && to->child[!side] != NULL)
+		to = to->child[!side];
+	return to != NULL ? to : above(n, side);
+}
+
+struct tree_node *tree_next(const struct tree_node *n)
+{
+	return step(n, 1);
 }
 
 struct tree_node *tree_prev(const struct tree_node *n)
 {
-	if (n->left != NULL) {
-		for (n = n->left; n->right != NULL; n = n->right)
-			;
-		return (struct tree_node *)(uintptr_t)n;
-	}
-	while (n->parent != NULL && n->parent->left == n)
-		n = n->parent;
-	return n->parent;
+	return step(n, 0);
 }
 
-/* The first node of the subtree that overlaps. A left subtree that reaches up to
+/* The first node of the subtree that overlaps. A lower subtree that reaches up to
  * `low` has the answer or none has it: what is in it, or follows it, and reaches
  * `low`, comes no earlier. */
 static struct tree_node *first_overlap(struct tree_node *n, uint64_t low, uint64_t high)
 {
 	while (n != NULL && n->max >= low) {
-		if (n->left != NULL && n->left->max >= low) {
-			n = n->left;
+		if (n->child[0] != NULL && n->child[0]->max >= low) {
+			n = n->child[0];
 			continue;
 		}
 		if (n->key > high)
 			return NULL;
 		if (n->last >= low)
 			return n;
-		n = n->right;
+		n = n->child[1];
 	}
 	return NULL;
 }
@@ -145,52 +141,15 @@ struct tree_node *tree_overlap(const struct tree *t, uint64_t low, uint64_t high
 struct tree_node *tree_overlap_next(const struct tree_node *n, uint64_t low, uint64_t high)
 {
 	for (;;) {
-		struct tree_node *found = first_overlap(n->right, low, high);
+		struct tree_node *found = first_overlap(n->child[1], low, high);
 
 		if (found != NULL)
 			return found;
-		while (n->parent != NULL && n->parent->right == n)
-			n = n->parent;
-		n = n->parent;
-		if (n == NULL || n->key > high)
+		found = above(n, 1);
+		if (found == NULL || found->key > high)
 			return NULL;
-		if (n->last >= low)
-			return (struct tree_node *)(uintptr_t)n;
+		if (found->last >= low)
+			return found;
+		n = found;
 	}
-}
-
-static bool node_ok(const struct tree_node *n, const struct tree_node *parent)
-{
-	uint64_t max = n->last;
-
-	if (!n->linked || n->parent != parent || n->last < n->key ||
-	    (parent != NULL && parent->weight < n->weight))
-		return false;
-	for (unsigned i = 0; i < 2; i++) {
-		const struct tree_node *c = i == 0 ? n->left : n->right;
-
-		if (c == NULL)
-			continue;
-		if (!node_ok(c, n) || (i == 0 ? c->key > n->key : c->key < n->key))
-			return false;
-		max = c->max > max ? c->max : max;
-	}
-	return n->max == max;
-}
-
-bool tree_ok(const struct tree *t)
-{
-	const struct tree_node *first = t->root;
-
-	if (t->root == NULL)
-		return t->first == NULL;
-	while (first->left != NULL)
-		first = first->left;
-	if (t->first != first || !node_ok(t->root, NULL))
-		return false;
-	for (const struct tree_node *n = first; tree_next(n) != NULL; n = tree_next(n)) {
-		if (tree_next(n)->key < n->key)
-			return false;
-	}
-	return true;
 }

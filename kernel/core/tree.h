@@ -12,7 +12,7 @@
 #include <core/types.h>
 
 struct tree_node {
-	struct tree_node *parent, *left, *right;
+	struct tree_node *parent, *child[2]; /* of lower and of higher keys */
 	uint64_t key, last;
 	uint64_t max; /* highest `last` in the subtree */
 	uint32_t weight;
@@ -35,9 +35,6 @@ struct tree_node *tree_prev(const struct tree_node *n);
 /* The first node, in order, that overlaps [low, high]; and the next one after `n`. */
 struct tree_node *tree_overlap(const struct tree *t, uint64_t low, uint64_t high);
 struct tree_node *tree_overlap_next(const struct tree_node *n, uint64_t low, uint64_t high);
-
-/* True when order, heap, links and `max` are as they must be (tests). */
-bool tree_ok(const struct tree *t);
 
 static inline struct tree_node *tree_first(const struct tree *t)
 {

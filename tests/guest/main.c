@@ -2,9 +2,13 @@
 /* The kernel's tests from user mode: the first program of a machine that has no other. Boot
  * options as in test/guest.c: test=PREFIX, test.rounds=N, test.seed=N. */
 #include "console.h"
+#include "table.h"
 #include "world.h"
 #include <abi/node.h>
 #include <lib/sys/program.h>
+
+/* Only the tests are linked with it. */
+#pragma weak table_next
 
 #define HANDLES 4096 /* more than any case has */
 
@@ -86,37 +90,47 @@ static void grow(void)
 		SYS(cap_drop, start->cspace, copy[i]);
 }
 
-static void run_all(unsigned *passed, unsigned *failed, unsigned *skipped)
+static struct {
+	unsigned passed, failed, skipped;
+} totals;
+
+static void run_case(const struct test_case *c)
 {
-	for (const struct test_case *c = __start_test_cases; c != __stop_test_cases; c++) {
-		if (!is_wanted(c->name))
-			continue;
-		report.failed = report.skipped = false;
-		world_isolate(c->run);
-		if (report.failed) {
-			++*failed;
-			say("test %s: FAIL %s:%d %s", c->name, report.file, report.line,
-			    report.what);
-		} else if (report.skipped) {
-			++*skipped;
-			say("test %s: skipped: %s", c->name, report.what);
-		} else {
-			++*passed;
-			say("test %s: ok", c->name);
-		}
+	if (!is_wanted(c->name))
+		return;
+	report.failed = report.skipped = false;
+	world_isolate(c->run);
+	if (report.failed) {
+		totals.failed++;
+		say("test %s: FAIL %s:%d %s", c->name, report.file, report.line, report.what);
+	} else if (report.skipped) {
+		totals.skipped++;
+		say("test %s: skipped: %s", c->name, report.what);
+	} else {
+		totals.passed++;
+		say("test %s: ok", c->name);
 	}
+}
+
+static void run_all(void)
+{
+	struct test_case made;
+
+	for (const struct test_case *c = __start_test_cases; c != __stop_test_cases; c++)
+		run_case(c);
+	while (table_next != NULL && table_next(&made))
+		run_case(&made);
 }
 
 void program_main(const struct startup *s)
 {
-	unsigned passed = 0, failed = 0, skipped = 0;
-
 	start = s;
 	console_init(s->ports);
 	world_isolate(grow);
-	run_all(&passed, &failed, &skipped);
-	say("%u passed, %u failed, %u skipped", passed, failed, skipped);
-	SYS(node_power, s->node, failed == 0 && passed > 0 ? NODE_OFF : NODE_OFF_FAILED);
+	run_all();
+	say("%u passed, %u failed, %u skipped", totals.passed, totals.failed, totals.skipped);
+	SYS(node_power, s->node,
+	    totals.failed == 0 && totals.passed > 0 ? NODE_OFF : NODE_OFF_FAILED);
 	for (;;)
 		SYS(thread_suspend, s->thread);
 }

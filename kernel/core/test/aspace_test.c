@@ -623,7 +623,7 @@ TEST(many_mappings_lose_a_page_in_steps)
 	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
 	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE) && all_show(as, BASE, 7));
 	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
-		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 		st = memory_decommit(&ref, 0, 4, &done);
 		spin_unlock(&ref.object->lock);
 		CHECK(st == ST_OK || st == ST_LATER);
@@ -681,7 +681,7 @@ TEST(many_mappings_change_meanwhile)
 			CHECK(vm_read(vm_space(as), r.va + p * PAGE, &value) == ST_OK);
 	}
 	for (status_t st = ST_LATER; st == ST_LATER; steps++) {
-		CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+		CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 		st = memory_decommit(&ref, 0, 64, &done);
 		spin_unlock(&ref.object->lock);
 		CHECK(st == ST_OK || st == ST_LATER);
@@ -704,7 +704,7 @@ TEST(transition_that_is_abandoned_gives_way)
 	cap_t as = vm_aspace(quota_root, ASPACE_PLAIN, CAP_NONE);
 	cap_t m = vm_memory(quota_root, 4, MEMORY_ANON);
 	CHECK(vm_copy_in(m, 0, 7) == ST_OK && map_many(as, m, BASE));
-	CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+	CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 	CHECK(memory_decommit(&ref, 0, 4, &done) == ST_LATER);
 	spin_unlock(&ref.object->lock);
 	CHECK(all_show(as, BASE, 7) && all_ok(as, m));

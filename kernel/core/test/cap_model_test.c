@@ -167,7 +167,7 @@ static void do_derive_one(void)
 	if (from == NONE || cap == NONE)
 		return;
 	struct cap_ref ref = ref_of(from);
-	status_t st = cap_derive(space(to), &ref, mask, word, &handle[cap]);
+	status_t st = ref_derive(space(to), &ref, mask, word, &handle[cap]);
 	if (st == ST_NO_MEMORY)
 		AGREE(is_tight(spec.object[to].payer));
 	else
@@ -183,7 +183,7 @@ static void do_move_one(void)
 	if (cap == NONE)
 		return;
 	struct cap_ref ref = ref_of(cap);
-	status_t st = cap_move(space(to), &ref, &moved);
+	status_t st = ref_move(space(to), &ref, &moved);
 	if (st == ST_NO_MEMORY) {
 		AGREE(is_tight(spec.object[to].payer));
 		return;
@@ -220,8 +220,6 @@ static void do_transfer(void)
 		}
 		if (!list[i].move)
 			expected = spec_derive(from[i], to, RIGHTS_ALL, 0, cap[i]);
-		if (expected == ST_OK && !(spec.cap[from[i]].rights & RIGHT_SEND))
-			expected = ST_NO_RIGHT;
 		for (unsigned j = 0; j < count && expected == ST_OK; j++) {
 			if (list[i].move && i != j && from[j] == from[i])
 				expected = ST_BAD_ARG;
@@ -366,7 +364,7 @@ static uint64_t frames_of(const struct cspace *cs)
 {
 	uint64_t chunks = cs->slots / CSPACE_CHUNK;
 
-	return chunks + (cs->root != NULL ? 1 + (chunks - 1) / CSPACE_DIRECTORY + 1 : 0);
+	return chunks + (chunks > 1 ? (chunks - 1) / CSPACE_DIRECTORY + 1 : 0);
 }
 
 /* What the specification has of each object, counted once a step. */

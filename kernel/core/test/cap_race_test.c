@@ -41,7 +41,7 @@ static void use(unsigned place, cap_t handle)
 {
 	struct cap_ref ref;
 
-	if (cap_lock(space[place], handle, OBJ_NONE, 1, &ref) != ST_OK)
+	if (ref_lock(space[place], handle, OBJ_NONE, 1, &ref) != ST_OK)
 		return;
 	struct test_object *t = test_object_of(ref.object);
 	CHECK(t->value == ref.badge); /* not another one in the same memory */
@@ -375,7 +375,7 @@ static void make_in_quota(unsigned id)
 		struct object *o = NULL;
 		cap_t h;
 
-		if (cap_lock(home, quota_handle, OBJ_QUOTA, RIGHT_CREATE, &ref) == ST_OK) {
+		if (ref_lock(home, quota_handle, OBJ_QUOTA, RIGHT_CREATE, &ref) == ST_OK) {
 			struct quota *q = container_of(ref.object, struct quota, obj);
 
 			spin_unlock(&ref.object->lock);
@@ -434,7 +434,7 @@ TEST(quotas_die_while_others_use_them)
 	uint64_t after = used_after_all(quota_root);
 	for (unsigned i = 1; i < CPUS; i++) { /* they may have grown, by whole chunks */
 		after -= (space[i]->slots / CSPACE_CHUNK - 1) * FRAME_SIZE;
-		after -= space[i]->root != NULL ? 2 * FRAME_SIZE : 0;
+		after -= space[i]->directory[0] != NULL ? FRAME_SIZE : 0;
 	}
 	CHECK(after == before);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
 #include "child.h"
+#include "frame_ok.h"
 #include <arch/host/host.h>
 #include <core/boot.h>
 #include <core/frame.h>

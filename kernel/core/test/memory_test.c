@@ -139,7 +139,7 @@ TEST(memory_bytes_stay_in_their_page)
 
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 2, MEMORY_ANON);
-	CHECK(cap_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
+	CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
 	struct memory_bytes b = { PAGE - 8, bytes, 16 };
 	CHECK(memory_copy_out(vm_object(m), &b) == ST_BAD_ARG);
 	CHECK(memory_copy_in(&ref, &b) == ST_BAD_ARG);

@@ -150,13 +150,13 @@ static void refused(cap_t last, uint16_t flags, status_t why)
 	memset(server->block, 0x55, sizeof(*server->block));
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, MSG_INFO(0, 16, 3)) == why);
-	CHECK(actor_woke(server, &st) && st == why);
+	CHECK(actor_woke(server, &st) && st == ST_CANCELLED);
 	CHECK(server->block->word[0] == 0x5555555555555555 &&
 	      server->block->cap[0].type == 0x55555555);
 	CHECK(has(client, mine[0], o[0], all) && has(client, mine[1], o[1], all) && spaces_ok());
 	/* From the queue it is refused just so. */
 	CHECK(act_call(client, entrance, MSG_INFO(0, 16, 3)) == ST_BLOCKED);
-	CHECK(act_receive(server, service) == why);
+	CHECK(act_receive(server, service) == ST_CANCELLED);
 	CHECK(actor_woke(client, &st) && st == why);
 	CHECK(has(client, mine[0], o[0], all) && has(client, mine[1], o[1], all) && spaces_ok());
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
@@ -267,7 +267,7 @@ TEST(capabilities_need_a_block_to_arrive_in)
 	put(client, 0, mine[0], RIGHTS_ALL, MSG_CAP_MOVE);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, MSG_INFO(0, 0, 1)) == ST_BAD_STATE);
-	CHECK(actor_woke(server, &st) && st == ST_BAD_STATE);
+	CHECK(actor_woke(server, &st) && st == ST_CANCELLED);
 	CHECK(named(client, mine[0]) != NULL && spaces_ok());
 	server->t->block = block;
 }

@@ -46,7 +46,9 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 			return false;
 		if ((s->free == s->all) != (list != &cache->used))
 			return false;
-		if (s->ticket != 0 && list == &cache->used)
+		uint16_t mark =
+			s->published && list != &cache->limbo ? FRAME_SLAB | cache->type : 0;
+		if (frame_of(arch_virt_to_phys(s))->flags != mark)
 			return false;
 		if (full && s->free != 0 && !cache->closed)
 			return false;
@@ -63,11 +65,12 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 
 bool slab_ok(struct slab_cache *cache)
 {
-	uint64_t used = 0, empty = 0;
+	uint64_t used = 0, empty = 0, limbo = 0;
 
 	spin_lock(&cache->lock);
 	bool ok = list_ok(cache, &cache->used, &used) && list_ok(cache, &cache->empty, &empty) &&
-		  used + empty == cache->pages && empty == cache->empties;
+		  list_ok(cache, &cache->limbo, &limbo) && used + empty + limbo == cache->pages &&
+		  empty == cache->empties;
 	spin_unlock(&cache->lock);
 	return ok;
 }
@@ -95,15 +98,12 @@ bool quota_ok(struct quota *q, uint64_t frames)
 	struct books b = { .parent = q, .used = frames * FRAME_SIZE, .ok = true };
 
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++) {
-		if (object_ops[kind] == NULL)
-			continue;
 		b.ok = b.ok && slab_ok(&q->slab[kind]);
 		b.used += q->slab[kind].pages * FRAME_SIZE;
 	}
 	slab_visit(&q->slab[OBJ_QUOTA], add_child, &b);
 	return b.ok && b.used == q->used && b.promised == q->promised && q->used <= q->drawn &&
-	       q->drawn <= q->limit && q->reservation <= q->drawn &&
-	       q->promised <= q->reservation && q->keep == q->reservation;
+	       q->drawn <= q->limit && q->reservation <= q->drawn && q->promised <= q->reservation;
 }
 
 /* ---- spaces and capabilities ---- */

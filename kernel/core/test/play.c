@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "play.h"
+#include "tree_ok.h"
 #include <core/aspace.h>
 #include <core/assert.h>
 #include <core/grace.h>
@@ -505,32 +506,28 @@ bool notification_ok(struct notification *n)
 /* A part in a level: adds the threads in it to `*queued`. */
 static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *queued)
 {
-	struct thread_queue *const list[] = { &p->own, &p->guests };
-
-	for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
-		for (const struct thread *t = list[i]->head; t != NULL; t = t->next) {
+	for (unsigned i = 0; i < 2; i++) {
+		const struct thread_queue *q = &p->ready[i];
+		for (const struct thread *t = q->head; t != NULL; t = t->next) {
 			if (!is_at(t, THREAD_READY, &p->obj) || t->in_guests != (i == 1) ||
-			    t->cpu != rq->cpu || (t->next == NULL && list[i]->tail != t))
+			    t->cpu != rq->cpu || (t->next == NULL && q->tail != t))
 				return false;
 			++*queued;
 		}
 	}
-	return p->cpu == rq->cpu && p->queued && p != rq->running &&
-	       (p->guests.head != NULL || (p->own.head != NULL && !p->throttled));
+	return p->cpu == rq->cpu && p != rq->running &&
+	       (p->ready[1].head != NULL || (p->ready[0].head != NULL && !p->throttled));
 }
 
 static bool level_ok(const struct run_queue *rq, unsigned i, uint32_t *queued)
 {
 	const struct sched_level *level = &rq->level[i];
-	bool ok = (level->first != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
+	bool ok = tree_ok(&level->parts) &&
+		  (tree_first(&level->parts) != NULL) == (rq->levels[i / 64] >> i % 64 & 1);
 
-	if (level->first == NULL)
-		return ok && level->rest.root == NULL;
-	ok = ok && part_ok(rq, level->first, queued) && !level->first->node.linked;
-	for (struct tree_node *n = tree_first(&level->rest); ok && n != NULL; n = tree_next(n)) {
+	for (struct tree_node *n = tree_first(&level->parts); ok && n != NULL; n = tree_next(n)) {
 		struct sched_part *p = container_of(n, struct sched_part, node);
-		ok = p->level == i && p->vtime >= level->first->vtime && n->key == p->vtime &&
-		     part_ok(rq, p, queued);
+		ok = p->level == i && n->key == p->vtime && part_ok(rq, p, queued);
 	}
 	return ok;
 }

@@ -209,9 +209,6 @@ TEST(quota_resize_moves_both_bounds)
 	CHECK(quota_create(q, KIB(512), KIB(128), &child) == ST_OK);
 	CHECK(cap_insert(home, &child->obj, RIGHTS_ALL, 0, &(cap_t){ 0 }) == ST_OK);
 	CHECK(quota_resize(q, MIB(1), KIB(64)) == ST_BAD_STATE); /* promised more */
-	q->resizing = true;
-	CHECK(quota_resize(q, MIB(1), KIB(512)) == ST_LATER);
-	q->resizing = false;
 
 	/* When the parent has promised but has not got it, nothing changes. */
 	while (quota_charge(parent, FRAME_SIZE))

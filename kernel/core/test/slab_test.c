@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
 #include "child.h"
+#include "frame_ok.h"
 #include "world.h"
 #include <core/frame.h>
 #include <core/grace.h>
@@ -60,6 +61,18 @@ static void dirty(struct object *o)
 	memset(body(o), 0xa5, cache.size - sizeof(*o));
 }
 
+/* Gives back an object that somebody was told. */
+static void put_into(struct slab_cache *c, struct object *o)
+{
+	slab_publish(o);
+	slab_free(c, o);
+}
+
+static void put(struct object *o)
+{
+	put_into(&cache, o);
+}
+
 static unsigned reclaim(unsigned keep)
 {
 	grace_poll();
@@ -106,7 +119,7 @@ static void check_slots(size_t size)
 			CHECK(body(held[i])[b] == 0xa5);
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
-		slab_free(&cache, held[i], true);
+		put(held[i]);
 	CHECK(stats().slots_used == 0 && slab_ok(&cache));
 	CHECK(stats().pages > 0 && reclaim_all() == 0 && stats().pages == 0);
 }
@@ -137,7 +150,7 @@ TEST(slab_reuse_keeps_the_generation)
 			held[i]->gen++;
 		}
 		for (unsigned i = 0; i < ARRAY_LEN(held); i++) {
-			slab_free(&cache, held[i], true);
+			put(held[i]);
 			CHECK(held[i]->gen == round + 1 && held[i]->type == TYPE);
 		}
 	}
@@ -153,7 +166,7 @@ TEST(slab_fills_pages_in_use_first)
 	for (unsigned i = 0; i < 42; i++)
 		held[i] = slab_alloc(&cache);
 	for (unsigned i = 0; i < 41; i++)
-		slab_free(&cache, held[i], true);
+		put(held[i]);
 	struct object *again = slab_alloc(&cache);
 	CHECK(ALIGN_DOWN((uintptr_t)again, FRAME_SIZE) ==
 	      ALIGN_DOWN((uintptr_t)held[41], FRAME_SIZE));
@@ -190,6 +203,8 @@ TEST(slab_object_knows_its_own)
 	struct object *other = slab_alloc(&cache);
 	object_id_t id = object_id(o);
 
+	CHECK(slab_object(id, TYPE) == NULL); /* nobody was told */
+	slab_publish(o);
 	CHECK(slab_object(id, TYPE) == o && slab_object(object_id(other), TYPE) == other);
 	CHECK(slab_object(id, TYPE + 1) == NULL && slab_object(id, 0x100 | TYPE) == NULL);
 	CHECK(slab_object(id + 1, TYPE) == NULL && slab_object(id + 2, TYPE) == NULL);
@@ -197,14 +212,29 @@ TEST(slab_object_knows_its_own)
 	for (unsigned shift = 12; shift < 32; shift++)
 		CHECK(slab_object(id ^ 1u << shift, TYPE) == NULL);
 	CHECK(slab_object(0, TYPE) == NULL && slab_object(UINT32_MAX, TYPE) == NULL);
-	slab_free(&cache, o, true);
-	slab_free(&cache, other, true);
+	put(o);
+	put(other);
 	CHECK(slab_object(id, TYPE) == o); /* dead, but memory for one */
 	CHECK(reclaim_all() == 0);
 	CHECK(slab_object(id, TYPE) == NULL);
 	init(192);
-	CHECK(slab_alloc(&cache) != NULL); /* in the same frame */
+	slab_publish(slab_alloc(&cache)); /* in the same frame */
 	CHECK(slab_object(id, TYPE) != NULL);
+}
+
+/* No number leads to a page in limbo, so whoever found one before leaves the kernel before the
+ * page is given back; but when it is used again it is found again. */
+TEST(slab_object_in_limbo_is_not_found)
+{
+	begin(192);
+	struct object *o = slab_alloc(&cache);
+	put(o);
+	CHECK(slab_object(object_id(o), TYPE) == o);
+	CHECK(reclaim(0) == 1);
+	CHECK(slab_object(object_id(o), TYPE) == NULL);
+	CHECK(slab_alloc(&cache) == o && slab_object(object_id(o), TYPE) == o);
+	slab_free(&cache, o); /* who was told before may be looking */
+	CHECK(stats().pages == 1 && reclaim_all() == 0);
 }
 
 /* ---- who pays ---- */
@@ -224,7 +254,7 @@ TEST(slab_pages_are_charged_and_refunded)
 	}
 	CHECK(quota_ok(q, 0) && before - free_frames() == c->pages);
 	for (unsigned i = 0; i < 100; i++)
-		slab_free(c, held[i], true);
+		put_into(c, held[i]);
 	CHECK(quota_ok(q, 0));
 	CHECK(used_after_all(q) == 0 && free_frames() == before);
 }
@@ -239,11 +269,11 @@ TEST(slab_keeps_one_empty_page)
 		held[i] = slab_alloc(&cache);
 	CHECK(stats().pages == 3);
 	for (unsigned i = 0; i < 60; i++) {
-		slab_free(&cache, held[i], true);
+		put(held[i]);
 		host_user_mode();
 	}
 	for (unsigned i = 0; i < 3; i++) { /* as other objects come and go */
-		slab_free(&cache, slab_alloc(&cache), true);
+		put(slab_alloc(&cache));
 		host_user_mode();
 	}
 	CHECK(stats().pages <= 2 && slab_ok(&cache));
@@ -281,7 +311,7 @@ TEST(slab_failed_step_changes_nothing)
 		CHECK((step == 3) == (c->pages > pages));
 	}
 	for (unsigned i = 0; i < count; i++)
-		slab_free(c, held[i], true);
+		put_into(c, held[i]);
 	CHECK(used_after_all(q) == 0);
 }
 
@@ -291,33 +321,18 @@ TEST(slab_undone_allocation_leaves_nothing)
 	begin(192);
 	uint64_t free = free_frames();
 	for (unsigned i = 0; i < 3; i++) {
-		slab_free(&cache, slab_alloc(&cache), false);
+		slab_free(&cache, slab_alloc(&cache));
 		CHECK(stats().pages == 0 && free_frames() == free);
 	}
 	/* But not a page on which somebody may look at another slot. */
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, slab_alloc(&cache), true);
-	slab_free(&cache, o, false);
+	put(slab_alloc(&cache));
+	slab_free(&cache, o);
 	CHECK(stats().pages == 1);
-	slab_free(&cache, slab_alloc(&cache), false);
+	slab_free(&cache, slab_alloc(&cache));
 	CHECK(stats().pages == 1 && reclaim_all() == 0);
 }
 
-/* Or when somebody looks at it by a number that he kept, of an object long gone. */
-TEST(slab_page_that_is_looked_at_is_not_undone)
-{
-	begin(192);
-	struct object *o = slab_alloc(&cache);
-	CHECK(slab_object(object_id(o), TYPE) == o);
-	slab_free(&cache, o, false);
-	CHECK(stats().pages == 1 && slab_object(object_id(o), TYPE) == o);
-	slab_object_end();
-	CHECK(slab_alloc(&cache) == o);
-	slab_free(&cache, o, false);
-	CHECK(stats().pages == 0 && slab_object(object_id(o), TYPE) == NULL);
-}
-
-/* However many pages there are to give back, one call does not take long. */
 TEST(slab_gives_back_in_batches)
 {
 	static struct object *held[4 * SLAB_BATCH];
@@ -326,7 +341,7 @@ TEST(slab_gives_back_in_batches)
 	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
 		held[i] = slab_alloc(&cache);
 	for (unsigned i = 0; i < ARRAY_LEN(held); i++)
-		slab_free(&cache, held[i], true);
+		put(held[i]);
 	CHECK(stats().pages == ARRAY_LEN(held));
 	for (unsigned left = ARRAY_LEN(held); left > 0;) {
 		unsigned before = left;
@@ -355,7 +370,7 @@ TEST(slab_closed_hands_out_nothing)
 	struct object *o = slab_alloc(&cache);
 	slab_close(&cache);
 	CHECK(slab_alloc(&cache) == NULL);
-	slab_free(&cache, o, false); /* whoever closed it may be looking: not at once */
+	slab_free(&cache, o); /* whoever closed it may be looking: not at once */
 	CHECK(stats().pages == 1 && slab_alloc(&cache) == NULL);
 	CHECK(reclaim_all() == 0);
 }
@@ -370,7 +385,7 @@ TEST(slab_next_comes_to_every_slot)
 	for (unsigned i = 0; i < 100; i++)
 		held[i] = slab_alloc(&cache);
 	for (unsigned i = 0; i < 100; i += 3)
-		slab_free(&cache, held[i], true);
+		put(held[i]);
 	slab_close(&cache);
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < stats().slots_used; i++) {
@@ -384,7 +399,7 @@ TEST(slab_next_comes_to_every_slot)
 	for (unsigned i = 0; i < 100; i++)
 		CHECK(held[i]->gen == (i % 3 == 0 ? 0 : 3));
 	for (uint64_t left = stats().slots_used; left > 0; left--)
-		slab_free(&cache, slab_next(&cache, &cursor), true);
+		put(slab_next(&cache, &cursor));
 	CHECK(slab_next(&cache, &cursor) == NULL && reclaim_all() == 0);
 }
 
@@ -395,7 +410,7 @@ TEST(slab_page_waits_for_the_grace_period)
 	begin(512);
 	uint64_t free = free_frames();
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o, true);
+	put(o);
 	CHECK(free_frames() == free - 1 && stats().pages == 1);
 	for (unsigned i = 0; i < 5; i++)
 		CHECK(reclaim(0) == 1); /* this CPU is inside the kernel */
@@ -411,13 +426,13 @@ TEST(slab_waiting_page_is_used_again)
 {
 	begin(512);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o, true);
+	put(o);
 	CHECK(reclaim(0) == 1);
 	CHECK(slab_alloc(&cache) == o && stats().pages == 1);
 	host_user_mode();
 	CHECK(reclaim(0) == 1);
 	CHECK(slab_ok(&cache));
-	slab_free(&cache, o, true);
+	put(o);
 	CHECK(reclaim(0) == 1 && reclaim(0) == 1);
 	host_user_mode();
 	CHECK(reclaim(0) == 0);
@@ -432,7 +447,7 @@ static void hold_the_page(unsigned id)
 
 		while (stage == 0)
 			arch_cpu_relax();
-		slab_free(&cache, o, true);
+		put(o);
 		CHECK(reclaim_all() == 1);
 		stage = 2;
 		while (stage == 2)
@@ -466,7 +481,7 @@ TEST(slab_page_is_not_held_by_idle_cpus)
 	host_cpus_run(4, come_and_go);
 	while (!cpu_by_id[1]->idle || !cpu_by_id[2]->idle || !cpu_by_id[3]->idle)
 		arch_cpu_relax();
-	slab_free(&cache, slab_alloc(&cache), true);
+	put(slab_alloc(&cache));
 	CHECK(reclaim_all() == 0);
 }
 
@@ -476,8 +491,8 @@ static void free_twice(void)
 {
 	begin(512);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, o, true);
-	slab_free(&cache, o, true);
+	put(o);
+	put(o);
 }
 
 static void free_into_another(void)
@@ -486,14 +501,14 @@ static void free_into_another(void)
 
 	begin(512);
 	slab_cache_init(&other, NULL, TYPE, 512, LOCK_IPC);
-	slab_free(&other, slab_alloc(&cache), true);
+	put_into(&other, slab_alloc(&cache));
 }
 
 static void free_the_middle(void)
 {
 	begin(512);
 	struct object *o = slab_alloc(&cache);
-	slab_free(&cache, (struct object *)((uintptr_t)o + OBJECT_GRANULE), true);
+	put((struct object *)((uintptr_t)o + OBJECT_GRANULE));
 }
 
 TEST(slab_misuse_panics)
@@ -545,7 +560,7 @@ static void kill_thing(struct object *o)
 	spin_lock(&o->lock);
 	o->gen++;
 	spin_unlock(&o->lock);
-	slab_free(&cache, o, true);
+	put(o);
 }
 
 static void put_thing(unsigned at)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
+#include "frame_ok.h"
 #include <arch/host/host.h>
 #include <core/frame.h>
 #include <core/spinlock.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
+#include "tree_ok.h"
 #include <core/tree.h>
 #include <core/types.h>
 #include <test/test.h>

@@ -144,7 +144,7 @@ status_t vm_scan(cap_t aspace, vaddr_t va, uint64_t pages, uint8_t *out)
 #define LOCKED(memory, call, more)                                                                 \
 	do {                                                                                       \
 		struct cap_ref ref;                                                                \
-		st = cap_lock(home, memory, OBJ_MEMORY, 0, &ref);                                  \
+		st = ref_lock(home, memory, OBJ_MEMORY, 0, &ref);                                  \
 		if (st != ST_OK)                                                                   \
 			return st;                                                                 \
 		struct memory *m = container_of(ref.object, struct memory, obj);                   \

@@ -531,7 +531,7 @@ static bool do_copy_in(unsigned i)
 	status_t st;
 
 	fill_with(word, ++contents);
-	if (cap_lock(home, object[i].cap[0], OBJ_MEMORY, 0, &ref) != ST_OK)
+	if (ref_lock(home, object[i].cap[0], OBJ_MEMORY, 0, &ref) != ST_OK)
 		return false;
 	do
 		st = memory_copy_in(&ref, &b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What core/memory.h and core/aspace.h promise about every object, from outside. */
+#include "tree_ok.h"
 #include "vm.h"
 #include <string.h>
 

@@ -60,21 +60,6 @@ const struct object_ops test_ops = {
 	.close = test_close,
 };
 
-/* Endpoints are only named here; where there are no real ones, they are as simple as can
- * be. */
-static bool plain_close(struct object *o)
-{
-	(void)o;
-	return true;
-}
-
-extern const struct object_ops endpoint_ops;
-__attribute__((weak)) const struct object_ops endpoint_ops = {
-	.name = "endpoint",
-	.size = OBJECT_GRANULE,
-	.rank = LOCK_IPC,
-	.close = plain_close,
-};
 bool test_cut(struct cap_slot *binding)
 {
 	struct test_object *t = test_object_of(object_at(binding->node.owner));
@@ -128,6 +113,35 @@ struct quota *test_quota(struct quota *parent, uint64_t limit, uint64_t reservat
 
 /* ---- calls by handle ---- */
 
+status_t ref_lock(const struct cspace *cs, cap_t handle, enum object_type type, rights_t need,
+		  struct cap_ref *out)
+{
+	status_t st = cap_find(cs, handle, type, need, out);
+
+	if (st != ST_OK)
+		return st;
+	spin_lock(&out->object->lock);
+	if (cap_still(out))
+		return ST_OK;
+	spin_unlock(&out->object->lock);
+	return ST_BAD_CAP;
+}
+
+status_t ref_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
+		    cap_t *out)
+{
+	const struct cap_send send = { .ref = *from, .mask = mask, .word = word };
+
+	return cap_transfer(to, &send, 1, out);
+}
+
+status_t ref_move(struct cspace *to, const struct cap_ref *from, cap_t *out)
+{
+	const struct cap_send send = { .ref = *from, .mask = RIGHTS_ALL, .move = true };
+
+	return cap_transfer(to, &send, 1, out);
+}
+
 static status_t look(struct cspace *cs, cap_t handle, struct cap_ref *ref)
 {
 	return cap_find(cs, handle, OBJ_ANY, 0, ref);
@@ -139,7 +153,7 @@ status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_
 	struct cap_ref ref;
 	status_t st = look(from, handle, &ref);
 
-	return st == ST_OK ? cap_derive(to, &ref, mask, word, out) : st;
+	return st == ST_OK ? ref_derive(to, &ref, mask, word, out) : st;
 }
 
 status_t do_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *out)
@@ -147,7 +161,7 @@ status_t do_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *ou
 	struct cap_ref ref;
 	status_t st = look(from, handle, &ref);
 
-	return st == ST_OK ? cap_move(to, &ref, out) : st;
+	return st == ST_OK ? ref_move(to, &ref, out) : st;
 }
 
 status_t do_drop(struct cspace *cs, cap_t handle)
@@ -189,7 +203,7 @@ status_t do_look(struct cspace *cs, cap_t handle, struct object **o, rights_t *r
 		 uint64_t *badge)
 {
 	struct cap_ref ref;
-	status_t st = cap_lock(cs, handle, OBJ_ANY, 0, &ref);
+	status_t st = ref_lock(cs, handle, OBJ_ANY, 0, &ref);
 
 	if (st != ST_OK)
 		return st;

@@ -44,11 +44,20 @@ struct quota *test_quota(struct quota *parent, uint64_t limit, uint64_t reservat
 
 /* ---- calls by handle ---- */
 
-/* cap_find, then cap_derive. */
+/* cap_find, lock, cap_still: on ST_OK the object is locked and alive. */
+status_t ref_lock(const struct cspace *cs, cap_t handle, enum object_type type, rights_t need,
+		  struct cap_ref *out) MUST_CHECK UNCHECKED_LOCKS;
+
+/* cap_transfer of one: a copy, or the capability itself. */
+status_t ref_derive(struct cspace *to, const struct cap_ref *from, rights_t mask, uint64_t word,
+		    cap_t *out) MUST_CHECK;
+status_t ref_move(struct cspace *to, const struct cap_ref *from, cap_t *out) MUST_CHECK;
+
+/* cap_find, then ref_derive. */
 status_t do_derive(struct cspace *to, struct cspace *from, cap_t handle, rights_t mask,
 		   uint64_t word, cap_t *out);
 
-/* cap_find, then cap_move. */
+/* cap_find, then ref_move. */
 status_t do_move(struct cspace *to, struct cspace *from, cap_t handle, cap_t *out);
 
 /* cap_find, then cap_drop. */

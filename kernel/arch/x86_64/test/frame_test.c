@@ -3,6 +3,7 @@
 #include "smp_call.h"
 #include <core/boot.h>
 #include <core/frame.h>
+#include <core/test/frame_ok.h>
 #include <test/test.h>
 
 #define HELD 64

@@ -72,7 +72,8 @@ TEST(slab_page_comes_back)
 	frame_stats(&before);
 	struct object *o = slab_alloc(&cache);
 	CHECK(o != NULL && object_at(object_id(o)) == o);
-	slab_free(&cache, o, true);
+	slab_publish(o);
+	slab_free(&cache, o);
 	CHECK(slab_reclaim(&cache, 0) == 1);
 	for (unsigned i = 0; i < PATIENCE; i++) {
 		cpu_leave_kernel(arch_this_cpu());
