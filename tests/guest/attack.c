@@ -134,7 +134,7 @@ TEST(attack_stale_handles)
 		a[i]->arg[0] = (uint64_t)r;
 		actor_start(a[i]);
 	}
-	for (uint64_t n = 0; n < test_rounds(2000); n++) {
+	for (uint64_t n = 0; n < test_rounds(400); n++) {
 		cap_t was = r->handle;
 		CHECK(STATUS(cap_drop, start->cspace, was) == ST_OK);
 		cap_t fresh = copy_of(other, RIGHT_CALL, 0);
@@ -167,6 +167,8 @@ static void scribble(struct actor *a)
 		c->rights = n & 8 ? RIGHT_SEND : (rights_t)0xffff;
 		c->flags = n & 16 ? 0xfffe : 0;
 		((volatile uint64_t *)b->word)[n % 64] = n;
+		if (n % 512 == 511)
+			SYS(thread_yield, a->self);
 	}
 }
 
@@ -182,7 +184,7 @@ TEST(attack_block_changes_while_it_is_sent)
 	writer->arg[1] = actor_give(client, weak, RIGHT_SEND | RIGHT_COPY | RIGHT_CALL, 9);
 	writer->arg[2] = client->self; /* without the right to travel */
 	actor_start(writer);
-	for (uint64_t n = 0; n < test_rounds(1000); n++) {
+	for (uint64_t n = 0; n < test_rounds(300); n++) {
 		JOB(client, endpoint_call, entrance, MSG_INFO(1, 512, 2), NEVER);
 		(void)job_waits(client);
 		struct sys_result r = SYS(endpoint_receive, ep, 0);
@@ -288,7 +290,7 @@ TEST(attack_block_is_revoked_under_messages)
 
 	client->arg[0] = ep;
 	actor_start(client);
-	for (uint64_t n = 0; n < test_rounds(300); n++) {
+	for (uint64_t n = 0; n < test_rounds(60); n++) {
 		cap_t lent = copy_of(memory, 0xffff, 0);
 		(void)job_waits(a);
 		CHECK(STATUS(thread_configure, a->thread, 0, 0, 0, lent, 0) == ST_OK);
@@ -725,11 +727,11 @@ TEST(attack_destroyer_is_stopped)
 {
 	uint64_t before = 0;
 
-	for (unsigned n = 0; n < 20; n++) {
+	for (unsigned n = 0; n < 4; n++) {
 		cap_t outer = quota, payer = new_quota(8ull << 20);
 		quota = payer;
 		struct actor *a = actor_new(destroy_all), *b = actor_new(stop_all);
-		for (unsigned i = 0; i < 200; i++)
+		for (unsigned i = 0; i < 20; i++)
 			(void)new_notification();
 		quota = outer;
 		a->arg[0] = payer;
@@ -748,6 +750,30 @@ TEST(attack_destroyer_is_stopped)
 	}
 	while (used(quota) > before + (1ull << 20))
 		yield();
+}
+
+/* A process destroys what has much in it, and in the middle loses its addresses or its handles:
+ * what it has begun comes to an end. */
+TEST(attack_destroyer_loses_his_space)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		cap_t outer = quota, victim = new_quota(8ull << 20);
+		struct actor *a = process_new(destroy_all);
+
+		quota = victim;
+		for (unsigned i = 0; i < 1500; i++)
+			(void)new_notification();
+		quota = outer;
+		uint64_t with = used(quota);
+		a->arg[0] = actor_give(a, victim, RIGHT_DESTROY, 0);
+		actor_start(a);
+		while (STATUS(quota_read, victim) != ST_BAD_CAP)
+			yield();
+		CHECK(STATUS(object_destroy, n & 1 ? a->aspace : a->cspace) == ST_OK);
+		while (used(quota) > with - 16 * MEMORY_PAGE)
+			yield();
+		job_kill(a);
+	}
 }
 
 /* A capability to pages that the object does not have is good for nothing. */
