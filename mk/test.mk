@@ -26,9 +26,9 @@ user-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --appe
 e2e-suites = $(foreach t,$(wildcard tests/e2e/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
 tool-suites = $(foreach t,$(wildcard tests/tools/*.py),'$(basename $(notdir $(t)))=python3 $(t)')
 
-test: TEST_TIMEOUT := 120
+test: TEST_TIMEOUT := 400
 test: image $(test-programs)
-	@python3 tools/suites.py --timeout 170 $(e2e-suites) \
+	@python3 tools/suites.py --timeout 420 $(e2e-suites) \
 		$(foreach n,$(TEST_SMP),$(call guest-suite,guest-smp$(n),$(n),)) \
 		$(foreach n,$(USER_SMP),$(call user-suite,user-smp$(n),$(n),)) \
 		host-asan=build/host/asan/unit host-tsan=build/host/tsan/unit $(tool-suites)

@@ -706,10 +706,13 @@ static bool aspace_close(struct object *o)
 			mapping_take(map, &budget);
 		return false;
 	}
-	if (!pagetable_is_flushed(&as->table))
+	/* Who cuts the half writes to the root: he comes first, or finds no binding. */
+	if (atomic_load(&as->table.half) != NULL && !aspace_cut(&as->half))
+		return false;
+	if (!cap_unbind(&as->half) || !pagetable_is_flushed(&as->table))
 		return false;
 	pagetable_free(&as->table, o->quota);
-	return cap_unbind(&as->half);
+	return true;
 }
 
 static bool mapping_close(struct object *o)

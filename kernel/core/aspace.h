@@ -28,13 +28,8 @@
  * executed.
  */
 #pragma once
-#include <abi/memory.h>
-#include <arch/arch.h>
-#include <core/cap.h>
 #include <core/cpu.h>
 #include <core/memory.h>
-#include <core/pagetable.h>
-#include <core/tree.h>
 
 /* User addresses: [ASPACE_FIRST, ARCH_USER_END), whole pages. */
 #define ASPACE_FIRST 0x10000ull

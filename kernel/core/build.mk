@@ -75,6 +75,7 @@ core-test-src += test/frame_ok.c
 core-test-src += test/frame_test.c
 core-test-src += test/grace_test.c
 core-test-src += test/guest_test.c
+core-test-src += test/ipc_fast_test.c
 core-test-src += test/ipc_race_test.c
 core-test-src += test/irq_test.c
 core-test-src += test/log_test.c

@@ -20,7 +20,6 @@
 #pragma once
 #include <abi/msg.h>
 #include <core/cspace.h>
-#include <core/object.h>
 
 #define CAP_DEPTH 64
 #define CAP_BATCH 32  /* nodes removed between two preemption points */

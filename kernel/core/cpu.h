@@ -10,12 +10,7 @@
  * that they do not slow down what this CPU uses all the time.
  */
 #pragma once
-#include <arch/arch.h>
-#include <core/frame.h>
-#include <core/lock_order.h>
 #include <core/pagetable.h>
-#include <core/tlb.h>
-#include <core/types.h>
 #include <stdatomic.h>
 
 #define CPU_MAX        64 /* one bit each in a cpumask_t */

@@ -13,9 +13,7 @@
  * devices that address 32 bits, and the rest; FRAME_ANY prefers the rest.
  */
 #pragma once
-#include <arch/arch.h>
 #include <core/spinlock.h>
-#include <core/types.h>
 #include <stdatomic.h>
 
 #define FRAME_SHIFT     12

@@ -41,6 +41,7 @@ void guest_set(struct thread *t, const struct thread_config *c, struct arch_regi
 	struct aspace *as = state != NULL ? guest_of(c) : t->own_aspace;
 
 	atomic_fetch_and(&t->flags, ~THREAD_CUT_OFF);
+	t->guest_ticket = 0; /* of a cut that this overtakes */
 	atomic_store_explicit(&t->aspace, as, memory_order_release);
 	t->arch.guest = state;
 	t->fix_up_from = c->fix_up_from;

@@ -21,7 +21,6 @@
 #pragma once
 #include <abi/guest.h>
 #include <core/cap.h>
-#include <core/types.h>
 
 struct arch_thread;
 struct thread;

@@ -170,7 +170,7 @@ COLD void answered(struct thread *self, struct thread *caller, uint64_t info, ca
 /* The answer did not fit into the caller's space. */
 COLD void answer_fails(struct thread *self, struct thread *caller, status_t st)
 {
-	reply_put_again(&self->obj, caller);
+	reply_put_again(&self->obj, NULL, caller);
 	refuse(self, st);
 }
 

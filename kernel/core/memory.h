@@ -41,8 +41,6 @@
  */
 #pragma once
 #include <core/cap.h>
-#include <core/frame.h>
-#include <core/object.h>
 #include <core/pagetable.h>
 #include <core/tree.h>
 

@@ -23,9 +23,7 @@
  */
 #pragma once
 #include <abi/rights.h>
-#include <arch/arch.h>
 #include <core/spinlock.h>
-#include <core/types.h>
 
 #define OBJECT_GRANULE 64
 #define OBJECT_LIMIT   ((paddr_t)OBJECT_GRANULE << 32)

@@ -36,11 +36,9 @@
  */
 #pragma once
 #include <abi/memory.h>
-#include <arch/arch.h>
 #include <core/assert.h>
 #include <core/frame.h>
 #include <core/tlb.h>
-#include <core/types.h>
 #include <stdatomic.h>
 
 struct quota;

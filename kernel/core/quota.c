@@ -205,7 +205,7 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 		return ST_BAD_STATE;
 	uint64_t before = __atomic_load_n(&q->reservation, __ATOMIC_RELAXED);
 	uint64_t more = reservation > before ? reservation - before : 0;
-	if (!quota_promise(q->parent, (int64_t)more))
+	if (more > INT64_MAX || !quota_promise(q->parent, (int64_t)more))
 		return ST_NO_MEMORY;
 	do {
 		held += lack;

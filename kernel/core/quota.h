@@ -17,7 +17,6 @@
  * `used` and draws what lacks then.
  */
 #pragma once
-#include <core/object.h>
 #include <core/slab.h>
 
 #define QUOTA_CHUNK (64 * 1024)

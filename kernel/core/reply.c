@@ -28,12 +28,13 @@ static struct thread *take(struct object *holder, uint64_t number) REQUIRES(hold
 	return caller;
 }
 
-void reply_put_again(struct object *holder, struct thread *caller)
+void reply_put_again(struct object *holder, const struct cap_ref *by, struct thread *caller)
 {
 	struct reply_slot *slot = slot_of(holder);
 
 	spin_lock(&holder->lock);
-	bool closed = slot->closed;
+	/* It may even be another object by now, with a call of its own. */
+	bool closed = slot->closed || (by != NULL && holder->gen != token_gen(by->token));
 	if (!closed) {
 		slot->caller = caller;
 		thread_put(caller, THREAD_REPLY, holder);
@@ -63,7 +64,7 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 		return st;
 	struct message_carried m = message_carry(self, t, a->info);
 	if (m.status != ST_OK) {
-		reply_put_again(holder, t);
+		reply_put_again(holder, a->by, t);
 		return m.status;
 	}
 	thread_answer(t, &(struct thread_result){ .status = ST_OK, .info = m.info });

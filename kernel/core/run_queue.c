@@ -471,6 +471,15 @@ static struct sched_part *rq_first(struct run_queue *rq, struct sched_part *was,
 	return first;
 }
 
+/* No call that `t`, which runs next, has in hand was taken here since this CPU chose what is
+ * charged; if it was taken on another CPU its number shall not look so. */
+static void begin_epoch(struct cpu *c, const struct thread *t)
+{
+	if (t->reply.number > c->call_number)
+		c->call_number = ALIGN_DOWN(t->reply.number, CPU_MAX) + CPU_MAX + c->id;
+	c->epoch = c->call_number;
+}
+
 /* One try: the thread that runs next (THREAD_RUNNING), one that has to look for another sched or
  * CPU (THREAD_MOVING), or NULL. */
 static struct thread *pick_once(struct cpu *c)
@@ -478,7 +487,6 @@ static struct thread *pick_once(struct cpu *c)
 	struct run_queue *rq = c->run_queue;
 	struct thread *t = c->current;
 
-	c->epoch = c->call_number;
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
 	rq_charge(rq, time_now());
@@ -497,6 +505,8 @@ static struct thread *pick_once(struct cpu *c)
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);
+	if (rq->running != NULL)
+		begin_epoch(c, next);
 	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
 		thread_settle(t);
 	return next;

@@ -30,12 +30,7 @@
  * thread left the call in its hand by deadline or death (thread.debtor).
  */
 #pragma once
-#include <core/cpu.h>
-#include <core/object.h>
-#include <core/spinlock.h>
 #include <core/thread.h>
-#include <core/timer.h>
-#include <core/tree.h>
 
 #define SCHED_PRIORITIES     256
 #define SCHED_CHAIN          16 /* servers that call servers: how far a sched is followed */

@@ -19,7 +19,6 @@
 #pragma once
 #include <core/frame.h>
 #include <core/object.h>
-#include <core/types.h>
 
 #define SLAB_SIZE_MAX (FRAME_SIZE - OBJECT_GRANULE)
 #define SLAB_BATCH    16 /* pages that are touched on their way back in one piece */

@@ -15,7 +15,6 @@
 #pragma once
 #include <arch/arch.h>
 #include <core/lock_order.h>
-#include <core/types.h>
 #include <stdatomic.h>
 
 struct LOCKABLE spinlock {

@@ -41,16 +41,25 @@ UNCHECKED_LOCKS status_t sys_endpoint_call(struct syscall *c)
 	return endpoint_call(endpoint_of(c), c->self, &m);
 }
 
-UNCHECKED_LOCKS static status_t receive(struct syscall *c, uint64_t deadline)
+/* `*answered`, unless NULL, is THREAD_MOVING. Who takes a call that waits may have to refresh
+ * threads, and among them that one: then it is made ready before, and *answered is NULL. */
+UNCHECKED_LOCKS static status_t receive(struct syscall *c, uint64_t deadline,
+					struct thread **answered)
 {
 	endpoint_come_back(c->self);
 	status_t st = cap_ref_lock(&c->cap[0]);
-	return st != ST_OK ? st : endpoint_receive(endpoint_of(c), c->self, deadline);
+	if (st != ST_OK)
+		return st;
+	if (*answered != NULL && endpoint_of(c)->callers.root != NULL) {
+		thread_settle(*answered);
+		*answered = NULL;
+	}
+	return endpoint_receive(endpoint_of(c), c->self, deadline);
 }
 
 status_t sys_endpoint_receive(struct syscall *c)
 {
-	return receive(c, c->arg[1]);
+	return receive(c, c->arg[1], &(struct thread *){ NULL });
 }
 
 status_t sys_endpoint_reply(struct syscall *c)
@@ -69,7 +78,7 @@ status_t sys_endpoint_reply_receive(struct syscall *c)
 	/* Who has nobody to answer to just receives. */
 	if (st != ST_OK && st != ST_PEER_GONE)
 		return st;
-	st = receive(c, c->arg[2]);
+	st = receive(c, c->arg[2], &caller);
 	if (caller != NULL && st == ST_BLOCKED)
 		thread_run(caller);
 	else if (caller != NULL)

@@ -12,8 +12,6 @@
  *            returned is not passed by.
  */
 #pragma once
-#include <abi/status.h>
-#include <core/cap.h>
 #include <core/thread.h>
 
 #define SYSCALL_CAPS 5

@@ -20,11 +20,7 @@ bool deadline_passed(uint64_t deadline)
 
 static void thread_timeout(struct ktimer *timer)
 {
-	struct thread *t = container_of(timer, struct thread, timer);
-
-	/* The wait that set the timer may be over and another begun. */
-	if (deadline_passed(t->deadline))
-		(void)thread_cancel_wait(t, NULL, ST_DEADLINE);
+	(void)thread_cancel_wait(container_of(timer, struct thread, timer), NULL, ST_DEADLINE);
 }
 
 void thread_set_deadline(struct thread *t, uint64_t deadline)
@@ -143,11 +139,15 @@ bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why)
 			return false;
 		spin_lock(&where->lock);
 		bool ours = t->place == place;
-		if (ours)
+		/* The wait that set the timer may be over and another begun. */
+		bool over = why != ST_DEADLINE || deadline_passed(t->deadline);
+		if (ours && over)
 			served = leave(t, place);
 		spin_unlock(&where->lock);
 		if (!ours)
 			continue;
+		if (!over)
+			return false;
 		thread_complete(t, &(struct thread_result){ .status = why });
 		endpoint_help(served);
 		sched_refresh(served);

@@ -32,12 +32,9 @@
  * flags of what it runs.
  */
 #pragma once
-#include <abi/msg.h>
-#include <arch/arch.h>
 #include <core/cap.h>
 #include <core/cpu.h>
 #include <core/timer.h>
-#include <core/tree.h>
 
 /* A handler's answer: the thread waits, its results are written by who ends that. */
 #define ST_BLOCKED ((status_t)-100)
@@ -272,7 +269,8 @@ void thread_answer(struct thread *t, const struct thread_result *r);
  * ready. */
 void thread_run(struct thread *t);
 
-/* Ends the wait of `t` at `at` (NULL: wherever) with `why`; false if it does not wait. */
+/* Ends the wait of `t` at `at` (NULL: wherever) with `why`; false if it does not wait, or for
+ * ST_DEADLINE, that of its present wait has not passed. */
 bool thread_cancel_wait(struct thread *t, const struct object *at, status_t why);
 
 /* ---- stopping and going on ---- */

@@ -193,13 +193,14 @@ static status_t claim_to_configure(const struct cap_ref *ref, const struct threa
 status_t thread_configure(const struct cap_ref *ref, const struct thread_config *c)
 {
 	struct thread *t = container_of(ref->object, struct thread, obj);
-	struct notification *old = t->notification, *new = NULL;
+	struct notification *new = NULL;
 	struct pages pages = { 0 };
 	object_gen_t gen;
 
 	status_t st = claim_to_configure(ref, c, &gen);
 	if (st != ST_OK)
 		return st;
+	struct notification *old = t->notification; /* nobody else changes it from here on */
 	if (!clear_spares(t)) {
 		t->claimed = false;
 		return ST_LATER;

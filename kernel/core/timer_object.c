@@ -13,6 +13,7 @@ UNCHECKED_LOCKS static void timer_fire(struct ktimer *timer)
 	/* It may have been armed anew, or disarmed, since this one's turn came. */
 	bool due = t->deadline <= now;
 	if (due && t->every != 0) {
+		(void)timer_cancel(&t->timer);
 		t->deadline += (1 + (now - t->deadline) / t->every) * t->every;
 		timer_set(&t->timer, t->deadline, timer_fire);
 	} else if (due) {

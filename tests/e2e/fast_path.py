@@ -4,7 +4,7 @@ case from user mode ends alike with it and without it."""
 from cases import BUILD, case, check, main
 from qemu_run import CASE, machine, run
 
-TIMEOUT = 170  # hang detector
+TIMEOUT = 400  # hang detector
 
 
 def verdicts(option):

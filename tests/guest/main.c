@@ -126,6 +126,8 @@ void program_main(const struct startup *s)
 {
 	start = s;
 	console_init(s->ports);
+	if (option("test.power") != NULL) /* for tests/e2e/power.py */
+		SYS(node_power, s->node, number_from("test.power", NODE_OFF));
 	world_isolate(grow);
 	run_all();
 	say("%u passed, %u failed, %u skipped", totals.passed, totals.failed, totals.skipped);

@@ -31,7 +31,8 @@ struct shared {
 	status_t status;  /* of the last */
 	uint64_t exit;    /* the number that the foreign program ended with, */
 	uint64_t written; /* bytes that it has written */
-	uint64_t strays;  /* so many times task_repeat found it at an address that nobody may enter */
+	uint64_t
+		strays; /* so many times task_repeat found it at an address that nobody may enter */
 	char text[256];
 };
 

@@ -351,6 +351,7 @@ static void come_and_go(struct actor *a)
 		struct sys_result r = SYS(cap_copy, start->cspace, start->cspace, stale.target[0],
 					  RIGHT_SIGNAL, 1ull << i % 64);
 		wrong += r.status != ST_OK;
+		atomic_store(&stale.round, 0); /* the handle changes */
 		atomic_store(&stale.handle, r.out[0]);
 		atomic_store(&stale.round, i);
 		wrong += STATUS(notification_signal, r.out[0], UINT64_MAX) != ST_OK;
@@ -376,7 +377,7 @@ static void use_all(struct actor *a)
 		if (i % 8 == 0) {
 			round[at] = atomic_load(&stale.round);
 			seen[at] = atomic_load(&stale.handle);
-			if (atomic_load(&stale.round) != round[at])
+			if (round[at] == 0 || atomic_load(&stale.round) != round[at])
 				seen[at] = CAP_NONE;
 		}
 		bool was_dropped = round[at] <= atomic_load(&stale.dropped);

@@ -1102,3 +1102,23 @@ TEST(guest_loses_the_half_that_dies)
 	CHECK(do_destroy(&vm_space(guest)->obj) && do_destroy(&vm_space(half)->obj));
 	CHECK(used_after_all(q) == 0);
 }
+
+/* Another CPU has taken the binding to the half to cut it, and is about to write to the root. */
+TEST(guest_stays_while_its_half_is_being_cut)
+{
+	vm_boot();
+	struct quota *q = test_quota(quota_root, MIB(4), 0);
+	cap_t half = vm_aspace(quota_root, ASPACE_PERSONALITY, CAP_NONE);
+	struct aspace *guest = vm_space(vm_aspace(q, ASPACE_GUEST, half));
+
+	STORE(guest->half.node.flags, CAP_BUSY);
+	uint64_t ticket = do_kill(&guest->obj);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(!object_destroy_some(ticket));
+	CHECK(guest->table.root[ROOT_MAIN].pa != 0 && guest->table.root[ROOT_GUEST].pa != 0);
+	STORE(guest->half.node.flags, 0);
+	while (!object_destroy_some(ticket))
+		;
+	CHECK(used_after_all(q) == 0 && cap_tree_ok(&vm_space(half)->obj));
+	CHECK(do_destroy(&vm_space(half)->obj));
+}

@@ -374,6 +374,44 @@ TEST(nested_calls_unwind)
 	CHECK(ep_ok());
 }
 
+/* A second server of the client's service waits for the one that is answered, and was helped by
+ * the call that is taken next. */
+TEST(answered_thread_is_in_a_chain_of_help)
+{
+	cap_t middle_service;
+
+	meet(10, 10);
+	struct actor *second = actor_make(NULL, 10), *middle = actor_make(NULL, 10);
+	struct actor *first = actor_make(NULL, 10), *urgent = actor_make(NULL, 50);
+	struct endpoint *middle_ep = endpoint_make(middle, &middle_service);
+	cap_t second_service = give(server, service, second, RIGHTS_ALL, 0);
+	cap_t to_middle = give(middle, middle_service, first, RIGHTS_ALL, 1);
+	cap_t second_to_middle = give(middle, middle_service, second, RIGHTS_ALL, 2);
+	cap_t middle_entrance = give(server, service, middle, RIGHTS_ALL, 3);
+	cap_t urgent_entrance = give(server, service, urgent, RIGHTS_ALL, 4);
+	actor_resume(second);
+	actor_resume(middle);
+	actor_resume(first);
+	actor_resume(urgent);
+
+	CHECK(act_receive(server, service) == ST_BLOCKED);
+	CHECK(act_receive(middle, middle_service) == ST_BLOCKED);
+	CHECK(act_call(first, to_middle, 0) == ST_BLOCKED);
+	CHECK(act_call(middle, middle_entrance, 0) == ST_BLOCKED);
+	CHECK(act_receive(second, second_service) == ST_BLOCKED);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED && ep->holder == second->t);
+	CHECK(act_call(second, second_to_middle, 0) == ST_BLOCKED);
+	CHECK(act_call(urgent, urgent_entrance, 0) == ST_BLOCKED);
+	CHECK(second->t->helper == urgent->t && middle_ep->holder == middle->t);
+
+	CHECK(play_act(server, SYS_endpoint_reply_receive, service, 0, time_now() + 1000000000,
+		       0) == ST_OK);
+	status_t st;
+	CHECK(actor_woke(middle, &st) && st == ST_OK && actor_badge(server) == 4);
+	CHECK(ep->holder == server->t && second->t->helper == NULL);
+	CHECK(endpoint_ok(middle_ep) && ep_ok());
+}
+
 TEST(call_to_oneself_waits_in_vain)
 {
 	meet(10, 10);
@@ -646,4 +684,62 @@ TEST(caller_leaves_a_reply_object)
 	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
 	CHECK(play_act(server, SYS_reply_send, later, 0, number, 0) == ST_PEER_GONE);
 	CHECK(play_act(server, SYS_reply_send, later, 0, next, 0) == ST_OK);
+}
+
+/* An answer is being carried when the reply object dies, and another takes its place in memory;
+ * then the answer turns out not to fit. */
+TEST(reply_object_is_replaced_under_an_answer)
+{
+	cap_t later, then;
+	status_t st;
+
+	meet(10, 10);
+	crowd_make(1, one_level);
+	struct reply *r = reply_make(server, &later);
+	CHECK(act_receive(server, service) == ST_BLOCKED);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
+	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
+	const struct cap_ref by = ref_of(server, later);
+	r->slot.caller = NULL;
+	thread_put(client->t, THREAD_MOVING, NULL);
+
+	CHECK(act_destroy(server, later) == ST_OK && reply_make(server, &then) == r);
+	CHECK(act_call(crowd[0], crowd_entrance, 0) == ST_BLOCKED);
+	CHECK(act_receive(server, service) == ST_OK);
+	CHECK(play_act(server, SYS_reply_save, then, 0, 0, 0) == ST_OK);
+
+	reply_put_again(&r->obj, &by, client->t);
+	CHECK(actor_woke(client, &st) && st == ST_PEER_GONE);
+	CHECK(r->slot.caller == crowd[0]->t && ep_ok());
+	CHECK(play_act(server, SYS_reply_send, then, 0, actor_info(server), 0) == ST_OK);
+	CHECK(actor_woke(crowd[0], &st) && st == ST_OK);
+}
+
+/* The number of a call says where it was taken; a server that has moved since has not run on this
+ * CPU without a break. */
+TEST(call_that_moves_with_its_server_is_not_new_here)
+{
+	struct sched_params p = { .priority = 10, .weight = 1, .cpus = 1 };
+
+	play_boot(2);
+	client = actor_make(NULL, 10);
+	server = actor_make(NULL, 10);
+	ep = endpoint_make(server, &service);
+	entrance = give(server, service, client, RIGHTS_ALL, 77);
+	CHECK(sched_configure(server->t->home, &p, NULL) == ST_OK);
+	p.cpus = 2;
+	CHECK(sched_configure(client->t->home, &p, NULL) == ST_OK);
+	cpu_by_id[0]->call_number += 100 * CPU_MAX;
+	actor_resume(server);
+	actor_resume(client);
+	host_act_as(1);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
+	host_act_as(0);
+	CHECK(act_receive(server, service) == ST_OK && play_user() == NULL);
+	host_act_as(1);
+	CHECK(play_user() == server && server->t->reply.caller == client->t);
+	CHECK(server->t->reply.number % CPU_MAX == 0);
+	CHECK(server->t->reply.number < cpu_by_id[1]->epoch);
+	CHECK(cpu_by_id[1]->call_number % CPU_MAX == 1);
+	CHECK(act_reply_receive(server, service, 0) == ST_BLOCKED && ep_ok());
 }

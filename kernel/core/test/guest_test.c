@@ -430,3 +430,18 @@ TEST(guest_thread_dies_in_guest_mode)
 	CHECK(vm_memory_ok(state) && vm_seal(state) == ST_OK);
 	CHECK(vm_aspace_ok(guest) && vm_aspace_ok(half));
 }
+
+/* It is bound anew in the middle of a cut: the next one waits for a grace period of its own. */
+TEST(guest_is_bound_anew_while_it_is_cut)
+{
+	begin();
+	actor_resume(boss);
+	CHECK(put(OWN_CODE));
+	uint64_t ticket = do_kill(&vm_space(guest)->obj);
+	for (unsigned i = 0; i < 100 && worker->t->guest_ticket == 0; i++)
+		CHECK(!object_destroy_some(ticket));
+	CHECK(worker->t->guest_ticket != 0);
+	struct thread_config c = serving(make_guest(), vm_memory(quota_root, 1, MEMORY_ANON));
+	CHECK(play_until(worker) && bind(&c) == ST_OK);
+	CHECK(worker->t->guest_ticket == 0 && worker->t->arch.guest != NULL);
+}

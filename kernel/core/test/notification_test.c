@@ -312,3 +312,64 @@ TEST(timer_obeys_the_badge_and_its_binding)
 	play_time(100);
 	CHECK(n->bits == 0 && arm(time_now() + 10, 0) == ST_PEER_GONE);
 }
+
+/* It goes off on one CPU while it is armed anew on another, for a time that has passed. */
+TEST(timer_is_armed_anew_as_it_goes_off)
+{
+	const uint64_t every = TIMER_PERIOD_MIN_NS;
+
+	meet_timer(1);
+	struct ktimer *k =
+		&container_of(ref_of(waiter, timer).object, struct timer_object, obj)->timer;
+	CHECK(arm(time_now(), every) == ST_OK);
+	k->fire(k);
+	CHECK(n->bits == 1 && act_wait(waiter, to_wait, 0) == ST_OK);
+	play_time(every - 1);
+	CHECK(n->bits == 0);
+	play_time(1);
+	CHECK(n->bits == 1);
+}
+
+/* ---- two configure a thread at once ---- */
+
+static struct actor *bound_one;
+static struct notification *first_bound, *then_bound;
+static struct cap_ref bound_ref, then_ref;
+static _Atomic bool locked;
+static status_t configured;
+
+/* CPU 1 begins when CPU 0 is about to put its own notification in force. */
+static void configure_at_once(unsigned id)
+{
+	struct spinlock *l = &bound_one->t->obj.lock;
+	struct thread_config c = { .notification = then_ref };
+
+	if (id == 0) {
+		CHECK(notification_bind(first_bound, bound_one->t) == ST_OK);
+		spin_lock(l);
+		locked = true;
+		while ((uint16_t)(l->next - l->owner) < 2)
+			arch_cpu_relax();
+		bound_one->t->notification = first_bound;
+		spin_unlock(l);
+	} else {
+		while (!locked)
+			arch_cpu_relax();
+		configured = thread_configure(&bound_ref, &c);
+	}
+}
+
+TEST(notification_that_was_replaced_forgets_the_thread)
+{
+	cap_t first, then;
+
+	play_boot_threads(2);
+	bound_one = actor_make(NULL, 10);
+	first_bound = notification_make(bound_one, &first);
+	then_bound = notification_make(bound_one, &then);
+	bound_ref = ref_of(bound_one, bound_one->thread);
+	then_ref = ref_of(bound_one, then);
+	host_cpus_run(2, configure_at_once);
+	CHECK(configured == ST_OK && then_bound->bound == bound_one->t);
+	CHECK(bound_one->t->notification == then_bound && first_bound->bound == NULL);
+}

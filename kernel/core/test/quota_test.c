@@ -435,3 +435,17 @@ TEST(quota_books_are_exact_under_races)
 	CHECK(quota_ok(shared, 0) && quota_ok(top, 0));
 	CHECK(do_destroy(&top->obj) && used_after_all(quota_root) == before);
 }
+
+TEST(reservation_beyond_all_numbers_is_refused)
+{
+	world_boot(0, 0);
+	struct quota *q = test_quota(quota_root, MIB(4), 0), *child;
+	const uint64_t huge[] = { 1ull << 63, 3ull << 62, ALIGN_DOWN(UINT64_MAX, FRAME_SIZE) };
+	uint64_t used = q->used;
+
+	for (unsigned i = 0; i < ARRAY_LEN(huge); i++) {
+		CHECK(quota_create(q, huge[i], huge[i], &child) == ST_NO_MEMORY);
+		CHECK(quota_resize(q, huge[i], huge[i]) == ST_NO_MEMORY);
+	}
+	CHECK(q->promised == 0 && q->reservation == 0 && used_after_all(q) == used);
+}

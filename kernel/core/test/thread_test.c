@@ -353,6 +353,24 @@ TEST(park_ends_at_its_deadline)
 	CHECK(!actor_woke(worker, &st));
 }
 
+/* The timer of one wait goes off when that is over and the next one has begun. */
+TEST(late_timer_ends_no_newer_wait)
+{
+	status_t st;
+
+	meet();
+	actor_resume(worker);
+	CHECK(play_act(worker, SYS_thread_park, worker->thread, TIMER_NEVER, 0, 0) == ST_BLOCKED);
+	CHECK(!thread_cancel_wait(worker->t, NULL, ST_DEADLINE));
+	CHECK(thread_state(worker->t) == THREAD_PARKED && !actor_woke(worker, &st));
+	CHECK(boss_does(SYS_thread_unpark) == ST_OK && actor_woke(worker, &st) && st == ST_OK);
+	uint64_t until = time_now() + 1000;
+	CHECK(play_act(worker, SYS_thread_park, worker->thread, until, 0, 0) == ST_BLOCKED);
+	CHECK(!thread_cancel_wait(worker->t, NULL, ST_DEADLINE));
+	play_time(1000);
+	CHECK(actor_woke(worker, &st) && st == ST_DEADLINE);
+}
+
 TEST(kick_is_sticky)
 {
 	meet();
