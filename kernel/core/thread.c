@@ -362,7 +362,8 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 
 	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
 	 * what the thread put there. */
-	self->fault = *f;
+	if (f != &self->fault)
+		self->fault = *f;
 	self->flags |= THREAD_FAULTED;
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {

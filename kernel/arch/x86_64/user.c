@@ -225,7 +225,8 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 {
 	struct arch_thread *t = &self->arch;
 	struct arch_registers *r = arch_thread_in_guest(t) ? &t->inside : &t->regs;
-	struct msg_fault f = {
+	struct msg_fault *f = &self->fault; /* it runs, so no report is out */
+	*f = (struct msg_fault){
 		.kind = kind_of(vector),
 		.vector = (uint32_t)vector,
 		.error = (uint32_t)error,
@@ -237,20 +238,20 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 	/* Without PF_USER it was an access that the processor made on its own for an instruction
 	 * (far returns in QEMU's emulator up to 7.2, with SMAP on): no page can help that. */
 	if (vector == TRAP_PAGE && (error & PF_USER)) {
-		f.address = read_cr2();
-		f.access = access_of(error);
+		f->address = read_cr2();
+		f->access = access_of(error);
 	} else if (vector == TRAP_PAGE) {
-		f.kind = FAULT_PROTECTION;
+		f->kind = FAULT_PROTECTION;
 	}
 	/* Some processors take a jump to an address that is none, and fault there. IRETQ would
 	 * fault too, in the kernel. */
 	if (!arch_is_canonical(r->rip))
 		r->rip = ARCH_USER_END;
-	status_t st = resolve(self, &f);
+	status_t st = resolve(self, f);
 	if (st == ST_OK || st == ST_LATER)
 		return;
-	f.status = (uint64_t)(int64_t)st;
-	thread_fault(self, &f);
+	f->status = (uint64_t)(int64_t)st;
+	thread_fault(self, f);
 }
 
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
