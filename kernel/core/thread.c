@@ -346,38 +346,47 @@ void thread_exit_slow(void)
 
 /* ---- faults ---- */
 
+#define FAULT_INFO (MSG_INFO(0, sizeof(struct msg_fault), 0) | MSG_FAULT)
+
+/* Nobody waits for the report who could run here at once. `o`, if it is there, is locked. */
+UNCHECKED_LOCKS __attribute__((noinline)) static void report(struct thread *self, struct object *o)
+{
+	const struct message m = { FAULT_INFO, self->fault_badge, TIMER_NEVER };
+
+	if (o == NULL ||
+	    endpoint_call(container_of(o, struct endpoint, obj), self, &m) != ST_BLOCKED) {
+		self->flags &= ~THREAD_FAULTED;
+		self->flags |= THREAD_SUSPENDED;
+	}
+	thread_blocked(self);
+}
+
 UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f)
 {
 	struct cpu *c = arch_this_cpu();
 
 	cpu_count_up(&c->counters.faults);
-	if (guest_fault(self, f))
+	if (UNLIKELY(arch_thread_in_guest(&self->arch) || self->fix_up_to != 0) &&
+	    guest_fault(self, f))
 		return;
-	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
-	struct message m = {
-		.info = MSG_INFO(0, sizeof(*f), 0) | MSG_FAULT,
-		.badge = self->fault_badge,
-		.deadline = TIMER_NEVER,
-	};
-
 	/* The report travels in the kernel's own copy: the thread's block, if it has one, holds
 	 * what the thread put there. */
 	if (f != &self->fault)
 		self->fault = *f;
 	self->flags |= THREAD_FAULTED;
+	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
-	if (LIKELY(o != NULL) && ep->servers != NULL && ipc_can_run(c, ep->servers)) {
-		struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
-		m.info = message_copy(self, server, m.info);
-		uint64_t number = reply_hold(c, server, self);
-		cpu_count_up(&c->counters.fast[FAST_FAULT]);
-		ipc_leave(self, server, m.info, m.badge, number);
+	if (UNLIKELY(o == NULL) || UNLIKELY(ep->servers == NULL) || !ipc_can_run(c, ep->servers)) {
+		report(self, o);
 		return;
 	}
-	if (o == NULL || endpoint_call(ep, self, &m) != ST_BLOCKED) {
-		self->flags &= ~THREAD_FAULTED;
-		self->flags |= THREAD_SUSPENDED;
-	}
-	thread_blocked(self);
+	struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
+	spin_unlock(&ep->obj.lock);
+	struct msg_block *into = message_block(server);
+	if (LIKELY(into != NULL))
+		__builtin_memcpy(into->word, &self->fault, sizeof(self->fault));
+	uint64_t info = into != NULL ? FAULT_INFO : MSG_FAULT;
+	uint64_t number = reply_hold(c, server, self);
+	cpu_count_up(&c->counters.fast[FAST_FAULT]);
+	ipc_leave(self, server, info, self->fault_badge, number);
 }

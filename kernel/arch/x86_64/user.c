@@ -226,14 +226,14 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 	struct arch_thread *t = &self->arch;
 	struct arch_registers *r = arch_thread_in_guest(t) ? &t->inside : &t->regs;
 	struct msg_fault *f = &self->fault; /* it runs, so no report is out */
-	*f = (struct msg_fault){
-		.kind = kind_of(vector),
-		.vector = (uint32_t)vector,
-		.error = (uint32_t)error,
-		.pc = r->rip,
-		.sp = r->rsp,
-		.flags = r->rflags,
-	};
+	f->kind = kind_of(vector);
+	f->vector = (uint32_t)vector;
+	f->error = (uint32_t)error;
+	f->access = 0;
+	f->address = 0;
+	f->pc = r->rip;
+	f->sp = r->rsp;
+	f->flags = r->rflags;
 
 	/* Without PF_USER it was an access that the processor made on its own for an instruction
 	 * (far returns in QEMU's emulator up to 7.2, with SMAP on): no page can help that. */
@@ -254,14 +254,19 @@ static void exception(struct thread *self, uint64_t vector, uint64_t error)
 	thread_fault(self, f);
 }
 
+__attribute__((noinline)) static void interrupt(uint64_t vector)
+{
+	struct trap_frame f = { .vector = vector, .cs = CPU_USER_CODE };
+
+	trap_interrupt(&f);
+}
+
 void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
 {
 	cpu_run_begin(arch_this_cpu(), CPU_RUN_TRAP);
-	if (vector < TRAP_FIRST_INTERRUPT) {
+	if (vector < TRAP_FIRST_INTERRUPT)
 		exception(thread_of(t), vector, error);
-	} else {
-		struct trap_frame f = { .vector = vector, .cs = CPU_USER_CODE };
-		trap_interrupt(&f);
-	}
+	else
+		interrupt(vector);
 	user_leave();
 }
