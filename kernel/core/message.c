@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/message.h>
 
-#define SIZES 0x00ffffffu /* of an info word: payload, capabilities, and zero */
-
-status_t message_check(const struct thread *from, uint64_t info)
-{
-	if ((info & SIZES) == 0 || (info & MSG_FAULT))
-		return ST_OK;
-	if (MSG_LEN(info) > MSG_BYTES || MSG_NCAPS(info) > MSG_CAPS)
-		return ST_BAD_ARG;
-	return message_block(from) == NULL ? ST_BAD_STATE : ST_OK;
-}
-
 /* What capability `cap` of the sender's block names; the block is the program's, so each of its
  * words was read once. */
 static status_t find(const struct thread *from, struct msg_cap cap, struct cap_send *out)
@@ -40,11 +29,10 @@ static status_t move_caps(const struct thread *from, const struct thread *to, un
 		st = cap_transfer(atomic_load_explicit(&to->cspace, memory_order_relaxed), send, n,
 				  handle);
 	for (unsigned i = 0; st == ST_OK && i < n; i++) {
-		target->cap[i] = (struct msg_cap){
-			.handle = handle[i],
-			.rights = token_rights(send[i].ref.token) & send[i].mask,
-			.type = send[i].ref.object->type,
-		};
+		target->cap[i].handle = handle[i];
+		target->cap[i].rights = token_rights(send[i].ref.token) & send[i].mask;
+		target->cap[i].flags = 0;
+		target->cap[i].type = send[i].ref.object->type;
 	}
 	return st;
 }
@@ -57,7 +45,7 @@ struct message_carried message_carry(struct thread *from, struct thread *to, uin
 		return (struct message_carried){ info, ST_OK };
 	status_t st = n == 0 ? ST_OK : move_caps(from, to, n);
 
-	if (st == ST_OK)
+	if (st == ST_OK && MSG_LEN(info) != 0)
 		info = message_copy(from, to, info);
 	return (struct message_carried){ info, st };
 }

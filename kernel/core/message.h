@@ -3,6 +3,8 @@
 #pragma once
 #include <core/thread.h>
 
+#define MESSAGE_SIZES 0x00ffffffu /* of an info word: payload, capabilities, and zero */
+
 static inline struct msg_block *message_block(const struct thread *t)
 {
 	return atomic_load_explicit(&t->block, memory_order_acquire);
@@ -10,7 +12,14 @@ static inline struct msg_block *message_block(const struct thread *t)
 
 /* Checks what can be checked without the other side: ST_BAD_ARG; ST_BAD_STATE: there is a
  * payload, but `from` has no message block. */
-status_t message_check(const struct thread *from, uint64_t info) MUST_CHECK;
+MUST_CHECK static inline status_t message_check(const struct thread *from, uint64_t info)
+{
+	if ((info & MESSAGE_SIZES) == 0 || (info & MSG_FAULT))
+		return ST_OK;
+	if (MSG_LEN(info) > MSG_BYTES || MSG_NCAPS(info) > MSG_CAPS)
+		return ST_BAD_ARG;
+	return message_block(from) == NULL ? ST_BAD_STATE : ST_OK;
+}
 
 /* True if the message is nothing but payload and would pass. */
 static inline bool message_is_plain(const struct thread *from, uint64_t info)
