@@ -34,10 +34,10 @@ void ipc_switch_long(struct thread *from, struct thread *to)
 	atomic_store_explicit(&c->current, to, memory_order_release);
 }
 
-void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c)
+void ipc_leave_long(struct thread *from, struct thread *to, struct ipc_result r)
 {
 	ipc_switch_long(from, to);
-	arch_thread_leave(&to->arch, a, b, c);
+	arch_thread_leave(&to->arch, r.a, r.b, r.c);
 }
 
 /* What `handle` of the running thread names. */
@@ -73,6 +73,7 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 {
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
 	if (UNLIKELY(deadline != TIMER_NEVER)) {
@@ -88,10 +89,10 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	if (LIKELY((uint32_t)info == 0)) {
 		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
-	} else if (message_is_plain(self, info)) {
+	} else if ((block = message_plain(self, info)) != NULL) {
 		(void)ipc_take_server(ep, THREAD_RUNNING);
 		spin_unlock(&ep->obj.lock);
-		info = message_copy(self, server, info);
+		info = message_copy(block->word, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
@@ -107,7 +108,7 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	}
 	cpu_count_up(&c->counters.fast[FAST_CALL]);
 	uint64_t number = reply_hold(c, server, self);
-	ipc_leave(self, server, info, ref.badge, number);
+	ipc_leave(c, self, server, (struct ipc_result){ info, ref.badge, number });
 	return;
 unlock:
 	spin_unlock(&ep->obj.lock);
@@ -205,6 +206,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
 	struct thread *caller = NULL;
+	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
 	if (UNLIKELY(deadline != TIMER_NEVER) ||
@@ -216,11 +218,11 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 		caller = take_caller(c, self, c->hot);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
-	} else if (message_is_plain(self, info)) {
+	} else if ((block = message_plain(self, info)) != NULL) {
 		caller = take_caller(c, self, c->hot);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
-		info = message_copy(self, caller, info);
+		info = message_copy(block->word, caller, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) == ST_OK)
@@ -239,7 +241,7 @@ void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct ar
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_REPLY]);
-	ipc_leave(self, caller, info, 0, 0);
+	ipc_leave(c, self, caller, (struct ipc_result){ info, 0, 0 });
 	return;
 fault:
 	answer_fault(handle, info, self, ref.slot, ref.token);
@@ -274,7 +276,7 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 		arch_thread_leave(user, 0, 0, 0);
 	} else {
 		arch_thread_result(user, ST_OK, 0, 0, 0);
-		ipc_leave(self, t, MSG_NOTIFICATION, allowed, 0);
+		ipc_leave(c, self, t, (struct ipc_result){ MSG_NOTIFICATION, allowed, 0 });
 	}
 	return;
 unlock:

@@ -72,13 +72,16 @@ MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, str
 }
 
 /* The same, and the kernel is left: `to`, which made a system call, is given its results. */
-void ipc_leave_long(struct thread *from, struct thread *to, uint64_t a, uint64_t b, uint64_t c);
+struct ipc_result {
+	uint64_t a, b, c;
+};
+void ipc_leave_long(struct thread *from, struct thread *to, struct ipc_result r);
 
-ALWAYS_INLINE void ipc_leave(struct thread *from, struct thread *to, uint64_t a, uint64_t b,
-			     uint64_t c)
+ALWAYS_INLINE void ipc_leave(struct cpu *c, struct thread *from, struct thread *to,
+			     struct ipc_result r)
 {
-	if (UNLIKELY(!ipc_switch(arch_this_cpu(), from, to)))
-		ipc_leave_long(from, to, a, b, c);
+	if (UNLIKELY(!ipc_switch(c, from, to)))
+		ipc_leave_long(from, to, r);
 	else
-		arch_thread_leave(&to->arch, a, b, c);
+		arch_thread_leave(&to->arch, r.a, r.b, r.c);
 }

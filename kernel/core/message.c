@@ -45,7 +45,11 @@ struct message_carried message_carry(struct thread *from, struct thread *to, uin
 		return (struct message_carried){ info, ST_OK };
 	status_t st = n == 0 ? ST_OK : move_caps(from, to, n);
 
+	const struct msg_block *block = message_block(from);
+	const uint64_t *source = block == NULL ? NULL : block->word;
+	if (info & MSG_FAULT)
+		source = (const uint64_t *)&from->fault;
 	if (st == ST_OK && MSG_LEN(info) != 0)
-		info = message_copy(from, to, info);
+		info = source == NULL ? info & ~0xffffull : message_copy(source, to, info);
 	return (struct message_carried){ info, st };
 }

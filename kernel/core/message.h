@@ -21,29 +21,26 @@ MUST_CHECK static inline status_t message_check(const struct thread *from, uint6
 	return message_block(from) == NULL ? ST_BAD_STATE : ST_OK;
 }
 
-/* True if the message is nothing but payload and would pass. */
-static inline bool message_is_plain(const struct thread *from, uint64_t info)
+/* The block of `from` if the message is nothing but payload and would pass; else NULL. */
+static inline const struct msg_block *message_plain(const struct thread *from, uint64_t info)
 {
-	return LIKELY((uint32_t)info <= MSG_BYTES) && LIKELY(message_block(from) != NULL);
+	return LIKELY((uint32_t)info <= MSG_BYTES) ? message_block(from) : NULL;
 }
 
 /* Copies the payload, in whole words, and gives the info word for the receiver: one without
  * block gets no payload. Both threads are the caller's (running here or THREAD_MOVING). */
-static inline uint64_t message_copy(const struct thread *from, struct thread *to, uint64_t info)
+static inline uint64_t message_copy(const uint64_t *source, struct thread *to, uint64_t info)
 {
-	const struct msg_block *block = message_block(from);
 	struct msg_block *into = message_block(to);
+	unsigned words = (MSG_LEN(info) + 7) / 8;
+	unsigned i = 0;
 
-	if (UNLIKELY(into == NULL) || UNLIKELY(block == NULL && !(info & MSG_FAULT)))
+	if (UNLIKELY(into == NULL))
 		return info & ~0xffffull;
-	const uint64_t *source =
-		UNLIKELY(info & MSG_FAULT) ? (const uint64_t *)&from->fault : block->word;
-	uint64_t *target = into->word;
-	const uint64_t *end = target + (MSG_LEN(info) + 7) / 8;
-	for (; end - target >= 8; source += 8, target += 8)
-		__builtin_memcpy(target, source, 64);
-	while (target != end)
-		*target++ = *source++;
+	for (; i + 8 <= words; i += 8)
+		__builtin_memcpy(&into->word[i], &source[i], 64);
+	for (; i < words; i++)
+		into->word[i] = source[i];
 	return info;
 }
 

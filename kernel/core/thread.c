@@ -388,5 +388,5 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	uint64_t info = into != NULL ? FAULT_INFO : MSG_FAULT;
 	uint64_t number = reply_hold(c, server, self);
 	cpu_count_up(&c->counters.fast[FAST_FAULT]);
-	ipc_leave(self, server, info, self->fault_badge, number);
+	ipc_leave(c, self, server, (struct ipc_result){ info, self->fault_badge, number });
 }
