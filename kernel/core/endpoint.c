@@ -123,13 +123,13 @@ status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, 
 }
 
 /* A server waits: the message goes over now. */
-static status_t call_server(struct endpoint *ep, struct thread *self, const struct message *m)
+static status_t call_server(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock)
 {
 	struct thread *server = ipc_take_server(ep, THREAD_MOVING);
 
 	spin_unlock(&ep->obj.lock);
-	thread_set_deadline(self, m->deadline);
+	thread_set_deadline(self, deadline);
 	status_t st = deliver(self, server);
 	if (st != ST_OK) {
 		thread_wait_not(self);
@@ -142,22 +142,20 @@ static status_t call_server(struct endpoint *ep, struct thread *self, const stru
 	return st == ST_OK ? ST_BLOCKED : st;
 }
 
-status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct message *m)
+status_t endpoint_call(struct endpoint *ep, struct thread *self, uint64_t deadline)
 {
-	status_t st = message_check(self, m->info);
+	status_t st = message_check(self, self->call_info);
 
-	if (st == ST_OK && ep->servers == NULL && deadline_passed(m->deadline))
+	if (st == ST_OK && ep->servers == NULL && deadline_passed(deadline))
 		st = ST_DEADLINE;
 	if (st != ST_OK) {
 		spin_unlock(&ep->obj.lock);
 		return st;
 	}
-	self->call_info = m->info;
-	self->call_badge = m->badge;
 	if (ep->servers != NULL)
-		return call_server(ep, self, m);
+		return call_server(ep, self, deadline);
 
-	thread_wait(self, THREAD_CALLING, &ep->obj, m->deadline);
+	thread_wait(self, THREAD_CALLING, &ep->obj, deadline);
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 	caller_insert(ep, self);
 	choose_helper(ep);
@@ -261,19 +259,6 @@ status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t dea
 }
 
 /* ---- answer ---- */
-
-status_t endpoint_reply(struct thread *self, uint64_t info)
-{
-	struct thread *caller;
-	struct answer a = { .info = info };
-	status_t st = reply_answer(&self->obj, self, &a, &caller);
-
-	if (st != ST_OK)
-		return st;
-	thread_settle(caller);
-	endpoint_lent_back(self);
-	return ST_OK;
-}
 
 void endpoint_lent_back(struct thread *self)
 {

@@ -30,16 +30,12 @@ struct endpoint {
 
 extern const struct object_ops endpoint_ops;
 
-struct message {
-	uint64_t info;     /* flags of the sender cleared */
-	uint64_t badge;    /* of the capability that it is sent by */
-	uint64_t deadline; /* ns on the clock of time_now; TIMER_NEVER: none; past: do not wait */
-};
-
-/* The running thread `self` calls. ST_BLOCKED once the call is out; else nothing has happened:
+/* The running thread `self` calls: call_info, flags of the sender cleared, and call_badge, of the
+ * capability that it is sent by, are set. `deadline`: ns on the clock of time_now; TIMER_NEVER:
+ * none; past: it does not wait. ST_BLOCKED once the call is out; else nothing has happened:
  * as from message_check and message_caps, ST_DEADLINE. If message_caps failed, the wait of a
  * server that waited is over, see endpoint_receive. */
-status_t endpoint_call(struct endpoint *ep, struct thread *self, const struct message *m)
+status_t endpoint_call(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock) MUST_CHECK;
 
 /* The running thread gives up what it has from its last receive: the call in hand (its caller
@@ -53,9 +49,6 @@ void endpoint_come_back(struct thread *self);
  * fault of the receiver's, or as it has no block to be told of them. */
 status_t endpoint_receive(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock) MUST_CHECK;
-
-/* The running thread answers the call in hand. As from reply_answer. */
-status_t endpoint_reply(struct thread *self, uint64_t info) MUST_CHECK;
 
 /* `server` did not get the call for which it was made the holder. Gives what it is told: to make
  * room, or just that its wait is over. What a client did wrong must not look like an error

@@ -34,12 +34,6 @@ void ipc_switch_long(struct thread *from, struct thread *to)
 	atomic_store_explicit(&c->current, to, memory_order_release);
 }
 
-void ipc_leave_long(struct thread *from, struct thread *to, struct ipc_result r)
-{
-	ipc_switch_long(from, to);
-	arch_thread_leave(&to->arch, r.a, r.b, r.c);
-}
-
 /* What `handle` of the running thread names. */
 MUST_CHECK ALWAYS_INLINE bool find(const struct thread *self, cap_t handle, enum object_type type,
 				   rights_t right, struct cap_ref *ref)

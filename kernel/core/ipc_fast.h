@@ -75,13 +75,11 @@ MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, str
 struct ipc_result {
 	uint64_t a, b, c;
 };
-void ipc_leave_long(struct thread *from, struct thread *to, struct ipc_result r);
 
 ALWAYS_INLINE void ipc_leave(struct cpu *c, struct thread *from, struct thread *to,
 			     struct ipc_result r)
 {
 	if (UNLIKELY(!ipc_switch(c, from, to)))
-		ipc_leave_long(from, to, r);
-	else
-		arch_thread_leave(&to->arch, r.a, r.b, r.c);
+		ipc_switch_long(from, to);
+	arch_thread_leave(&to->arch, r.a, r.b, r.c);
 }

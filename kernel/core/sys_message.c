@@ -32,17 +32,11 @@ status_t sys_endpoint_create(struct syscall *c)
 
 UNCHECKED_LOCKS status_t sys_endpoint_call(struct syscall *c)
 {
-	struct message m = {
-		.info = info_of(c->arg[1]),
-		.badge = c->cap[0].badge,
-		.deadline = c->arg[2],
-	};
-
-	return endpoint_call(endpoint_of(c), c->self, &m);
+	c->self->call_info = info_of(c->arg[1]);
+	c->self->call_badge = c->cap[0].badge;
+	return endpoint_call(endpoint_of(c), c->self, c->arg[2]);
 }
 
-/* `*answered`, unless NULL, is THREAD_MOVING. Who takes a call that waits may have to refresh
- * threads, and among them that one: then it is made ready before, and *answered is NULL. */
 UNCHECKED_LOCKS static status_t receive(struct syscall *c, uint64_t deadline,
 					struct thread **answered)
 {
@@ -64,9 +58,17 @@ status_t sys_endpoint_receive(struct syscall *c)
 
 status_t sys_endpoint_reply(struct syscall *c)
 {
+	struct thread *caller;
+	struct answer a = { .info = info_of(c->arg[1]) };
+
 	if (c->cap[0].object != &c->self->obj)
 		return ST_BAD_ARG;
-	return endpoint_reply(c->self, info_of(c->arg[1]));
+	status_t st = reply_answer(&c->self->obj, c->self, &a, &caller);
+	if (st == ST_OK) {
+		thread_settle(caller);
+		endpoint_lent_back(c->self);
+	}
+	return st;
 }
 
 status_t sys_endpoint_reply_receive(struct syscall *c)

@@ -351,10 +351,10 @@ void thread_exit_slow(void)
 /* Nobody waits for the report who could run here at once. `o`, if it is there, is locked. */
 UNCHECKED_LOCKS __attribute__((noinline)) static void report(struct thread *self, struct object *o)
 {
-	const struct message m = { FAULT_INFO, self->fault_badge, TIMER_NEVER };
-
+	self->call_info = FAULT_INFO;
+	self->call_badge = self->fault_badge;
 	if (o == NULL ||
-	    endpoint_call(container_of(o, struct endpoint, obj), self, &m) != ST_BLOCKED) {
+	    endpoint_call(container_of(o, struct endpoint, obj), self, TIMER_NEVER) != ST_BLOCKED) {
 		self->flags &= ~THREAD_FAULTED;
 		self->flags |= THREAD_SUSPENDED;
 	}

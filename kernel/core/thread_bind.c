@@ -11,11 +11,6 @@
 #include <core/sched.h>
 #include <core/sys_cap.h>
 
-static bool claim(struct thread *t)
-{
-	return !atomic_exchange(&t->claimed, true);
-}
-
 /* ---- making ---- */
 
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
@@ -183,7 +178,8 @@ static status_t claim_to_configure(const struct cap_ref *ref, const struct threa
 		st = ST_BAD_CAP;
 	else if (!is_quiet(t, c))
 		st = ST_BAD_STATE;
-	else if ((t != arch_this_cpu()->current && thread_is_loaded(t)) || !claim(t))
+	else if ((t != arch_this_cpu()->current && thread_is_loaded(t)) ||
+		 atomic_exchange(&t->claimed, true))
 		st = ST_LATER;
 	*gen = t->obj.gen;
 	spin_unlock(&t->obj.lock);
@@ -283,7 +279,7 @@ bool thread_cut(struct cap_slot *binding)
 
 	if (binding->node.which == BIND_THREAD_ASPACE || binding->node.which == BIND_THREAD_CSPACE)
 		return cut_space(t);
-	if (!claim(t))
+	if (atomic_exchange(&t->claimed, true))
 		return false;
 	bool done = cut_claimed(t, binding);
 	t->claimed = false;
@@ -322,7 +318,7 @@ static bool thread_close(struct object *o)
 		endpoint_come_back(t);
 		thread_clear_deadline(t);
 	}
-	if (!claim(t))
+	if (atomic_exchange(&t->claimed, true))
 		return false;
 	bool done = unbind_all(t);
 	t->claimed = false;
