@@ -725,55 +725,53 @@ static void stop_all(struct actor *a)
 
 TEST(attack_destroyer_is_stopped)
 {
-	uint64_t before = 0;
-
+	on_one_cpu(true);
+	uint64_t before = used(quota);
 	for (unsigned n = 0; n < 4; n++) {
 		cap_t outer = quota, payer = new_quota(8ull << 20);
 		quota = payer;
 		struct actor *a = actor_new(destroy_all), *b = actor_new(stop_all);
-		for (unsigned i = 0; i < 20; i++)
-			(void)new_notification();
+		for (unsigned i = 0; i < 1000; i++) /* they go before the threads */
+			(void)new_quota(MEMORY_PAGE);
 		quota = outer;
 		a->arg[0] = payer;
 		b->arg[0] = a->thread;
 		b->arg[1] = payer;
-		cap_t witness = copy_of(payer, RIGHT_READ, 0);
 		actor_start(b);
 		actor_start(a);
-		while (STATUS(quota_read, witness) != ST_BAD_CAP)
+		while (STATUS(quota_read, payer) != ST_BAD_CAP)
 			yield();
 		/* What it had comes back, though nobody can name it any more. */
-		while (n > 1 && used(quota) > before + (8ull << 20))
+		while (used(quota) > before + 8 * MEMORY_PAGE)
 			yield();
-		if (n == 1)
-			before = used(quota);
 	}
-	while (used(quota) > before + (1ull << 20))
-		yield();
+	on_one_cpu(false);
 }
 
 /* A process destroys what has much in it, and in the middle loses its addresses or its handles:
  * what it has begun comes to an end. */
 TEST(attack_destroyer_loses_his_space)
 {
+	on_one_cpu(true);
 	for (unsigned n = 0; n < 4; n++) {
-		cap_t outer = quota, victim = new_quota(8ull << 20);
 		struct actor *a = process_new(destroy_all);
+		uint64_t before = used(quota);
+		cap_t outer = quota, victim = new_quota(8ull << 20);
 
 		quota = victim;
-		for (unsigned i = 0; i < 1500; i++)
-			(void)new_notification();
+		for (unsigned i = 0; i < 1000; i++)
+			(void)new_quota(MEMORY_PAGE);
 		quota = outer;
-		uint64_t with = used(quota);
 		a->arg[0] = actor_give(a, victim, RIGHT_DESTROY, 0);
 		actor_start(a);
 		while (STATUS(quota_read, victim) != ST_BAD_CAP)
 			yield();
 		CHECK(STATUS(object_destroy, n & 1 ? a->aspace : a->cspace) == ST_OK);
-		while (used(quota) > with - 16 * MEMORY_PAGE)
+		while (used(quota) > before + 8 * MEMORY_PAGE)
 			yield();
 		job_kill(a);
 	}
+	on_one_cpu(false);
 }
 
 /* A capability to pages that the object does not have is good for nothing. */

@@ -86,3 +86,16 @@ void sleep_until(uint64_t deadline)
 	while (STATUS(thread_park, start->thread, deadline) != ST_DEADLINE)
 		continue;
 }
+
+/* ---- place ---- */
+
+void on_one_cpu(bool one)
+{
+	uint64_t all = (1ull << start->cpus) - 1;
+	uint64_t as_it_is = SYS(sched_read, start->sched).out[1];
+	status_t st = STATUS(sched_configure, start->sched, as_it_is, 0, 0, one ? 1 : all);
+
+	if (st != ST_OK)
+		give_up("the CPUs of the first program", st);
+	yield();
+}

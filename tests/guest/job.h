@@ -52,3 +52,9 @@ uint64_t time_before(void);
 
 /* Waits until then. */
 void sleep_until(uint64_t deadline);
+
+/* ---- place ---- */
+
+/* All that runs on the first program's sched is on CPU 0, with what timers and interrupts do there;
+ * or where it likes again. */
+void on_one_cpu(bool one);

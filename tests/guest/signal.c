@@ -277,18 +277,6 @@ TEST(notification_bound_ends_no_other_wait)
 
 /* ---- timers ---- */
 
-/* Everything on one CPU: what a timer did there has been done when this thread runs on. */
-static void on_one_cpu(bool one)
-{
-	uint64_t all = (1ull << start->cpus) - 1;
-	uint64_t as_it_is = SYS(sched_read, start->sched).out[1];
-	status_t st = STATUS(sched_configure, start->sched, as_it_is, 0, 0, one ? 1 : all);
-
-	if (st != ST_OK)
-		give_up("the CPUs of the first program", st);
-	yield();
-}
-
 /* True if nothing is signalled for a while. */
 static bool is_silent(cap_t n, uint64_t until)
 {
