@@ -183,6 +183,8 @@ TEST(attack_block_changes_while_it_is_sent)
 	writer->arg[0] = (uint64_t)client->block;
 	writer->arg[1] = actor_give(client, weak, RIGHT_SEND | RIGHT_COPY | RIGHT_CALL, 9);
 	writer->arg[2] = client->self; /* without the right to travel */
+	for (unsigned i = 0; i < 2; i++)
+		client->block->cap[i] = (struct msg_cap){ writer->arg[1], 0xffff, 0, 0 };
 	actor_start(writer);
 	for (uint64_t n = 0; n < test_rounds(300); n++) {
 		JOB(client, endpoint_call, entrance, MSG_INFO(1, 512, 2), NEVER);
