@@ -41,6 +41,7 @@ endif
 include mk/toolchain.mk
 include mk/kernel.mk
 include mk/image.mk
+include mk/libc.mk
 include mk/user.mk
 include mk/host.mk
 include mk/fuzz.mk

@@ -19,6 +19,15 @@
 #define STARTUP_SEED        32
 #define STARTUP_CMDLINE     1024
 
+/* The clock that deadlines count by, in nanoseconds: (ticks - base) * ratio, of which this many
+ * binary digits lie behind the point. Ticks are those that programs can read themselves. */
+#define STARTUP_CLOCK_FRACTION 48
+
+struct startup_clock {
+	uint64_t base; /* ticks when the clock began */
+	uint64_t ratio;
+};
+
 struct startup {
 	uint64_t magic;
 	uint32_t version;
@@ -43,8 +52,9 @@ struct startup {
 	uint64_t archive_size; /* bytes */
 	uint64_t acpi_rsdp;    /* physical address of ACPI's root pointer; 0: none */
 
+	struct startup_clock clock;
 	uint8_t seed[STARTUP_SEED];    /* random, for the program's own secrets */
 	char cmdline[STARTUP_CMDLINE]; /* boot options; ends with a zero byte */
 };
 
-_Static_assert(sizeof(struct startup) == 184 + STARTUP_SEED + STARTUP_CMDLINE, "startup is ABI");
+_Static_assert(sizeof(struct startup) == 200 + STARTUP_SEED + STARTUP_CMDLINE, "startup is ABI");

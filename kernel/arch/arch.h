@@ -110,6 +110,8 @@ bool arch_cpus_stop(void);              /* stops every other CPU for good; false
 /* time.c */
 uint64_t arch_time_ns(void);               /* since boot, see time_now for the promise */
 void arch_timer_arm(uint64_t deadline_ns); /* TIMER_NEVER disarms */
+/* How programs read the clock themselves: abi/startup.h. */
+void arch_clock_scale(uint64_t *base, uint64_t *ratio);
 
 /* random.c: fills `out` with up to `size` bytes of hardware randomness, returns how many and
  * names the source. */

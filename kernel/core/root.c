@@ -149,6 +149,7 @@ static void give_own(struct root *r)
 	s->sched = give(r, &sched_root->obj, RIGHT_DESTROY);
 	s->magic = STARTUP_MAGIC;
 	s->version = STARTUP_VERSION;
+	arch_clock_scale(&s->clock.base, &s->clock.ratio);
 	random_bytes(s->seed, sizeof(s->seed));
 	__builtin_memcpy(s->cmdline, boot_info.cmdline, sizeof(s->cmdline));
 }

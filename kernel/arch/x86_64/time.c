@@ -3,6 +3,7 @@
 #include "feature.h"
 #include "firmware.h"
 #include "regs.h"
+#include <abi/startup.h>
 #include <arch/arch.h>
 #include <core/boot.h>
 #include <core/log.h>
@@ -96,6 +97,13 @@ uint64_t arch_time_ns(void)
 	uint64_t now = scale_apply(&clock.tsc_to_ns, ticks);
 	return atomic_load_explicit(&clamped, memory_order_relaxed) ? time_clamp(&latest, now)
 								    : now;
+}
+
+void arch_clock_scale(uint64_t *base, uint64_t *ratio)
+{
+	_Static_assert(SCALE_FRACTION == STARTUP_CLOCK_FRACTION, "scaled alike");
+	*base = clock.tsc_base;
+	*ratio = clock.tsc_to_ns.ratio;
 }
 
 static uint64_t saturating_add(uint64_t a, uint64_t b)

@@ -1,0 +1,1 @@
+lib-libc-src := arena.c call.c futex.c lock.c start.c thread.c

@@ -1,0 +1,1 @@
+libc-test-src := main.c libc.c
