@@ -16,9 +16,9 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-#define IPC_RIGHTS                  0xffffu
+#define IPC_RIGHTS                 0xffffu
 #define IPC_BADGE(session, rights) ((uint64_t)(session) << 16 | (rights))
-#define IPC_FOREVER                 UINT64_MAX
+#define IPC_FOREVER                UINT64_MAX
 
 struct ipc_message {
 	uint32_t method; /* of a request; of an answer: the status of the server */
@@ -71,7 +71,8 @@ void ipc_begin(struct ipc_message *m, uint32_t method, const void *bytes, size_t
 status_t ipc_take(struct ipc_message *m, void *bytes, size_t size, struct msg_cap *caps,
 		  unsigned ncaps) MUST_CHECK;
 
-/* Whether a request is of this size, with so many capabilities, from a session with all of `rights`. */
+/* Whether a request is of this size, with so many capabilities, from a session with all of
+ * `rights`. */
 status_t ipc_check(const struct ipc_request *from, const struct ipc_message *m, size_t size,
 		   unsigned ncaps, uint32_t rights) MUST_CHECK;
 

@@ -4,8 +4,8 @@
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 
-__attribute__((visibility("hidden"))) long libc_call(long n, long a, long b, long c, long d,
-						     long e, long f);
+__attribute__((visibility("hidden"))) long libc_call(long n, long a, long b, long c, long d, long e,
+						     long f);
 
 static inline long __syscall0(long n)
 {
