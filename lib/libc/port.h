@@ -15,7 +15,10 @@ struct lock {
 	_Atomic uint32_t held;
 };
 
+/* Waits until it is free, and holds it. */
 void lock_take(struct lock *l);
+
+/* Lets go of what lock_take took. */
 void lock_release(struct lock *l);
 
 /* ---- arena.c: the program's memory ---- */
@@ -62,6 +65,12 @@ int thread_number(const struct thread *t);
 
 /* The running thread ends. */
 _Noreturn void thread_end(void);
+
+/* musl's way to begin a thread, with the arguments of Linux's clone: the function, its stack, flags
+ * that don't matter here, its argument; then where its number goes, its thread register, and the
+ * word to clear at its end. Its number, or a negated error. */
+__attribute__((visibility("hidden"))) int __clone(int (*run)(void *), void *stack, int flags,
+						  void *arg, ...);
 
 /* ---- futex.c ---- */
 

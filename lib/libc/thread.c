@@ -76,10 +76,6 @@ static _Noreturn void enter(void *arg, int (*run)(void *))
 	thread_end();
 }
 
-/* musl's way to begin a thread, with the arguments of Linux's clone. */
-__attribute__((visibility("hidden"))) int __clone(int (*run)(void *), void *stack, int flags,
-						  void *arg, ...);
-
 int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 {
 	struct thread *t = take_slot();
