@@ -19,52 +19,48 @@ static const char *const known_options[] = {
 	"accept", "log", "runs", "test", "test.crash", "test.rounds", "test.seed", "test.slow"
 };
 
-/* Where the reason for a refusal goes. */
-struct reason {
-	char *text;
-	size_t size;
-};
-
-static PRINTF(2, 3) status_t refuse(const struct reason *why, const char *fmt, ...)
+/* Gives the reason for a refusal, as all checks do; NULL says that they found none. */
+static PRINTF(1, 2) const char *refuse(const char *fmt, ...)
 {
+	static char why[WHY_MAX];
 	va_list args;
 
 	va_start(args, fmt);
-	format_v(why->text, why->size, fmt, args);
+	format_v(why, sizeof(why), fmt, args);
 	va_end(args);
-	return ST_CORRUPT;
+	return why;
 }
 
 /* Before the rest, which relies on counts that are within their arrays and on a
  * command line that ends. */
-static status_t check_head(const struct boot_info *in, const struct reason *why)
+static const char *check_head(const struct boot_info *in)
 {
 	if (in->magic != BOOT_INFO_MAGIC)
-		return refuse(why, "the boot information has magic number 0x%lx", in->magic);
+		return refuse("the boot information has magic number 0x%lx", in->magic);
 	if (in->version != BOOT_INFO_VERSION)
-		return refuse(why, "the boot information has version %u, not %u", in->version,
+		return refuse("the boot information has version %u, not %u", in->version,
 			      BOOT_INFO_VERSION);
 	if (in->path < BOOT_PATH_PVH || in->path > BOOT_PATH_HOST)
-		return refuse(why, "the boot path %u is unknown", in->path);
+		return refuse("the boot path %u is unknown", in->path);
 	if (in->seed_size > BOOT_SEED)
-		return refuse(why, "the boot seed has %u bytes, at most %u fit", in->seed_size,
+		return refuse("the boot seed has %u bytes, at most %u fit", in->seed_size,
 			      BOOT_SEED);
 	if (in->range_count == 0)
-		return refuse(why, "the memory map is empty");
+		return refuse("the memory map is empty");
 	if (in->range_count > BOOT_RANGES)
-		return refuse(why, "the memory map has %u entries, at most %u fit", in->range_count,
+		return refuse("the memory map has %u entries, at most %u fit", in->range_count,
 			      BOOT_RANGES);
 	if (in->acpi_rsdp >= LOW_END)
-		return refuse(why, "the ACPI pointer 0x%lx is not below 4 GiB", in->acpi_rsdp);
+		return refuse("the ACPI pointer 0x%lx is not below 4 GiB", in->acpi_rsdp);
 	if (text_length(in->cmdline, BOOT_CMDLINE) == BOOT_CMDLINE)
-		return refuse(why, "the command line has no end within %u bytes", BOOT_CMDLINE);
-	return ST_OK;
+		return refuse("the command line has no end within %u bytes", BOOT_CMDLINE);
+	return NULL;
 }
 
 /* Lengths are compared by subtraction from the limit: a sum might wrap. */
-static status_t check_range(const struct boot_range *r, const struct reason *why)
+static const char *check_range(const struct boot_range *r)
 {
-	const char *wrong = NULL;
+	const char *wrong;
 
 	if (r->size == 0)
 		wrong = "is empty";
@@ -72,10 +68,10 @@ static status_t check_range(const struct boot_range *r, const struct reason *why
 		wrong = "passes the end of the addresses that machines have";
 	else if (r->kind < BOOT_RAM || r->kind > BOOT_RESERVED || r->reserved != 0)
 		wrong = "has an unknown kind";
-	if (wrong == NULL)
-		return ST_OK;
-	return refuse(why, "the memory map entry at 0x%lx with 0x%lx bytes, kind %u, %u, %s",
-		      r->base, r->size, r->kind, r->reserved, wrong);
+	else
+		return NULL;
+	return refuse("the memory map entry at 0x%lx with 0x%lx bytes, kind %u, %u, %s", r->base,
+		      r->size, r->kind, r->reserved, wrong);
 }
 
 /* One step of an insertion sort: firmware sorts its map or nearly so. The ranges before
@@ -89,23 +85,22 @@ static void sort_in(struct boot_range *range, uint32_t at)
 	range[at] = r;
 }
 
-static status_t check_map(struct boot_info *in, const struct reason *why)
+static const char *check_map(struct boot_info *in)
 {
 	for (uint32_t i = 0; i < in->range_count; i++) {
-		status_t st = check_range(&in->range[i], why);
-		if (st != ST_OK)
-			return st;
+		const char *why = check_range(&in->range[i]);
+		if (why != NULL)
+			return why;
 		sort_in(in->range, i);
 	}
 	for (uint32_t i = 1; i < in->range_count; i++) {
 		const struct boot_range *a = &in->range[i - 1], *b = &in->range[i];
 
 		if (a->size > b->base - a->base)
-			return refuse(why,
-				      "the memory map entries 0x%lx+0x%lx and 0x%lx+0x%lx overlap",
+			return refuse("the memory map entries 0x%lx+0x%lx and 0x%lx+0x%lx overlap",
 				      a->base, a->size, b->base, b->size);
 	}
-	return ST_OK;
+	return NULL;
 }
 
 static bool is_ram(const struct boot_range *r)
@@ -136,53 +131,48 @@ static bool is_inside_ram(const struct boot_info *in, uint64_t base, uint64_t en
 	return base >= end;
 }
 
-static status_t check_image(const struct boot_info *in, const char *what, uint64_t base,
-			    uint64_t size, const struct reason *why)
+static const char *check_image(const struct boot_info *in, const char *what, uint64_t base,
+			       uint64_t size)
 {
-	const char *wrong = NULL;
+	const char *wrong;
 
 	if (size == 0)
-		return refuse(why, "no %s was given", what);
+		return refuse("no %s was given", what);
 	if (base >= LOW_END || size > LOW_END - base)
 		wrong = "is not below 4 GiB";
 	else if (!is_inside_ram(in, base, base + size))
 		wrong = "is not inside RAM";
-	if (wrong == NULL)
-		return ST_OK;
-	return refuse(why, "the %s at 0x%lx with 0x%lx bytes %s", what, base, size, wrong);
+	else
+		return NULL;
+	return refuse("the %s at 0x%lx with 0x%lx bytes %s", what, base, size, wrong);
 }
 
-static status_t check_images(const struct boot_info *in, const struct reason *why)
+static const char *check_images(const struct boot_info *in)
 {
 	uint64_t kernel = in->kernel_base, archive = in->archive_base;
-	status_t st = check_image(in, "kernel", kernel, in->kernel_size, why);
+	const char *why = check_image(in, "kernel", kernel, in->kernel_size);
 
-	if (st == ST_OK)
-		st = check_image(in, "boot archive", archive, in->archive_size, why);
-	if (st != ST_OK)
-		return st;
-	if (kernel < archive + in->archive_size && archive < kernel + in->kernel_size)
-		return refuse(why,
-			      "the kernel 0x%lx+0x%lx and the boot archive 0x%lx+0x%lx overlap",
-			      kernel, in->kernel_size, archive, in->archive_size);
-	return ST_OK;
+	if (why == NULL)
+		why = check_image(in, "boot archive", archive, in->archive_size);
+	if (why != NULL || kernel >= archive + in->archive_size ||
+	    archive >= kernel + in->kernel_size)
+		return why;
+	return refuse("the kernel 0x%lx+0x%lx and the boot archive 0x%lx+0x%lx overlap", kernel,
+		      in->kernel_size, archive, in->archive_size);
 }
 
-status_t boot_info_check(struct boot_info *in, char *why_text, size_t why_size)
+const char *boot_info_check(struct boot_info *in)
 {
-	const struct reason why = { why_text, why_size };
-	status_t st = check_head(in, &why);
+	const char *why = check_head(in);
 
-	if (st == ST_OK)
-		st = check_map(in, &why);
-	if (st != ST_OK)
-		return st;
-	if (ram_size(in) < BOOT_MEMORY_MIN) {
-		refuse(&why, "%lu KiB of memory, at least %lu KiB are needed",
-		       ram_size(in) / KIB(1), BOOT_MEMORY_MIN / KIB(1));
-		return ST_NO_MEMORY;
-	}
-	return check_images(in, &why);
+	if (why == NULL)
+		why = check_map(in);
+	if (why != NULL)
+		return why;
+	if (ram_size(in) < BOOT_MEMORY_MIN)
+		return refuse("%lu KiB of memory, at least %lu KiB are needed",
+			      ram_size(in) / KIB(1), BOOT_MEMORY_MIN / KIB(1));
+	return check_images(in);
 }
 
 /* The next word of a command line from *at on: its length, 0 at the end, with
@@ -247,12 +237,12 @@ static void report_unknown_options(void)
 void boot_take(struct boot_info *in)
 {
 	static const char *const path[] = { "nowhere", "PVH", "UEFI", "the host" };
-	char why[WHY_MAX];
 	unsigned files;
 
 	boot_info = *in;
 	wipe(in->seed, sizeof(in->seed));
-	if (boot_info_check(&boot_info, why, sizeof(why)) != ST_OK)
+	const char *why = boot_info_check(&boot_info);
+	if (why != NULL)
 		boot_refuse("%s", why);
 	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */
 	const uint8_t *archive = arch_phys_to_virt(boot_info.archive_base);

@@ -24,9 +24,9 @@ extern struct boot_info boot_info;
  * enough memory; kernel and archive there, inside RAM below 4 GiB, and apart.
  * RAM is what is BOOT_RAM or BOOT_LOADER; ranges may touch, and what lies
  * across such a joint is inside. Sorts `in->range` by base.
- * Returns ST_OK, or ST_CORRUPT or ST_NO_MEMORY with the reason in `why` as one
- * sentence that names the offending addresses. */
-MUST_CHECK status_t boot_info_check(struct boot_info *in, char *why, size_t why_size);
+ * Returns NULL, or why not, as one sentence that names the offending addresses; the
+ * next call writes over it. */
+MUST_CHECK const char *boot_info_check(struct boot_info *in);
 
 /* Copies `in` to boot_info, erases the seed in `in`, whose memory somebody else
  * gets one day, checks the copy and walks the archive; refuses to boot if

@@ -28,8 +28,8 @@ struct out {
 };
 
 struct spec {
-	bool left, zero, alternate, is_long;
-	size_t width, precision;
+	bool left, zero, is_long;
+	size_t width, text_max;
 };
 
 static void put(struct out *o, const char *text, size_t len)
@@ -70,83 +70,62 @@ static void put_number(struct out *o, const struct spec *s, const char *prefix, 
 	put_field(o, s, prefix, digits + at, sizeof(digits) - at);
 }
 
-static const char *parse_number(const char *f, size_t *value)
-{
-	for (*value = 0; *f >= '0' && *f <= '9'; f++) {
-		*value = *value * 10 + (size_t)(*f - '0');
-		if (*value > FIELD_MAX)
-			*value = FIELD_MAX;
-	}
-	return f;
-}
-
-static const char *parse_flags(const char *f, struct spec *s)
-{
-	for (;; f++) {
-		if (*f == '-')
-			s->left = true;
-		else if (*f == '0')
-			s->zero = true;
-		else if (*f == '#')
-			s->alternate = true;
-		else
-			return f;
-	}
-}
-
 /* Reads what stands between '%' and the conversion, which is where it ends. */
 static const char *parse_spec(const char *f, struct spec *s, va_list *args)
 {
-	*s = (struct spec){ .precision = SIZE_MAX };
-	f = parse_flags(f, s);
-	f = parse_number(f, &s->width);
-	if (*f == '.' && f[1] == '*') {
-		s->precision = (size_t)va_arg(*args, int); /* a negative one is none */
+	*s = (struct spec){ .text_max = SIZE_MAX };
+	for (; *f == '-' || *f == '0'; f++) {
+		s->left |= *f == '-';
+		s->zero |= *f == '0';
+	}
+	for (; *f >= '0' && *f <= '9'; f++) {
+		s->width = s->width * 10 + (size_t)(*f - '0');
+		if (s->width > FIELD_MAX)
+			s->width = FIELD_MAX;
+	}
+	if (f[0] == '.' && f[1] == '*') {
+		s->text_max = (size_t)va_arg(*args, int); /* a negative one is none */
 		f += 2;
-	} else if (*f == '.') {
-		f = parse_number(f + 1, &s->precision);
 	}
 	for (; *f == 'l' || *f == 'z'; f++)
 		s->is_long = true;
 	return f;
 }
 
-/* False if there is no such conversion. A negative number is made positive as an
- * unsigned one: the least of all has no positive counterpart. */
+static void put_text(struct out *o, struct spec *s, const char *text)
+{
+	text = text != NULL ? text : "(null)";
+	s->zero = false;
+	put_field(o, s, "", text, text_length(text, s->text_max));
+}
+
+/* A negative number is made positive as an unsigned one: the least of all has no positive
+ * counterpart. */
+static void put_signed(struct out *o, const struct spec *s, int64_t value)
+{
+	if (value < 0)
+		put_number(o, s, "-", 0 - (uint64_t)value, 10);
+	else
+		put_number(o, s, "", (uint64_t)value, 10);
+}
+
+/* False if there is no such conversion. */
 static bool put_conversion(struct out *o, struct spec *s, char conversion, va_list *args)
 {
-	const char *text;
-	uint64_t u = 0;
-	int64_t i = 0;
-	char c;
-
-	if (conversion == 'u' || conversion == 'x')
-		u = s->is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned);
-	else if (conversion == 'd')
-		i = s->is_long ? va_arg(*args, int64_t) : va_arg(*args, int);
 	switch (conversion) {
 	case 'd':
-		put_number(o, s, i < 0 ? "-" : "", i < 0 ? 0 - (uint64_t)i : (uint64_t)i, 10);
+		put_signed(o, s, s->is_long ? va_arg(*args, int64_t) : va_arg(*args, int));
 		return true;
 	case 'u':
-		put_number(o, s, "", u, 10);
-		return true;
 	case 'x':
-		put_number(o, s, s->alternate && u != 0 ? "0x" : "", u, 16);
+		put_number(o, s, "", s->is_long ? va_arg(*args, uint64_t) : va_arg(*args, unsigned),
+			   conversion == 'u' ? 10 : 16);
 		return true;
 	case 'p':
 		put_number(o, s, "0x", (uintptr_t)va_arg(*args, void *), 16);
 		return true;
 	case 's':
-		text = va_arg(*args, const char *);
-		text = text != NULL ? text : "(null)";
-		s->zero = false;
-		put_field(o, s, "", text, text_length(text, s->precision));
-		return true;
-	case 'c':
-		c = (char)va_arg(*args, int);
-		s->zero = false;
-		put_field(o, s, "", &c, 1);
+		put_text(o, s, va_arg(*args, const char *));
 		return true;
 	case '%':
 		put(o, "%", 1);

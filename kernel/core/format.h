@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/format.h - printf formatting into a buffer.
  *
- * Knows %c %s %d %u %x %p %% with width, the flags '-', '0' and '#' (0x before
- * a hexadecimal number), precision for %s, also as %.*s, and the length marks
- * l, ll and z. NULL for %s gives "(null)"; %p always gives 0x and digits.
+ * Knows %s %d %u %x %p %% with width, the flags '-' and '0', and the length
+ * marks l, ll and z; %.*s takes a part of a text. NULL for %s gives "(null)"; %p
+ * always gives 0x and digits.
  * Anything else is copied as it stands.
  */
 #pragma once

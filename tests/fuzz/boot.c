@@ -20,7 +20,6 @@ static void fuzz_info(const uint8_t *data, size_t size)
 		.version = BOOT_INFO_VERSION,
 		.path = BOOT_PATH_HOST,
 	};
-	char why[160] = "";
 
 	if (size < VARY)
 		return;
@@ -28,7 +27,8 @@ static void fuzz_info(const uint8_t *data, size_t size)
 	size -= VARY;
 	info.range_count = (uint32_t)(size / sizeof(info.range[0]));
 	memcpy(info.range, data + VARY, size < sizeof(info.range) ? size : sizeof(info.range));
-	if (boot_info_check(&info, why, sizeof(why)) != ST_OK) {
+	const char *why = boot_info_check(&info);
+	if (why != NULL) {
 		if (why[0] == '\0')
 			abort();
 		return;
