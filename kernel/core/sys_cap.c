@@ -126,9 +126,12 @@ static bool goes_with(const struct thread *self, const struct object *o)
 	return q != NULL;
 }
 
-/* One piece of it. Who destroys himself leaves the rest to the reaper. */
-static status_t destroy_some(struct thread *self, uint64_t ticket)
+/* One piece of what was begun with the call's first handle. Who destroys himself leaves the rest to
+ * the reaper. */
+static status_t destroy_some(struct syscall *c, uint64_t ticket)
 {
+	struct thread *self = c->self;
+
 	self->work = 0;
 	if (object_destroy_some(ticket))
 		return ST_OK;
@@ -136,6 +139,7 @@ static status_t destroy_some(struct thread *self, uint64_t ticket)
 		object_reap(ticket);
 	else
 		self->work = ticket;
+	self->destroying = c->arg[0];
 	return ST_LATER;
 }
 
@@ -155,7 +159,7 @@ status_t sys_object_destroy(struct syscall *c)
 		atomic_fetch_or(&c->self->flags, THREAD_DYING);
 		(void)thread_kill(c->self);
 	}
-	return destroy_some(c->self, ticket);
+	return destroy_some(c, ticket);
 }
 
 void sys_work_abandon(struct thread *t)
@@ -181,12 +185,15 @@ void sys_work_abandon(struct thread *t)
 		cap_revoke_abandon(&ref);
 }
 
-bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st)
+bool sys_work_goes_on(struct syscall *c, uint64_t number, status_t *st)
 {
+	struct thread *self = c->self;
+
 	if (self->revoking != CAP_NONE && number == SYS_cap_revoke)
 		return false;
-	if (self->revoking == CAP_NONE && number == SYS_object_destroy) {
-		*st = destroy_some(self, self->work);
+	if (self->revoking == CAP_NONE && number == SYS_object_destroy &&
+	    self->destroying == c->arg[0]) {
+		*st = destroy_some(c, self->work);
 		return true;
 	}
 	sys_work_abandon(self);

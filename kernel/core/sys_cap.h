@@ -18,10 +18,11 @@ extern const rights_t type_rights[OBJ_TYPES];
  * is the call's first result. On failure the object is discarded. */
 status_t sys_publish(struct syscall *c, struct object *o) MUST_CHECK;
 
-/* `self` is in the middle of a destruction or a revoke (thread.work, thread.revoking). True: call
- * `number` goes on with it, and that gave `*st`. Else what was begun is left to the reaper, or
- * abandoned. */
-bool sys_work_goes_on(struct thread *self, uint64_t number, status_t *st);
+/* The caller is in the middle of a destruction or a revoke (thread.work). True: the call, which is
+ * of this number, goes on with it, and that gave `*st`. Else (another call, or the same with
+ * another handle: registers can be written meanwhile) what was begun is left to the reaper, or
+ * abandoned, and the call is a new one. */
+bool sys_work_goes_on(struct syscall *c, uint64_t number, status_t *st);
 
 /* The same for a thread that dies, or does something else. */
 void sys_work_abandon(struct thread *t);

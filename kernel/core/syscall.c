@@ -96,7 +96,7 @@ __attribute__((noinline)) static status_t run_other(struct syscall *c, uint64_t 
 {
 	status_t st;
 
-	if (c->self->work != 0 && sys_work_goes_on(c->self, number, &st))
+	if (c->self->work != 0 && sys_work_goes_on(c, number, &st))
 		return st;
 	return number < ARRAY_LEN(lines) && lines[number].handler != NULL ? RUN : ST_BAD_SYSCALL;
 }

@@ -139,8 +139,9 @@ struct thread {
 
 	struct msg_fault fault; /* the report that is out */
 	uint64_t fault_badge;   /* constant */
-	uint64_t work;  /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
-	cap_t revoking; /* or a revoke: token of the space and handle */
+	uint64_t work;    /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
+	cap_t destroying; /* with this handle; */
+	cap_t revoking;   /* or a revoke: token of the space and handle */
 	uint64_t revoke_ticket; /* grace period at its end; 0: not drawn */
 
 	/* See thread_bind.c. */

@@ -309,6 +309,31 @@ TEST(abandoned_destruction_is_the_reapers)
 	CHECK(q->obj.flags == 0);
 }
 
+/* Registers can be written while a destruction is under way: what is asked for then is another. */
+TEST(destruction_of_another_is_not_taken_for_the_first)
+{
+	cap_t handle[2];
+	struct object *o[2];
+
+	begin();
+	for (unsigned i = 0; i < 2; i++) {
+		o[i] = test_object_make(quota_root, user->cspace, RIGHTS_ALL, &handle[i]);
+		CHECK(o[i] != NULL);
+	}
+	test_object_of(o[0])->pieces = 3;
+	uint64_t arg[ARCH_SYSCALL_ARGS] = { handle[0] };
+	CHECK(play_until(user));
+	syscall_dispatch(user->t, SYS_object_destroy, arg);
+	CHECK(user->t->arch.restarts == 1 && user->t->work != 0);
+	user->t->arch.restarts = 0;
+	CHECK(play_act(user, SYS_object_destroy, handle[1], 0, 0, 0) == ST_OK);
+	CHECK(!(o[1]->flags & OBJECT_LIVE) && user->t->work == 0);
+	settle();
+	CHECK(test_objects_closed == 2);
+	/* Nor is the end of what is destroyed already an answer for what never was there. */
+	CHECK(play_act(user, SYS_object_destroy, handle[0], 0, 0, 0) == ST_BAD_CAP);
+}
+
 TEST(quota_calls)
 {
 	begin();
