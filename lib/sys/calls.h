@@ -202,6 +202,7 @@ static inline status_t sys_memory_view(cap_t payer, cap_t sealed, cap_t *made)
  *
  * ST_BAD_ARG: the range lies outside of what the capability names.
  * ST_BAD_STATE: the memory is sealed, or a device's.
+ * ST_PEER_GONE: the memory is a view, and the memory that it shows is gone.
  * ST_NO_MEMORY: the quota has not got enough; some pages may have been taken. */
 static inline status_t sys_memory_commit(cap_t memory, uint64_t page, uint64_t count)
 {
@@ -222,6 +223,7 @@ static inline status_t sys_memory_decommit(cap_t memory, uint64_t page, uint64_t
  *
  * ST_BAD_ARG: the range lies outside of what the capability names.
  * ST_BAD_STATE: the memory is a device's.
+ * ST_PEER_GONE: the memory is a view, and the memory that it shows is gone.
  * ST_BAD_ADDRESS: the caller's memory can't be written.
  * ST_NO_MEMORY: the caller's memory can't be paid for. */
 static inline status_t sys_memory_read(cap_t memory, uint64_t offset, void *buffer, uint64_t size)
@@ -233,6 +235,7 @@ static inline status_t sys_memory_read(cap_t memory, uint64_t offset, void *buff
  *
  * ST_BAD_ARG: the range lies outside of what the capability names.
  * ST_BAD_STATE: the memory is sealed, or a device's.
+ * ST_PEER_GONE: the memory is a view, and the memory that it shows is gone.
  * ST_NO_RIGHT: a page was shared read-only; what comes before it may have been written.
  * ST_BAD_ADDRESS: the caller's memory can't be read; what comes before may have been written.
  * ST_NO_MEMORY: a page can't be paid for; what comes before it may have been written. */
@@ -255,6 +258,7 @@ struct memory_pages {
  * ST_BAD_ARG: a range lies outside of what its capability names, or both are one memory, or one of
  *   them can't take part: `to` is contiguous or a device's, `from` is a device's.
  * ST_BAD_STATE: `to` is sealed.
+ * ST_PEER_GONE: one of the two is a view, and the memory that it shows is gone.
  * ST_EXISTS: a page of `to` is not empty; those before it are shared.
  * ST_NO_MEMORY: the quota of `to` has not got enough; some pages may have been shared. */
 static inline status_t sys_memory_share(cap_t to, cap_t from, const struct memory_pages *p,
@@ -377,6 +381,7 @@ struct thread_setup {
  * MSG_BLOCK_ALIGN; its page is pinned.
  *
  * ST_BAD_STATE: the thread is not stopped; or the memory of the block is sealed or a device's.
+ * ST_PEER_GONE: the memory of the block is a view, and the memory that it shows is gone.
  * ST_BAD_ARG: the block is not aligned, or outside of what its capability names.
  * ST_NO_RIGHT: the page of the block was shared read-only.
  * ST_EXISTS: the notification is another thread's.
@@ -466,6 +471,7 @@ struct guest_setup {
  *
  * ST_BAD_STATE: the thread is neither stopped nor the caller, or it is in guest mode; or the memory
  *   is sealed or a device's.
+ * ST_PEER_GONE: the memory of the page is a view, and the memory that it shows is gone.
  * ST_BAD_ARG: one of the two without the other, an address space that is no guest half or is made
  *   with another personality half than the thread's, a page outside of what the capability names,
  *   or a range that is none.

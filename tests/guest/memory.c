@@ -551,8 +551,12 @@ TEST(memory_view_ends_with_its_capability)
 	CHECK(va[512] == 101);
 	CHECK(sys_cap_revoke(start->cspace, mine) == ST_OK);
 	CHECK(va[0] == 1 && !can_read(va + 512));
-	CHECK(sys_memory_read(view, PAGE, &word, 8) != ST_OK && word == 0);
-	CHECK(word_at(file, PAGE) == 101);
+	CHECK(sys_memory_read(view, PAGE, &word, 8) == ST_PEER_GONE && word == 0);
+	CHECK(REFUSES(ST_PEER_GONE, memory_write, view, PAGE, &word, 8));
+	CHECK(REFUSES(ST_PEER_GONE, memory_commit, view, 1, 1));
+	CHECK(REFUSES(ST_PEER_GONE, memory_share, new_memory(1), view, 0, 1, 1, SHARE_COPY));
+	CHECK(REFUSES(ST_PEER_GONE, thread_configure, start->thread, 0, 0, 0, view, PAGE));
+	CHECK(word_at(view, 0) == 1 && word_at(file, PAGE) == 101);
 }
 
 /* ---- devices ---- */
