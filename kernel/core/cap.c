@@ -338,7 +338,8 @@ status_t cap_drop(const struct cap_ref *ref)
 		slot_bury(o, ref->slot);
 	}
 	spin_unlock(&o->tree);
-	if (dead != 0)
+	/* Who made it pays for it, but is not held up by what others have hung below it. */
+	if (dead != 0 && !object_destroy_some(dead))
 		object_reap(dead);
 	return found ? ST_OK : ST_BAD_CAP;
 }

@@ -176,7 +176,7 @@ status_t cap_transfer(struct cspace *to, const struct cap_send *list, unsigned c
 		      cap_t out[]) MUST_CHECK;
 
 /* The capability goes; what was derived from it stays. The object of which it was the
- * last dies. */
+ * last dies: one piece of its destruction is done, what is left is the reaper's. */
 status_t cap_drop(const struct cap_ref *ref) MUST_CHECK;
 
 /* Everything derived from the capability goes, with bindings and mappings, on every CPU:

@@ -70,6 +70,7 @@ struct cpu {
 	cpumask_t bit;        /* of it in a mask of CPUs */
 	uint64_t hot;         /* what thread_hot gives for a thread that can run here at once */
 	_Atomic bool resched; /* look at the run queue before going to user mode */
+	_Atomic bool reap;    /* and do a piece of the reaper's work, see object.h */
 
 	cpu_counter_t lock_waits;   /* times it had to wait for a lock */
 	struct timer_queue *timers; /* see timer.c */

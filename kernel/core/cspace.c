@@ -11,12 +11,7 @@
 
 static bool cspace_close(struct object *o);
 
-const struct object_ops cspace_ops = {
-	.name = "cspace",
-	.size = ALIGN_UP(sizeof(struct cspace), OBJECT_GRANULE),
-	.rank = LOCK_CSPACE,
-	.close = cspace_close,
-};
+const struct object_ops cspace_ops = OBJECT_OPS("cspace", struct cspace, LOCK_CSPACE, cspace_close);
 
 /* ---- the table ---- */
 

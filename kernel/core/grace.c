@@ -50,6 +50,14 @@ bool grace_is_over(uint64_t ticket)
 	return over;
 }
 
+bool grace_is_awaited(void)
+{
+	spin_lock(&grace.lock);
+	bool awaited = grace.ended < grace.wanted;
+	spin_unlock(&grace.lock);
+	return awaited;
+}
+
 /* The CPUs that are inside the kernel or in user mode. */
 static cpumask_t cpus_awake(void)
 {

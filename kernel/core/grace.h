@@ -24,6 +24,9 @@ MUST_CHECK uint64_t grace_ticket(void);
 /* True when every CPU has been outside the kernel since the ticket was drawn. */
 bool grace_is_over(uint64_t ticket);
 
+/* True if a ticket has been drawn that is not over. */
+bool grace_is_awaited(void);
+
 /* Ends the running period if every CPU has been outside, and begins the next if
  * a ticket waits for it. Holds no lock: beginning takes one round of IPIs. */
 void grace_poll(void);

@@ -9,12 +9,7 @@
  */
 #include <core/syscall.h>
 
-const struct object_ops ioport_ops = {
-	.name = "ioport",
-	.size = OBJECT_GRANULE,
-	.rank = LOCK_IPC,
-	.close = object_close_nothing,
-};
+const struct object_ops ioport_ops = OBJECT_OPS("ioport", struct object, LOCK_IPC, NULL);
 
 /* The port that a call names by its place within the capability's range; it touches `width`
  * ports: 1, 2 or 4 bytes. */

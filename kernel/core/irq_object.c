@@ -82,12 +82,7 @@ static bool irq_close(struct object *o)
 	return (o->flags & OBJECT_NEW) || grace_passed(&i->ticket);
 }
 
-const struct object_ops irq_ops = {
-	.name = "irq",
-	.size = ALIGN_UP(sizeof(struct irq_object), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = irq_close,
-};
+const struct object_ops irq_ops = OBJECT_OPS("irq", struct irq_object, LOCK_IPC, irq_close);
 
 /* ---- system calls ---- */
 

@@ -20,12 +20,7 @@
 
 _Static_assert(NODE_CALLS == CPU_SYSCALLS, "every call is counted");
 
-const struct object_ops node_ops = {
-	.name = "node",
-	.size = OBJECT_GRANULE,
-	.rank = LOCK_IPC,
-	.close = object_close_nothing,
-};
+const struct object_ops node_ops = OBJECT_OPS("node", struct object, LOCK_IPC, NULL);
 
 /* Bytes of the log from a position on: out 0, how many; out 1, the position behind them. What has
  * fallen out of the log is skipped, so the first may be a later one than was asked for. */

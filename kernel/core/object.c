@@ -3,6 +3,7 @@
 #include <core/aspace.h>
 #include <core/dma.h>
 #include <core/endpoint.h>
+#include <core/grace.h>
 #include <core/notification.h>
 #include <core/quota.h>
 #include <core/sched.h>
@@ -16,12 +17,6 @@ const struct object_ops *const object_ops[OBJECT_KINDS] = {
 	[OBJECT_SCHED_PART] = &sched_part_ops,
 	OBJECT_TYPE_LIST(TYPE_OPS) /* the rest */
 };
-
-bool object_close_nothing(struct object *o)
-{
-	(void)o;
-	return true;
-}
 
 struct object *object_create(struct quota *q, unsigned kind)
 {
@@ -46,11 +41,16 @@ static void object_return(struct object *o)
 	slab_free(&o->quota->slab[o->type], o);
 }
 
+static bool object_close(struct object *o)
+{
+	return object_ops[o->type]->close == NULL || object_ops[o->type]->close(o);
+}
+
 void object_discard(struct object *o)
 {
 	/* Another CPU may be cutting one of its bindings, and may want our answer
 	 * to a shootdown for that. */
-	while (!object_ops[o->type]->close(o))
+	while (!object_close(o))
 		tlb_serve();
 	object_return(o);
 }
@@ -105,7 +105,7 @@ static bool object_work(struct object *o)
 	unsigned budget = CAP_BATCH;
 
 	/* A long sweep is a piece of its own. */
-	if (!cap_sweep(o, &budget) || budget < CAP_BATCH / 2 || !object_ops[o->type]->close(o))
+	if (!cap_sweep(o, &budget) || budget < CAP_BATCH / 2 || !object_close(o))
 		return false;
 	object_return(o);
 	return true;
@@ -142,44 +142,68 @@ bool object_destroy_some(uint64_t ticket)
 	return false;
 }
 
-/* ---- reapers ---- */
+/* ---- the reaper ---- */
 
-static struct reaper {
-	struct spinlock lock ALIGNED(64);
+static struct {
+	struct spinlock lock;
 	_Atomic object_id_t first; /* guarded by lock; a hint without */
 	object_id_t last;
-} reapers[CPU_MAX] = { [0 ... CPU_MAX - 1] = { .lock = SPINLOCK_INIT(LOCK_REAPER) } };
+	_Atomic bool called; /* the timer runs */
+	struct ktimer timer;
+} reaper = { .lock = SPINLOCK_INIT(LOCK_REAPER) };
+
+bool object_reap_waiting(void)
+{
+	return atomic_load_explicit(&reaper.first, memory_order_relaxed) != 0;
+}
 
 /* `o` is claimed. */
 static void reaper_push(struct object *o)
 {
-	struct reaper *r = &reapers[arch_this_cpu()->id];
-
 	o->next = 0;
-	spin_lock(&r->lock);
-	if (r->first == 0)
-		r->first = object_id(o);
+	spin_lock(&reaper.lock);
+	if (reaper.first == 0)
+		reaper.first = object_id(o);
 	else
-		object_at(r->last)->next = object_id(o);
-	r->last = object_id(o);
-	spin_unlock(&r->lock);
-	/* On the way out of the kernel this CPU looks for work. */
-	atomic_store_explicit(&arch_this_cpu()->resched, true, memory_order_relaxed);
+		object_at(reaper.last)->next = object_id(o);
+	reaper.last = object_id(o);
+	spin_unlock(&reaper.lock);
 }
 
-static struct object *reaper_pop(struct reaper *r)
+static struct object *reaper_pop(void)
 {
 	struct object *o = NULL;
 
-	if (atomic_load_explicit(&r->first, memory_order_relaxed) == 0)
+	if (!object_reap_waiting())
 		return NULL;
-	spin_lock(&r->lock);
-	if (r->first != 0) {
-		o = object_at(r->first);
-		r->first = o->next;
+	spin_lock(&reaper.lock);
+	if (reaper.first != 0) {
+		o = object_at(reaper.first);
+		reaper.first = o->next;
 	}
-	spin_unlock(&r->lock);
+	spin_unlock(&reaper.lock);
 	return o;
+}
+
+/* An idle CPU is to work, or else this one, for a piece. */
+static void reaper_called(struct ktimer *timer)
+{
+	struct cpu *c = arch_this_cpu();
+
+	(void)timer;
+	atomic_store(&reaper.called, false);
+	for (uint32_t i = 0; i < cpu_count(); i++) {
+		if (atomic_load_explicit(&cpu_by_id[i]->idle, memory_order_relaxed))
+			c = cpu_by_id[i];
+	}
+	atomic_store(&c->reap, true);
+	cpu_resched(c->id);
+}
+
+static void reaper_call_later(void)
+{
+	if (object_reap_waiting() && !atomic_exchange(&reaper.called, true))
+		timer_set(&reaper.timer, time_now() + ARCH_GRACE_GAP, reaper_called);
 }
 
 void object_reap(uint64_t ticket)
@@ -189,24 +213,18 @@ void object_reap(uint64_t ticket)
 
 	if (mine)
 		reaper_push(o);
+	reaper_call_later();
 }
 
 bool object_reap_some(void)
 {
-	uint32_t self = arch_this_cpu()->id;
-	uint32_t count = cpu_count();
-	struct object *o = NULL;
+	struct object *o = reaper_pop();
 
-	for (uint32_t i = 0; i < count && o == NULL; i++)
-		o = reaper_pop(&reapers[(self + i) % count]);
 	if (o == NULL)
 		return false;
-	if (!object_work(o))
+	bool gone = object_work(o);
+	if (!gone)
 		reaper_push(o);
-	return true;
-}
-
-bool object_reap_waiting(void)
-{
-	return atomic_load_explicit(&reapers[arch_this_cpu()->id].first, memory_order_relaxed) != 0;
+	reaper_call_later();
+	return gone || !grace_is_awaited();
 }

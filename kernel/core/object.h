@@ -54,7 +54,7 @@ struct object {
 	uint8_t flags;            /* guarded by tree; 0: the slot is free */
 	union {                   /* guarded by tree */
 		uint32_t caps;    /* while live: capability slots that name it */
-		object_id_t next; /* while on a reaper's list */
+		object_id_t next; /* while on the reaper's list */
 	};
 	struct quota *quota; /* who pays; constant while the slot is in use; NULL: the root */
 
@@ -67,7 +67,7 @@ _Static_assert(sizeof(struct object) == 40, "small objects fit one granule");
 #define OBJECT_NEW     1u /* being made, within one stay in the kernel: nobody else touches it */
 #define OBJECT_LIVE    2u
 #define OBJECT_DYING   4u /* killed */
-#define OBJECT_CLAIMED 8u /* somebody is at its destruction, or a reaper has it */
+#define OBJECT_CLAIMED 8u /* somebody is at its destruction, or the reaper has it */
 
 static inline struct object *object_at(object_id_t id)
 {
@@ -85,17 +85,14 @@ struct object_ops {
 	size_t size; /* of the whole object, a multiple of OBJECT_GRANULE */
 	enum lock_rank rank;
 
-	/* Lets go of what the object holds and wakes who waits on it, in bounded
-	 * pieces: true when done, false to be called again after a preemption
-	 * point. Called without locks, by one CPU at a time, when no capability,
-	 * binding or mapping is left in the object's tree. It also undoes an object
-	 * that was half made (object_discard), so everything may still be zero; then
-	 * flags has OBJECT_NEW and nobody else has ever seen it. */
+	/* NULL for what holds nothing. Lets go of what the object holds and wakes who
+	 * waits on it, in bounded pieces: true when done, false to be called again after a
+	 * preemption point. Called without locks, by one CPU at a time, when no capability, binding
+	 * or mapping is left in the object's tree. It also undoes an object that was half made
+	 * (object_discard), so everything may still be zero; then flags has OBJECT_NEW and nobody
+	 * else has ever seen it. */
 	bool (*close)(struct object *o);
 };
-
-/* close of what holds nothing. */
-bool object_close_nothing(struct object *o);
 
 /* By kind. */
 #define OBJECT_OPS(text, type, lock, fn)                                                           \
@@ -130,14 +127,16 @@ bool object_destroy_some(uint64_t ticket);
  * isn't gone, or somebody else is at it. */
 bool object_demolish(struct object *o);
 
-/* Leaves the rest of the destruction to this CPU's reaper: who killed it does not
- * want to wait, or dies himself. */
+/* Leaves the rest of the destruction to the reaper: who killed it does not want to
+ * wait, or dies himself. The reaper is a list, on which idle CPUs work. If none is
+ * idle, one CPU does a piece each ARCH_GRACE_GAP, whoever runs there: so much
+ * anybody can take from others by leaving work behind, and no more. */
 void object_reap(uint64_t ticket);
 
-/* One piece of the work that reapers have, on this CPU's list or else on another's.
- * False when there was none. For the idle loop, and for the way out of the kernel
- * when object_reap_waiting says so. */
+/* One piece of the reaper's work. False: there is nothing to be done now, and what may
+ * wait for a grace period is looked at by some CPU that a timer calls (cpu.reap). For the
+ * idle loop, and for CPUs that are called. */
 bool object_reap_some(void);
 
-/* True if this CPU's reaper has work. */
+/* True if the reaper has work. */
 bool object_reap_waiting(void);

@@ -330,8 +330,10 @@ void thread_exit_slow(void)
 	struct thread *t;
 
 	do {
-		if (object_reap_waiting())
+		if (UNLIKELY(c->reap)) {
+			c->reap = false;
 			(void)object_reap_some();
+		}
 		t = thread_next();
 		if (t == NULL && !c->resched)
 			cpu_idle(!object_reap_some());
@@ -339,8 +341,7 @@ void thread_exit_slow(void)
 	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
 		guest_resume(t);
 	cpu_run_end(c);
-	/* A piece at each exit. */
-	if (object_reap_waiting() || c->run.measured)
+	if (c->run.measured)
 		c->resched = true;
 }
 

@@ -164,6 +164,7 @@ void arch_cpu_interrupts(void)
 static void *cpu_main(void *c)
 {
 	host_this_cpu = c;
+	timer_cpu_init();
 	cpu_set_online(c);
 	for (;;)
 		cpu_idle(true);

@@ -249,11 +249,22 @@ TEST(drop_of_the_last_capability_kills)
 	CHECK(do_drop(cs, h) == ST_OK);
 	CHECK(o->gen == gen && do_look(cs, child, &same, &rights, &badge) == ST_OK);
 	CHECK(do_drop(cs, child) == ST_OK);
-	CHECK(o->gen == gen + 1);
-	CHECK(test_objects_closed == 0 && object_reap_waiting());
+	CHECK(o->gen == gen + 1 && test_objects_closed == 1 && !object_reap_waiting());
+	CHECK(used_after_all(quota_root) == before);
+}
+
+/* Who drops it does a piece of what is to be done. */
+TEST(drop_leaves_most_of_a_long_end_to_the_reaper)
+{
+	cap_t h;
+
+	world_boot(0, 0);
+	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
+	test_object_of(o)->pieces = 5;
+	CHECK(do_drop(home, h) == ST_OK);
+	CHECK(test_object_of(o)->pieces == 4 && object_reap_waiting());
 	settle();
 	CHECK(test_objects_closed == 1 && !object_reap_waiting());
-	CHECK(used_after_all(quota_root) == before);
 }
 
 /* With more children than one piece moves, the slot stays in use, as a grave. */
@@ -701,7 +712,7 @@ TEST(a_binding_stands_until_it_is_cut)
 
 	CHECK(do_bind(home, h, &t->obj, 2) == ST_OK);
 	CHECK(do_drop(home, h) == ST_OK); /* the last capability: the object dies */
-	CHECK(cap_binding_lock(&t->binding[2]) == NULL && t->cuts == 2);
+	CHECK(cap_binding_lock(&t->binding[2]) == NULL && t->cuts == 3);
 	settle();
 	CHECK(t->cuts == 3 && test_objects_closed == 1);
 }

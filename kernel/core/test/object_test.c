@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 #include <core/slab.h>
+#include <core/timer.h>
 #include <test/test.h>
 
 static status_t look(cap_t handle)
@@ -166,6 +167,41 @@ TEST(object_destroyer_may_hand_on_to_the_reaper)
 	CHECK(!object_reap_some());
 }
 
+/* What waits for a grace period is not asked again and again: a timer calls. */
+TEST(reaper_sleeps_while_a_grace_period_lasts)
+{
+	struct cpu *c = arch_this_cpu();
+
+	world_boot(0, 0);
+	host_grace_gap = 1000;
+	struct cspace *cs = test_space(NULL);
+	uint64_t ticket = do_kill(&cs->obj);
+	object_reap(ticket);
+	CHECK(timer_next() == time_now() + 1000);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(!object_reap_some() && object_reap_waiting()); /* we are in the kernel */
+	host_user_mode();
+	CHECK(!c->reap);
+	host_time_advance(1000);
+	timer_interrupt();
+	CHECK(c->reap && c->resched);
+	CHECK(object_reap_some() && !object_reap_waiting() && object_destroy_some(ticket));
+}
+
+/* As long as there is something else to be done, it goes on at once. */
+TEST(reaper_does_not_sleep_over_work)
+{
+	cap_t h;
+
+	world_boot(0, 0);
+	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
+	test_object_of(o)->pieces = 5;
+	object_reap(do_kill(o));
+	for (unsigned i = 0; i < 6; i++)
+		CHECK(object_reap_some());
+	CHECK(!object_reap_some() && test_objects_closed == 1);
+}
+
 /* Who destroys and meets the reaper at it helps, wherever its list is. */
 static uint64_t left_behind;
 
@@ -185,7 +221,7 @@ TEST(object_destroyer_helps_the_reaper_of_another_cpu)
 	test_object_of(o)->pieces = 5;
 	left_behind = do_kill(o);
 	host_cpus_run(2, leave_behind);
-	CHECK(!object_reap_waiting()); /* not with us */
+	CHECK(object_reap_waiting());
 	while (!object_destroy_some(left_behind))
 		calls++;
 	CHECK(calls == 6 && test_objects_closed == 1);

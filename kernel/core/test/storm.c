@@ -639,7 +639,8 @@ static bool finish(void)
 			t->arch.restarts = 0;
 			syscall_dispatch(t, t->arch.number, t->arch.arg);
 		}
-		busy = object_reap_some() || t != NULL;
+		(void)object_reap_some();
+		busy = object_reap_waiting() || t != NULL;
 		host_user_mode();
 	}
 	return n < PIECES;

@@ -309,6 +309,32 @@ TEST(abandoned_destruction_is_the_reapers)
 	CHECK(q->obj.flags == 0);
 }
 
+/* Whoever runs does a piece when a timer calls, not at each exit from the kernel. */
+TEST(reaper_takes_no_more_than_its_share)
+{
+	struct cpu *c = arch_this_cpu();
+	cap_t h;
+
+	begin();
+	CHECK(play_until(user));
+	host_grace_gap = 1000;
+	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
+	test_object_of(o)->pieces = 10;
+	object_reap(do_kill(o));
+	for (unsigned left = 10; left > 0; left--) {
+		for (unsigned i = 0; i < 5; i++) {
+			thread_exit_slow();
+			CHECK(c->current == user->t && !c->resched);
+			CHECK(test_object_of(o)->pieces == left);
+		}
+		host_time_advance(1000);
+		timer_interrupt();
+		CHECK(c->resched);
+		thread_exit_slow();
+		CHECK(test_object_of(o)->pieces == left - 1);
+	}
+}
+
 /* Registers can be written while a destruction is under way: what is asked for then is another. */
 TEST(destruction_of_another_is_not_taken_for_the_first)
 {

@@ -2,6 +2,7 @@
 #include "world.h"
 #include <core/assert.h>
 #include <core/grace.h>
+#include <core/timer.h>
 #include <stdlib.h>
 
 struct cspace *home;
@@ -20,6 +21,7 @@ void world_boot_on(const struct boot_info *info, uint16_t object_gen_mask, uint3
 	cap_t handle;
 
 	host_boot(info);
+	timer_cpu_init();
 	if (object_gen_mask != 0)
 		host_object_gen_mask = object_gen_mask;
 	if (slot_gen_max != 0)
@@ -235,8 +237,10 @@ bool do_destroy(struct object *o)
 
 void settle(void)
 {
-	while (object_reap_some())
+	while (object_reap_waiting()) {
+		(void)object_reap_some();
 		host_user_mode();
+	}
 }
 
 uint64_t used_after_all(struct quota *q)
