@@ -31,17 +31,27 @@ struct startup_clock {
 	uint64_t ratio;
 };
 
-struct startup {
-	uint64_t magic;
-	uint32_t version;
-	uint32_t cpus; /* that run; numbered from 0 */
+/* What the block of every native program begins with, that of the first and of those that others
+ * start (proto/program.h): what it is made of. The first program has every right to its own but,
+ * for the first two, that to destroy. */
+#define STARTUP_OWN                                                                                \
+	uint64_t magic; /* which kind of block */                                                  \
+	uint32_t version;                                                                          \
+	uint32_t cpus; /* that run; numbered from 0 */                                             \
+	cap_t quota;   /* pays for the program; the first one's: all memory that was left */       \
+	cap_t sched;   /* the first one's: all CPUs, every priority */                             \
+	cap_t cspace;  /* where these handles count */                                             \
+	cap_t aspace;                                                                              \
+	cap_t thread;                                                                              \
+	struct startup_clock clock;                                                                \
+	uint8_t seed[STARTUP_SEED]; /* random, for the program's own secrets */
 
-	/* Its own: every right but, for the first two, that to destroy. */
-	cap_t quota;  /* all memory that was left after the boot; it pays for the program */
-	cap_t sched;  /* all CPUs, every priority */
-	cap_t cspace; /* where these handles count */
-	cap_t aspace;
-	cap_t thread;
+struct startup_own {
+	STARTUP_OWN
+};
+
+struct startup {
+	STARTUP_OWN
 	cap_t self;                      /* memory: the pages of this structure */
 	cap_t stack;                     /* memory */
 	cap_t segment[STARTUP_SEGMENTS]; /* memory: those of its file, then CAP_NONE */
@@ -55,8 +65,6 @@ struct startup {
 	uint64_t archive_size; /* bytes */
 	uint64_t acpi_rsdp;    /* physical address of ACPI's root pointer; 0: none */
 
-	struct startup_clock clock;
-	uint8_t seed[STARTUP_SEED];    /* random, for the program's own secrets */
 	char cmdline[STARTUP_CMDLINE]; /* boot options; ends with a zero byte */
 };
 

@@ -160,7 +160,7 @@ static void make_thread(struct root *r, vaddr_t pc, vaddr_t sp, vaddr_t startup)
 	const struct cap_ref cspace = find(r, r->startup.cspace);
 	struct thread *t;
 
-	must(thread_create(quota_root, &r->aspace, &cspace, 0, &t));
+	must(thread_create(quota_root, &r->aspace, &cspace, &t));
 	r->startup.thread = give(r, &t->obj, 0);
 	const struct cap_ref thread = find(r, r->startup.thread);
 	must(thread_configure(&thread, &config));

@@ -19,7 +19,7 @@ static struct sched *sched_at(const struct cap_ref *ref)
 status_t sys_thread_create(struct syscall *c)
 {
 	struct thread *t;
-	status_t st = thread_create(sys_payer(c), &c->cap[1], &c->cap[2], c->arg[3], &t);
+	status_t st = thread_create(sys_payer(c), &c->cap[1], &c->cap[2], &t);
 
 	return st != ST_OK ? st : sys_publish(c, &t->obj);
 }

@@ -353,7 +353,6 @@ void thread_exit_slow(void)
 UNCHECKED_LOCKS __attribute__((noinline)) static void report(struct thread *self, struct object *o)
 {
 	self->call_info = FAULT_INFO;
-	self->call_badge = self->fault_badge;
 	if (o == NULL ||
 	    endpoint_call(container_of(o, struct endpoint, obj), self, TIMER_NEVER) != ST_BLOCKED) {
 		self->flags &= ~THREAD_FAULTED;
@@ -375,7 +374,11 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	if (f != &self->fault)
 		self->fault = *f;
 	self->flags |= THREAD_FAULTED;
-	struct object *o = cap_binding_lock(&self->bound_fault.slot[self->bound_fault.at]);
+	/* As of any message, the badge is that of the capability: its holder can't choose another.
+	 */
+	struct cap_slot *to = &self->bound_fault.slot[self->bound_fault.at];
+	struct object *o = cap_binding_lock(to);
+	self->call_badge = atomic_load_explicit(&to->badge, memory_order_relaxed);
 	struct endpoint *ep = container_of(o, struct endpoint, obj);
 	if (UNLIKELY(o == NULL) || UNLIKELY(ep->servers == NULL) || !ipc_can_run(c, ep->servers)) {
 		report(self, o);
@@ -389,5 +392,5 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	uint64_t info = into != NULL ? FAULT_INFO : MSG_FAULT;
 	uint64_t number = reply_hold(c, server, self);
 	cpu_count_up(&c->counters.fast[FAST_FAULT]);
-	ipc_leave(c, self, server, (struct ipc_result){ info, self->fault_badge, number });
+	ipc_leave(c, self, server, (struct ipc_result){ info, self->call_badge, number });
 }

@@ -138,7 +138,6 @@ struct thread {
 	_Atomic uint64_t debtor;      /* token of the sched whose thread left a call in its hand */
 
 	struct msg_fault fault; /* the report that is out */
-	uint64_t fault_badge;   /* constant */
 	uint64_t work;    /* what it is in the middle of (sys_cap.c): ticket of a destruction, */
 	cap_t destroying; /* with this handle; */
 	cap_t revoking;   /* or a revoke: token of the space and handle */
@@ -212,10 +211,10 @@ static inline uint32_t thread_flags(const struct thread *t)
 
 /* ---- life (thread_bind.c) ---- */
 
-/* A stopped thread with nothing but its spaces; its faults carry `badge`. ST_BAD_ARG: a guest half
+/* A stopped thread with nothing but its spaces. ST_BAD_ARG: a guest half
  * is no thread's own; ST_NO_MEMORY; as from cap_bind. */
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
-		       uint64_t badge, struct thread **out) MUST_CHECK;
+		       struct thread **out) MUST_CHECK;
 
 /* Binds what is given (object not NULL) in place of what was bound before: all or nothing. The
  * block lies `block_offset` bytes into the range that its capability names, a multiple

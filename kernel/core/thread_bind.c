@@ -14,14 +14,13 @@
 /* ---- making ---- */
 
 status_t thread_create(struct quota *q, const struct cap_ref *aspace, const struct cap_ref *cspace,
-		       uint64_t badge, struct thread **out)
+		       struct thread **out)
 {
 	struct object *o = object_create(q, OBJ_THREAD);
 
 	if (o == NULL)
 		return ST_NO_MEMORY;
 	struct thread *t = container_of(o, struct thread, obj);
-	t->fault_badge = badge;
 	t->entered.slot = &t->bound_cspace; /* any that is there */
 	t->entered.token = UINT64_MAX;      /* and this is none's */
 	t->flags = THREAD_SUSPENDED;

@@ -2,8 +2,9 @@
 /* lib/ipc/ipc.h - calls between programs.
  *
  * A server's endpoint is handed out as badged capabilities, one for each session: the upper
- * 48 bits of the badge are the server's number of the session, the lower 16 the rights that
- * its holder has on it. Only the kernel writes badges, so they are believed.
+ * 40 bits of the badge are the number of the session, then 8 say which of the server's
+ * protocols it speaks, and 16 are the rights that its holder has on it. Only the kernel writes
+ * badges, so they are believed.
  *
  * A message is copied from the kernel's block before anything looks at it, and into it whole.
  */
@@ -16,9 +17,10 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-#define IPC_RIGHTS                 0xffffu
-#define IPC_BADGE(session, rights) ((uint64_t)(session) << 16 | (rights))
-#define IPC_FOREVER                UINT64_MAX
+#define IPC_RIGHTS 0xffffu
+#define IPC_BADGE(session, protocol, rights)                                                       \
+	((uint64_t)(session) << 24 | (uint64_t)(protocol) << 16 | (rights))
+#define IPC_FOREVER UINT64_MAX
 
 struct ipc_message {
 	uint32_t method; /* of a request; of an answer: the status of the server */
@@ -31,6 +33,7 @@ struct ipc_message {
 /* Who calls. */
 struct ipc_request {
 	uint64_t session;
+	uint32_t protocol;
 	uint32_t rights;
 	uint64_t call; /* its number, for a deferred answer */
 };

@@ -3,9 +3,12 @@
  * its servers.
  *
  * A protocol is a header in proto/: fixed-size structs without padding, and a table with
- * rows M(PROTOCOL, number, method, right, capabilities in, capabilities out), which
+ * rows M(PROTOCOL, number, method, right, capabilities in, capabilities out, how), which
  * PROTO_DEFINE(PROTOCOL, TABLE) takes. A row's structs are struct PROTOCOL_METHOD_req and
  * struct PROTOCOL_METHOD_rep. Numbers are never used again; a new method goes to the end.
+ *
+ * `how` is PROTO_AGAIN for a method that may be done twice without harm: when the server dies in
+ * the middle, the stub asks its successor; with PROTO_ONCE the caller gets ST_PEER_GONE.
  *
  * Clients call   status_t PROTOCOL_METHOD(to, &req, &rep, caps)
  * Servers fill   struct PROTOCOL_ops and call PROTOCOL_serve(&ops, self, &request, &message)
@@ -21,26 +24,32 @@
 #include <lib/ipc/ipc.h>
 #include <string.h>
 
-#define PROTO_SIZE(P, nr, m, right, in, out)                                                       \
+enum proto_how { PROTO_ONCE, PROTO_AGAIN };
+
+#define PROTO_SIZE(P, nr, m, right, in, out, how)                                                  \
 	_Static_assert(sizeof(struct P##_##m##_req) <= MSG_BYTES, #m " request");                  \
 	_Static_assert(sizeof(struct P##_##m##_rep) <= MSG_BYTES, #m " answer");                   \
 	_Static_assert((in) <= MSG_CAPS && (out) <= MSG_CAPS, #m " capabilities");
 
-#define PROTO_OP(P, nr, m, right, in, out)                                                         \
+#define PROTO_OP(P, nr, m, right, in, out, how)                                                    \
 	status_t (*m)(void *self, struct ipc_request *from, const struct P##_##m##_req *req,       \
 		      struct P##_##m##_rep *rep, struct msg_cap *caps);
 
-#define PROTO_STUB(P, nr, m, right, in, out)                                                       \
+#define PROTO_STUB(P, nr, m, right, in, out, how)                                                  \
 	static inline MUST_CHECK status_t P##_##m(cap_t to, const struct P##_##m##_req *req,       \
 						  struct P##_##m##_rep *rep, struct msg_cap *caps) \
 	{                                                                                          \
 		struct ipc_message message;                                                        \
-		ipc_begin(&message, (nr), req, sizeof(*req), caps, (in));                          \
-		status_t st = ipc_call(to, &message);                                              \
+		status_t st;                                                                       \
+		do {                                                                               \
+			ipc_begin(&message, (nr), req, sizeof(*req), caps, (in));                  \
+			st = ipc_call(to, &message);                                               \
+		} while (st == ST_PEER_GONE && (how) == PROTO_AGAIN);                              \
+                                                                                                   \
 		return st == ST_OK ? ipc_take(&message, rep, sizeof(*rep), caps, (out)) : st;      \
 	}
 
-#define PROTO_CASE(P, nr, m, right, in, out)                                                       \
+#define PROTO_CASE(P, nr, m, right, in, out, how)                                                  \
 	case (nr): {                                                                               \
 		struct P##_##m##_req req;                                                          \
 		struct P##_##m##_rep rep = { 0 };                                                  \

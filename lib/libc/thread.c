@@ -91,7 +91,7 @@ int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 	va_end(more);
 
 	const struct startup *s = libc_startup;
-	struct sys_result made = SYS(thread_create, s->quota, s->aspace, s->cspace, 0);
+	struct sys_result made = SYS(thread_create, s->quota, s->aspace, s->cspace);
 	if (made.status != ST_OK)
 		goto give_back;
 	t->cap = made.out[0];

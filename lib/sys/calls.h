@@ -355,16 +355,14 @@ static inline status_t sys_aspace_scan(cap_t aspace, uint64_t va, uint64_t pages
 
 /* ---- threads ---- */
 
-/* Makes a thread that is suspended, has no registers and no sched. Its faults will carry `badge`.
- * It dies with its spaces.
+/* Makes a thread that is suspended, has no registers and no sched. It dies with its spaces.
  *
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
-static inline status_t sys_thread_create(cap_t payer, cap_t aspace, cap_t cspace, uint64_t badge,
-					 cap_t *made)
+static inline status_t sys_thread_create(cap_t payer, cap_t aspace, cap_t cspace, cap_t *made)
 {
-	struct sys_result r = SYS(thread_create, payer, aspace, cspace, badge);
+	struct sys_result r = SYS(thread_create, payer, aspace, cspace);
 
 	*made = r.out[0];
 	return r.status;
@@ -377,8 +375,8 @@ struct thread_setup {
 };
 
 /* Gives a stopped thread, or the caller itself, its sched, fault endpoint, notification and
- * message block, all or none. The block lies at an offset of the memory, a multiple of
- * MSG_BLOCK_ALIGN; its page is pinned.
+ * message block, all or none. Reports of its faults carry the badge of the endpoint's capability.
+ * The block lies at an offset of the memory, a multiple of MSG_BLOCK_ALIGN; its page is pinned.
  *
  * ST_BAD_STATE: the thread is not stopped; or the memory of the block is sealed or a device's.
  * ST_PEER_GONE: the memory of the block is a view, and the memory that it shows is gone.

@@ -159,7 +159,7 @@ TEST(vector_registers_without_memory_are_a_fault)
 	cap_t handler = new_endpoint();
 	struct actor *a = actor_new(never);
 	cap_t poor = new_quota(64 * 1024);
-	struct sys_result r = SYS(thread_create, poor, start->aspace, start->cspace, 7);
+	struct sys_result r = SYS(thread_create, poor, start->aspace, start->cspace);
 
 	CHECK(r.status == ST_OK);
 	CHECK(STATUS(thread_configure, r.out[0], start->sched, handler) == ST_OK);

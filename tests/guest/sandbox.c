@@ -173,7 +173,7 @@ void sandbox_new(struct sandbox *s)
 	s->guest = sandbox_guest(s);
 
 	cap_t space = new_space();
-	struct sys_result r = SYS(thread_create, quota, s->half, space, 0);
+	struct sys_result r = SYS(thread_create, quota, s->half, space);
 	must(r.status, "a thread");
 	s->thread = r.out[0];
 	r = SYS(cap_copy, space, start->cspace, s->thread, RIGHT_CONTROL, 0);

@@ -434,7 +434,7 @@ static struct sys_result make_one(const struct means *m, unsigned kind)
 	case 3:
 		return SYS(aspace_create, m->quota, CAP_NONE, ASPACE_PLAIN);
 	case 4:
-		return SYS(thread_create, m->quota, m->aspace, m->cspace, 0);
+		return SYS(thread_create, m->quota, m->aspace, m->cspace);
 	case 5:
 		return SYS(quota_create, m->quota, BOMB, 0);
 	case 6:

@@ -49,7 +49,7 @@ static bool stands(struct actor *a)
 
 TEST(thread_without_anything_does_not_run)
 {
-	struct sys_result r = SYS(thread_create, quota, start->aspace, start->cspace, 0);
+	struct sys_result r = SYS(thread_create, quota, start->aspace, start->cspace);
 	struct arch_registers regs;
 	struct actor *a = job_new();
 
@@ -74,7 +74,7 @@ TEST(thread_that_nobody_can_pay)
 	unsigned n = 0;
 	struct sys_result r;
 
-	while ((r = SYS(thread_create, poor, start->aspace, start->cspace, 0)).status == ST_OK) {
+	while ((r = SYS(thread_create, poor, start->aspace, start->cspace)).status == ST_OK) {
 		CHECK(n < ARRAY_LEN(thread));
 		thread[n++] = r.out[0];
 	}
@@ -83,7 +83,7 @@ TEST(thread_that_nobody_can_pay)
 	CHECK(used <= 3 * MEMORY_PAGE);
 	for (unsigned i = 0; i < n; i++)
 		CHECK(STATUS(object_destroy, thread[i]) == ST_OK);
-	CHECK(STATUS(thread_create, poor, start->aspace, start->cspace, 0) == ST_OK);
+	CHECK(STATUS(thread_create, poor, start->aspace, start->cspace) == ST_OK);
 	CHECK(quota == outer);
 }
 
@@ -585,13 +585,10 @@ TEST(thread_fault_is_told_in_full)
 {
 	cap_t handler = new_endpoint();
 	struct actor *a = actor_new(fault_at);
-	struct sys_result made = SYS(thread_create, quota, start->aspace, start->cspace, 0x5151);
 	struct arch_registers r;
 	struct msg_fault f;
 
-	/* The badge is the one that the thread was made with. */
-	a->thread = made.out[0];
-	actor_configure(a, start->sched, handler, CAP_NONE);
+	actor_configure(a, start->sched, copy_of(handler, RIGHT_CALL, 0x5151), CAP_NONE);
 	a->arg[0] = 0x7000;
 	actor_start(a);
 	struct sys_result m = SYS(endpoint_receive, handler, NEVER);

@@ -197,7 +197,7 @@ static void *shared_pages(struct actor *a, uint64_t pages, cap_t *memory)
 static struct actor *make_actor(cap_t aspace, cap_t cspace, void (*run)(struct actor *self))
 {
 	struct actor a = { .aspace = aspace, .cspace = cspace, .run = run };
-	struct sys_result r = SYS(thread_create, quota, aspace, cspace, 0);
+	struct sys_result r = SYS(thread_create, quota, aspace, cspace);
 	cap_t memory;
 
 	must(r.status, "a thread");

@@ -111,7 +111,7 @@ static void make_thread(struct actor *a)
 	struct cap_ref space_ref = look_up(home, space_cap);
 	struct cap_ref cspace_ref = look_up(home, a->cspace_cap);
 
-	ASSERT(thread_create(quota_root, &space_ref, &cspace_ref, 0, &a->t) == ST_OK);
+	ASSERT(thread_create(quota_root, &space_ref, &cspace_ref, &a->t) == ST_OK);
 	a->t->arch.program = a;
 	a->thread = insert(a->cspace, &a->t->obj);
 	if (a->sched != CAP_NONE)

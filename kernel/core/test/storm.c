@@ -126,7 +126,7 @@ static void add_thread(struct cspace *cs, cap_t space, cap_t aspace, struct thre
 	const struct cap_ref as = ref(cs, aspace), own = ref(cs, space);
 	struct thread *t;
 
-	ASSERT(thread_create(quota, &as, &own, 1, &t) == ST_OK);
+	ASSERT(thread_create(quota, &as, &own, &t) == ST_OK);
 	const struct cap_ref thread = ref(cs, keep(cs, &t->obj, RIGHTS_ALL));
 	ASSERT(thread_configure(&thread, c) == ST_OK);
 	c->block_offset += MSG_BLOCK_ALIGN;

@@ -390,7 +390,7 @@ TEST(creation_undoes_every_partial_failure)
 		{ SYS_quota_create, { 0, MIB(1), 0 } },
 		{ SYS_timer_create, { 0, all[OBJ_NOTIFICATION], 1 } },
 		{ SYS_sched_create, { 0, all[OBJ_SCHED] } },
-		{ SYS_thread_create, { 0, all[OBJ_ASPACE], all[OBJ_CSPACE], 0 } },
+		{ SYS_thread_create, { 0, all[OBJ_ASPACE], all[OBJ_CSPACE] } },
 	};
 	for (unsigned i = 0; i < ARRAY_LEN(make); i++) {
 		struct quota *q = test_quota(quota_root, MIB(1), 0);
