@@ -45,10 +45,8 @@ static const char *check_head(const struct boot_info *in)
 	if (in->seed_size > BOOT_SEED)
 		return refuse("the boot seed has %u bytes, at most %u fit", in->seed_size,
 			      BOOT_SEED);
-	if (in->range_count == 0)
-		return refuse("the memory map is empty");
-	if (in->range_count > BOOT_RANGES)
-		return refuse("the memory map has %u entries, at most %u fit", in->range_count,
+	if (in->range_count == 0 || in->range_count > BOOT_RANGES)
+		return refuse("the memory map has %u entries, not 1 to %u", in->range_count,
 			      BOOT_RANGES);
 	if (in->acpi_rsdp >= LOW_END)
 		return refuse("the ACPI pointer 0x%lx is not below 4 GiB", in->acpi_rsdp);

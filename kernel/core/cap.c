@@ -94,20 +94,6 @@ static void node_unlink(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 		n->next->prev = n->prev;
 }
 
-/* Up to CAP_HEIRS of the children of `n` become children of `heir` (NULL: of the object).
- * Returns how many. */
-static unsigned node_bequeath(struct object *o, struct cap_node *n, struct cap_node *heir)
-	REQUIRES(o->tree)
-{
-	unsigned count = 0;
-
-	for (struct cap_node *c; count < CAP_HEIRS && (c = n->child) != NULL; count++) {
-		node_unlink(o, c);
-		node_link(o, heir, c);
-	}
-	return count;
-}
-
 /* ST_OK if something may become a child of `n` and is not deeper than `depth` then. */
 static status_t node_may_get_child(const struct cap_node *n, unsigned depth)
 {
@@ -176,8 +162,12 @@ static void graves_free(struct object *o, struct cap_node *n) REQUIRES(o->tree)
  * nothing left below it, it is free. Returns how many nodes changed their parent. */
 static unsigned slot_bury(struct object *o, struct cap_slot *slot) REQUIRES(o->tree)
 {
-	unsigned moved = node_bequeath(o, &slot->node, slot->node.parent);
+	unsigned moved = 0;
 
+	for (struct cap_node *c; moved < CAP_HEIRS && (c = slot->node.child) != NULL; moved++) {
+		node_unlink(o, c);
+		node_link(o, slot->node.parent, c);
+	}
 	graves_free(o, &slot->node);
 	return moved;
 }

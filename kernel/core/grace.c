@@ -23,11 +23,11 @@
 static struct {
 	struct spinlock lock;
 
-	/* Guarded by lock. */
+	/* Guarded by lock; what is atomic may be read without. */
 	uint64_t begun; /* periods begun, the running one included */
-	uint64_t ended;
+	_Atomic uint64_t ended;
 	bool beginning;          /* somebody is at it; nobody else touches the period */
-	uint64_t wanted;         /* highest ticket drawn */
+	_Atomic uint64_t wanted; /* highest ticket drawn */
 	uint64_t not_before;     /* the next begins */
 	cpumask_t inside;        /* CPUs that may not have been outside since the beginning */
 	uint64_t exits[CPU_MAX]; /* kernel_exits at the beginning, of these */
@@ -44,18 +44,12 @@ uint64_t grace_ticket(void)
 
 bool grace_is_over(uint64_t ticket)
 {
-	spin_lock(&grace.lock);
-	bool over = grace.ended >= ticket;
-	spin_unlock(&grace.lock);
-	return over;
+	return grace.ended >= ticket;
 }
 
 bool grace_is_awaited(void)
 {
-	spin_lock(&grace.lock);
-	bool awaited = grace.ended < grace.wanted;
-	spin_unlock(&grace.lock);
-	return awaited;
+	return !grace_is_over(grace.wanted);
 }
 
 /* The CPUs that are inside the kernel or in user mode. */

@@ -103,11 +103,6 @@ void log_raw(const char *fmt, ...)
 	va_end(args);
 }
 
-void log_set_level(enum log_level level)
-{
-	atomic_store(&threshold, level);
-}
-
 void log_configure(void)
 {
 	char value[16];
@@ -116,7 +111,7 @@ void log_configure(void)
 		return;
 	for (unsigned i = 0; i < ARRAY_LEN(level_names); i++) {
 		if (text_equal(value, level_names[i])) {
-			log_set_level((enum log_level)i);
+			atomic_store(&threshold, i);
 			return;
 		}
 	}

@@ -34,11 +34,8 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...) PRI
  * added. */
 void log_raw(const char *fmt, ...) PRINTF(1, 2);
 
-/* Lines less urgent than `level` are dropped from now on. */
-void log_set_level(enum log_level level);
-
-/* Applies the boot option log=error|warn|info|debug. Another value is reported
- * and changes nothing. */
+/* Applies the boot option log=error|warn|info|debug: lines less urgent are dropped from
+ * now on. Another value is reported and changes nothing. */
 void log_configure(void);
 
 /* Copies up to `size` bytes of the ring, beginning at byte number `*pos` of

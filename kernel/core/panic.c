@@ -71,14 +71,6 @@ NORETURN PRINTF(3, 0) static void die(void (*report)(const void *), const void *
 	arch_power_off(true);
 }
 
-void panic(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	die(NULL, NULL, fmt, args);
-}
-
 void panic_report(void (*report)(const void *), const void *context, const char *fmt, ...)
 {
 	va_list args;

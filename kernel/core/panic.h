@@ -10,10 +10,10 @@
 #pragma once
 #include <core/types.h>
 
-NORETURN void panic(const char *fmt, ...) PRINTF(1, 2);
+#define panic(...) panic_report(NULL, NULL, __VA_ARGS__)
 
-/* The same; `report`, called with `context`, writes further lines between the
- * reason and the backtrace. */
+/* The same; `report`, unless it is NULL, is called with `context` and writes
+ * further lines between the reason and the backtrace. */
 NORETURN void panic_report(void (*report)(const void *), const void *context, const char *fmt, ...)
 	PRINTF(3, 4);
 

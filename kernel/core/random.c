@@ -167,16 +167,6 @@ void random_init(void)
 		 jitter ? "timer jitter" : "");
 }
 
-/* Makes a key for one answer and the next key of its own out of the same: neither tells the
- * other, and the key that made both is gone. */
-static void draw_subkey(uint8_t subkey[BLAKE2S_HASH])
-{
-	spin_lock(&lock);
-	keyed_hash(key, 's', NULL, 0, subkey);
-	keyed_hash(key, 'n', NULL, 0, key);
-	spin_unlock(&lock);
-}
-
 void random_bytes(void *out, size_t size)
 {
 	uint8_t subkey[BLAKE2S_HASH], block[BLAKE2S_HASH];
@@ -190,7 +180,12 @@ void random_bytes(void *out, size_t size)
 		mix_hardware(&name);
 		renew_key();
 	}
-	draw_subkey(subkey);
+	/* A key for this answer and the next key of its own, made out of the same: neither tells
+	 * the other, and the key that made both is gone. */
+	spin_lock(&lock);
+	keyed_hash(key, 's', NULL, 0, subkey);
+	keyed_hash(key, 'n', NULL, 0, key);
+	spin_unlock(&lock);
 	for (size_t i = 0; i < size; i++) {
 		if (i % sizeof(block) == 0)
 			keyed_hash(subkey, 'b', &i, sizeof(i), block);

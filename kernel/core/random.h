@@ -4,8 +4,8 @@
  * Life    static; random_init seeds it, on the boot CPU, after
  *         arch_cpu_init_boot, which finds out what the port's source may use,
  *         and before the first secret (canary, ASLR base, token) is drawn.
- * Owns    a pool, which all input is hashed into (BLAKE2s), and the key that
- *         output is made with (ChaCha20).
+ * Owns    a pool, which all input is hashed into, and the key that output is made
+ *         with (both by BLAKE2s).
  * Locks   one lock of rank LOCK_RANDOM, held for a few blocks of arithmetic.
  * Blocks  never.
  *

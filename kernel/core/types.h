@@ -12,7 +12,6 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 #define MUST_CHECK   __attribute__((warn_unused_result))
 #define NORETURN     __attribute__((noreturn))
 #define NOINLINE     __attribute__((noinline))
-#define UNUSED       __attribute__((unused))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define ALIGNED(n)   __attribute__((aligned(n)))
 #define NO_CANARY    __attribute__((no_stack_protector))

@@ -8,7 +8,7 @@
 #include <core/boot.h>
 #include <core/log.h>
 #include <core/panic.h>
-#include <core/scale.h>
+#include <dev/scale.h>
 #include <core/timer.h>
 #include <core/tlb.h>
 #include <dev/lapic.h>

@@ -119,17 +119,23 @@ TEST(log_lets_no_control_characters_pass)
 	CHECK(has_format(capture.kept, "info  test: a?[    0.000001] forged??[2J???~ z\n"));
 }
 
+static void set_level(const char *option)
+{
+	strcpy(boot_info.cmdline, option);
+	log_configure();
+}
+
 TEST(log_level_drops_what_is_less_urgent)
 {
 	capture_begin();
-	log_set_level(LOG_WARN);
+	set_level("log=warn");
 	log_info("test", "unheard");
 	log_debug("test", "unheard");
 	log_warn("test", "heard 1");
 	log_error("test", "heard 2");
-	log_set_level(LOG_DEBUG);
+	set_level("log=debug");
 	log_debug("test", "heard 3");
-	log_set_level(LOG_INFO);
+	set_level("log=info");
 	log_debug("test", "unheard");
 	capture_end();
 	CHECK(strstr(capture.kept, "warn  test: heard 1\n") != NULL);
@@ -153,7 +159,7 @@ TEST(log_configure_takes_the_boot_option)
 	strcpy(boot_info.cmdline, "log=error");
 	log_configure();
 	log_warn("test", "unheard");
-	log_set_level(LOG_INFO);
+	set_level("log=info");
 	capture_end();
 	memcpy(boot_info.cmdline, saved, sizeof(saved));
 	CHECK(strstr(capture.kept, "debug test: heard\n") != NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/scale.h>
+#include <dev/scale.h>
 #include <core/assert.h>
 
 void scale_init(struct scale *s, uint64_t from, uint64_t to)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel/core/scale.h - from the ticks of one clock to those of another.
+/* kernel/dev/scale.h - from the ticks of one clock to those of another.
  *
  * A count is multiplied by the ratio of the two rates as a whole, never added up
  * from rounded pieces, so nothing drifts. The ratio is kept with 48 binary

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <core/scale.h>
+#include <dev/scale.h>
 #include <test/test.h>
 
 #define SECOND 1000000000ull
