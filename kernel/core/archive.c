@@ -108,17 +108,3 @@ status_t archive_find(const uint8_t *base, size_t size, const char *name, struct
 		*out = file;
 	return st == ST_WOULD_BLOCK ? ST_BAD_ARG : st;
 }
-
-status_t archive_check(const uint8_t *base, size_t size, unsigned *files)
-{
-	struct archive_file file;
-	unsigned count = 0;
-	size_t offset = 0;
-	status_t st;
-
-	while ((st = archive_next(base, size, &offset, &file)) == ST_OK)
-		count++;
-	if (st == ST_WOULD_BLOCK)
-		*files = count;
-	return st == ST_WOULD_BLOCK ? ST_OK : st;
-}

@@ -25,7 +25,3 @@ MUST_CHECK status_t archive_next(const uint8_t *base, size_t size, size_t *offse
  * the archive is found malformed on the way. */
 MUST_CHECK status_t archive_find(const uint8_t *base, size_t size, const char *name,
 				 struct archive_file *out);
-
-/* Walks the whole archive: ST_OK with the number of regular files in *files,
- * or ST_CORRUPT. */
-MUST_CHECK status_t archive_check(const uint8_t *base, size_t size, unsigned *files);

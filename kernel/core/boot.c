@@ -186,14 +186,14 @@ static size_t next_word(const char **at)
 	return length;
 }
 
-/* True if a word is `name`, alone or with a value behind '='. */
-static bool word_has_name(const char *word, size_t length, const char *name)
+/* What follows the name if a word is `name`, alone or with a value behind '='; else NULL. */
+static const char *behind_name(const char *word, size_t length, const char *name)
 {
 	size_t i = 0;
 
 	while (i < length && name[i] != '\0' && word[i] == name[i])
 		i++;
-	return name[i] == '\0' && i > 0 && (i == length || word[i] == '=');
+	return name[i] == '\0' && i > 0 && (i == length || word[i] == '=') ? word + i : NULL;
 }
 
 /* To the end of the line: the last one counts, so that what an operator appends
@@ -205,12 +205,11 @@ bool boot_option(const char *name, char *value, size_t size)
 	size_t length;
 
 	for (; (length = next_word(&word)) > 0; word += length) {
-		if (!word_has_name(word, length, name))
+		const char *text = behind_name(word, length, name);
+		if (text == NULL)
 			continue;
-		size_t at = 0;
-		while (at < length && word[at++] != '=')
-			;
-		format(value, size, "%.*s", (int)(length - at), word + at);
+		text += text < word + length; /* the '=' */
+		format(value, size, "%.*s", (int)(word + length - text), text);
 		found = true;
 	}
 	return found;
@@ -226,7 +225,7 @@ static void report_unknown_options(void)
 		bool known = false;
 
 		for (size_t i = 0; i < ARRAY_LEN(known_options); i++)
-			known |= word_has_name(word, length, known_options[i]);
+			known |= behind_name(word, length, known_options[i]) != NULL;
 		if (!known)
 			log_info("boot", "no kernel option: %.*s", (int)length, word);
 	}
@@ -235,7 +234,7 @@ static void report_unknown_options(void)
 void boot_take(struct boot_info *in)
 {
 	static const char *const path[] = { "nowhere", "PVH", "UEFI", "the host" };
-	unsigned files;
+	struct archive_file none;
 
 	boot_info = *in;
 	wipe(in->seed, sizeof(in->seed));
@@ -244,10 +243,11 @@ void boot_take(struct boot_info *in)
 		boot_refuse("%s", why);
 	/* It was found to lie in RAM below 4 GiB, all of which is mapped by now. */
 	const uint8_t *archive = arch_phys_to_virt(boot_info.archive_base);
-	if (archive_check(archive, boot_info.archive_size, &files) != ST_OK)
+	/* No name is empty, so the whole archive is looked through. */
+	if (archive_find(archive, boot_info.archive_size, "", &none) != ST_BAD_ARG)
 		boot_refuse("the boot archive at 0x%lx with 0x%lx bytes is no intact cpio archive",
 			    boot_info.archive_base, boot_info.archive_size);
-	log_info("boot", "%lu MiB of memory in %u ranges, %u files in the archive, from %s",
-		 ram_size(&boot_info) / MIB(1), boot_info.range_count, files, path[boot_info.path]);
+	log_info("boot", "%lu MiB of memory in %u ranges, from %s", ram_size(&boot_info) / MIB(1),
+		 boot_info.range_count, path[boot_info.path]);
 	report_unknown_options();
 }

@@ -375,8 +375,7 @@ static bool leaf_take(struct object *o, struct cap_node *n) REQUIRES(o->tree)
 /* Takes a binding out of the tree: from now on its owner may use it again. */
 static void binding_unlink(struct object *o, struct cap_slot *binding) REQUIRES(o->tree)
 {
-	node_unlink(o, &binding->node);
-	graves_free(o, binding->node.parent);
+	cap_unhang(o, &binding->node);
 	STORE(binding->node.flags, 0);
 	STORE(binding->gen, 0);
 }
@@ -422,8 +421,7 @@ static struct cap_node *prune(struct object *o, struct cap_node *root, unsigned 
 	return NULL;
 }
 
-/* One piece of taking away all that is below the capability, or (NULL) below the object. */
-static status_t prune_some(struct object *o, const struct cap_ref *ref, unsigned *budget)
+status_t cap_prune(struct object *o, const struct cap_ref *ref, unsigned *budget)
 {
 	struct cap_node *root = ref != NULL ? &ref->slot->node : NULL;
 	struct cap_node *leaf;
@@ -448,7 +446,7 @@ status_t cap_revoke(const struct cap_ref *ref)
 {
 	if (!(token_rights(ref->token) & RIGHT_REVOKE))
 		return cap_refuse(ref, ST_NO_RIGHT);
-	return prune_some(ref->object, ref, &(unsigned){ CAP_BATCH });
+	return cap_prune(ref->object, ref, &(unsigned){ CAP_BATCH });
 }
 
 void cap_revoke_abandon(const struct cap_ref *ref)
@@ -457,11 +455,6 @@ void cap_revoke_abandon(const struct cap_ref *ref)
 	if (cap_still(ref))
 		STORE(ref->slot->node.flags, 0);
 	spin_unlock(&ref->object->tree);
-}
-
-bool cap_sweep(struct object *o, unsigned *budget)
-{
-	return prune_some(o, NULL, budget) == ST_OK;
 }
 
 /* ---- bindings and mappings ---- */

@@ -215,8 +215,9 @@ void cap_unhang(struct object *o, struct cap_node *node) REQUIRES(o->tree);
 
 /* ---- for the other parts of the kernel core ---- */
 
-/* Removes so many nodes of the tree of a dead object; true when it is empty. */
-bool cap_sweep(struct object *o, unsigned *budget);
+/* One piece of taking away all that is below the capability, or (NULL) below the dead object `o`:
+ * so many nodes. ST_OK when nothing is left, else ST_LATER, or as from cap_revoke. */
+status_t cap_prune(struct object *o, const struct cap_ref *ref, unsigned *budget) MUST_CHECK;
 
 /* Drops what is in a slot of a space that is closed. True: it is empty. Adds to `work`
  * about how many nodes it touched. */

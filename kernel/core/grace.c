@@ -52,26 +52,18 @@ bool grace_is_awaited(void)
 	return !grace_is_over(grace.wanted);
 }
 
-/* The CPUs that are inside the kernel or in user mode. */
-static cpumask_t cpus_awake(void)
+/* One round of IPIs, without the lock; nobody else touches the period while it
+ * is beginning. */
+static void begin_period(void)
 {
-	cpumask_t awake = 0;
+	const struct cpu *self = arch_this_cpu();
+	cpumask_t awake = 0; /* inside the kernel or in user mode */
 
 	for (cpumask_t left = cpu_online_mask(); left != 0; left &= left - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(left);
 		if (!atomic_fetch_or(&cpu_by_id[id]->idle, 0))
 			awake |= 1ull << id;
 	}
-	return awake;
-}
-
-/* One round of IPIs, without the lock; nobody else touches the period while it
- * is beginning. */
-static void begin_period(void)
-{
-	const struct cpu *self = arch_this_cpu();
-	cpumask_t awake = cpus_awake();
-
 	tlb_barrier(awake);
 	spin_lock(&grace.lock);
 	grace.inside = awake;

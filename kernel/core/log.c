@@ -65,42 +65,25 @@ static void emit(char line[LOG_LINE_MAX], size_t used)
 	arch_console_write(line, used);
 }
 
-/* Without an `area` the line has no prefix. */
-static PRINTF(3, 0) void write_line(enum log_level level, const char *area, const char *fmt,
-				    va_list args)
+void log_write(enum log_level level, const char *area, const char *fmt, ...)
 {
 	char line[LOG_LINE_MAX];
 	size_t used = 0;
+	va_list args;
 
+	if (level > atomic_load(&threshold))
+		return;
 	bool locked = enter();
 	uint64_t us = time_now() / 1000; /* under the lock, so that times are in order */
 	if (area != NULL)
 		used = format(line, sizeof(line), "[%5lu.%06lu] cpu%u %-5s %s: ", us / 1000000,
 			      us % 1000000, arch_this_cpu()->id, level_names[level], area);
+	va_start(args, fmt);
 	if (used < sizeof(line))
 		used += format_v(line + used, sizeof(line) - used, fmt, args);
+	va_end(args);
 	emit(line, used);
 	leave(locked);
-}
-
-void log_write(enum log_level level, const char *area, const char *fmt, ...)
-{
-	va_list args;
-
-	if (level > atomic_load(&threshold))
-		return;
-	va_start(args, fmt);
-	write_line(level, area, fmt, args);
-	va_end(args);
-}
-
-void log_raw(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	write_line(LOG_INFO, NULL, fmt, args);
-	va_end(args);
 }
 
 void log_configure(void)

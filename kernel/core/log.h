@@ -21,7 +21,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Writes one line (no newline in `fmt`). `area` is a short lower-case noun. */
+/* Writes one line (no newline in `fmt`). `area` is a short lower-case noun; without one
+ * (NULL) the line has no prefix. */
 void log_write(enum log_level level, const char *area, const char *fmt, ...) PRINTF(3, 4);
 
 #define log_error(area, ...) log_write(LOG_ERROR, area, __VA_ARGS__)
@@ -29,10 +30,9 @@ void log_write(enum log_level level, const char *area, const char *fmt, ...) PRI
 #define log_info(area, ...)  log_write(LOG_INFO, area, __VA_ARGS__)
 #define log_debug(area, ...) log_write(LOG_DEBUG, area, __VA_ARGS__)
 
-/* Prints `fmt` on the console and into the ring without the prefix; for the
- * greeting and for reports of several lines, one call a line. A newline is
- * added. */
-void log_raw(const char *fmt, ...) PRINTF(1, 2);
+/* A line without the prefix, whatever the level: for the greeting and for reports of
+ * several lines, one call a line. */
+#define log_raw(...) log_write(LOG_ERROR, NULL, __VA_ARGS__)
 
 /* Applies the boot option log=error|warn|info|debug: lines less urgent are dropped from
  * now on. Another value is reported and changes nothing. */

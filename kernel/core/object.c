@@ -105,7 +105,7 @@ static bool object_work(struct object *o)
 	unsigned budget = CAP_BATCH;
 
 	/* A long sweep is a piece of its own. */
-	if (!cap_sweep(o, &budget) || budget < CAP_BATCH / 2 || !object_close(o))
+	if (cap_prune(o, NULL, &budget) != ST_OK || budget < CAP_BATCH / 2 || !object_close(o))
 		return false;
 	object_return(o);
 	return true;

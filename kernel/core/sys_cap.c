@@ -11,11 +11,6 @@ static struct cspace *space_of(const struct cap_ref *ref)
 	return container_of(ref->object, struct cspace, obj);
 }
 
-static struct quota *quota_of(const struct cap_ref *ref)
-{
-	return container_of(ref->object, struct quota, obj);
-}
-
 status_t sys_publish(struct syscall *c, struct object *o)
 {
 	struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
@@ -205,19 +200,19 @@ bool sys_work_goes_on(struct syscall *c, uint64_t number, status_t *st)
 status_t sys_quota_create(struct syscall *c)
 {
 	struct quota *q;
-	status_t st = quota_create(quota_of(&c->cap[0]), c->arg[1], c->arg[2], &q);
+	status_t st = quota_create(sys_payer(c), c->arg[1], c->arg[2], &q);
 
 	return st != ST_OK ? st : sys_publish(c, &q->obj);
 }
 
 status_t sys_quota_resize(struct syscall *c)
 {
-	return quota_resize(quota_of(&c->cap[0]), c->arg[1], c->arg[2]);
+	return quota_resize(sys_payer(c), c->arg[1], c->arg[2]);
 }
 
 status_t sys_quota_read(struct syscall *c)
 {
-	const struct quota *q = quota_of(&c->cap[0]);
+	const struct quota *q = sys_payer(c);
 
 	c->out[0] = q->used;
 	c->out[1] = q->limit;
@@ -228,7 +223,7 @@ status_t sys_quota_read(struct syscall *c)
 status_t sys_cspace_create(struct syscall *c)
 {
 	struct cspace *cs;
-	status_t st = cspace_create(quota_of(&c->cap[0]), &cs);
+	status_t st = cspace_create(sys_payer(c), &cs);
 
 	return st != ST_OK ? st : sys_publish(c, &cs->obj);
 }

@@ -5,7 +5,7 @@
 #include <core/quota.h>
 #include <core/syscall.h>
 
-/* Who pays for what the call makes. */
+/* The quota that the call names first: who pays for what it makes. */
 static inline struct quota *sys_payer(const struct syscall *c)
 {
 	return container_of(c->cap[0].object, struct quota, obj);
