@@ -43,12 +43,6 @@ static bool parse_header(const uint8_t *at, uint32_t field[FIELD_COUNT])
 	return true;
 }
 
-/* A name is not empty and has its zero byte at its end, nowhere before. */
-static bool name_ok(const char *name, size_t size)
-{
-	return size >= 2 && text_length(name, size) == size - 1;
-}
-
 /* Reads the entry at *offset, of whatever type, and steps behind it. The sums
  * can't wrap: an offset is at most `size` and a field has 32 bits. */
 static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
@@ -60,10 +54,11 @@ static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
 		return ST_CORRUPT;
 
 	size_t name = *offset + HEADER_SIZE;
-	if (size - name < field[FIELD_NAME] ||
-	    !name_ok((const char *)base + name, field[FIELD_NAME]))
-		return ST_CORRUPT;
 	out->name = (const char *)base + name;
+	/* It is not empty and has its zero byte at its end, nowhere before. */
+	if (size - name < field[FIELD_NAME] || field[FIELD_NAME] < 2 ||
+	    text_length(out->name, field[FIELD_NAME]) != field[FIELD_NAME] - 1)
+		return ST_CORRUPT;
 	if (text_equal(out->name, TRAILER))
 		return ST_WOULD_BLOCK;
 

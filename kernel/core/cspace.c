@@ -121,10 +121,8 @@ static void slot_push(struct cspace *cs, struct cap_slot *slot) REQUIRES(cs->obj
 	uint32_t index = slot->index;
 
 	cs->used--;
-	if (atomic_load_explicit(&slot->gen, memory_order_relaxed) == 0) {
-		cs->retired++;
-		return;
-	}
+	if (atomic_load_explicit(&slot->gen, memory_order_relaxed) == 0)
+		return; /* retired */
 	slot->index = cs->free;
 	cs->free = index;
 }

@@ -70,7 +70,6 @@ struct cspace {
 	uint32_t free;  /* index of the first free slot, 0: none */
 	uint32_t slots; /* slots that exist */
 	uint32_t used;
-	uint32_t retired;
 	uint32_t sweep;  /* where close goes on */
 	bool closed;     /* takes nothing new */
 	uint64_t ticket; /* of close */

@@ -6,12 +6,8 @@
 #include <core/timer.h>
 #include <stdarg.h>
 
-static const char *const level_names[] = {
-	[LOG_ERROR] = "error",
-	[LOG_WARN] = "warn",
-	[LOG_INFO] = "info",
-	[LOG_DEBUG] = "debug",
-};
+/* By enum log_level. */
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 static _Atomic enum log_level threshold = LOG_INFO;
 

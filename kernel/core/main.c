@@ -18,9 +18,8 @@ static void log_idle(void)
 	struct frame_stats frames;
 
 	frame_stats(&frames);
-	log_info("boot", "idle after %llu us, %llu KiB used",
-		 (unsigned long long)(time_now() / 1000),
-		 (unsigned long long)((frames.total - frames.free) * (FRAME_SIZE / 1024)));
+	log_info("boot", "idle after %lu us, %lu KiB used", time_now() / 1000,
+		 (frames.total - frames.free) * (FRAME_SIZE / 1024));
 }
 
 /* Each line needs those before it; docs/book/invariants.md has the chain. From

@@ -2,12 +2,7 @@
 #include <core/spinlock.h>
 #include <core/cpu.h>
 
-static const char *rank_of(const struct spinlock *l)
-{
-	static const char *const name[] = { "none", LOCK_ORDER(LOCK_NAME) };
-
-	return l->rank < LOCK_RANKS ? name[l->rank] : "none";
-}
+static const char *const rank_name[] = { "none", LOCK_ORDER(LOCK_NAME) };
 
 void spin_init(struct spinlock *l, enum lock_rank rank)
 {
@@ -38,8 +33,9 @@ void spin_check_order(const struct spinlock *l, bool second)
 		const struct spinlock *held = c->lock[i];
 		bool higher = l->rank == held->rank ? second && l > held : l->rank > held->rank;
 		if (!higher)
-			panic("lock order: %s lock %p taken while %s lock %p is held", rank_of(l),
-			      (const void *)l, rank_of(held), (const void *)held);
+			panic("lock order: %s lock %p taken while %s lock %p is held",
+			      rank_name[l->rank], (const void *)l, rank_name[held->rank],
+			      (const void *)held);
 	}
 }
 
@@ -62,7 +58,7 @@ void spin_note_released(struct spinlock *l)
 	while (i > 0 && c->lock[i - 1] != l)
 		i--;
 	if (i == 0)
-		panic("%s lock %p released by CPU %u, which does not hold it", rank_of(l),
+		panic("%s lock %p released by CPU %u, which does not hold it", rank_name[l->rank],
 		      (const void *)l, c->id);
 	for (; i < c->locks_held; i++)
 		c->lock[i - 1] = c->lock[i];
@@ -81,6 +77,7 @@ void spin_check_none_held(void)
 	const struct cpu *c = arch_this_cpu();
 
 	if (c->locks_held > 0)
-		panic("%s lock %p is held where none may be", rank_of(c->lock[c->locks_held - 1]),
+		panic("%s lock %p is held where none may be",
+		      rank_name[c->lock[c->locks_held - 1]->rank],
 		      (const void *)c->lock[c->locks_held - 1]);
 }

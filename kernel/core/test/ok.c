@@ -110,17 +110,22 @@ bool quota_ok(struct quota *q, uint64_t frames)
 
 bool cspace_ok(struct cspace *cs)
 {
-	uint32_t free = 0;
+	uint32_t free = 0, retired = 0;
 	bool ok = true;
 
 	spin_lock(&cs->obj.lock);
+	for (uint32_t i = 1; i < cs->slots; i++) {
+		const struct cap_slot *slot = cspace_slot(cs, i);
+
+		retired += slot->gen == 0 && !(slot->node.flags & CAP_GRAVE);
+	}
 	for (uint32_t i = cs->free; ok && i != 0; i = cspace_slot(cs, i)->index) {
 		const struct cap_slot *slot = cspace_slot(cs, i);
 
 		ok = slot->token == 0 && slot->gen != 0 && i < cs->slots;
 		free++;
 	}
-	ok = ok && cs->slots == 1 + free + cs->used + cs->retired;
+	ok = ok && cs->slots == 1 + free + cs->used + retired;
 	spin_unlock(&cs->obj.lock);
 	return ok;
 }
