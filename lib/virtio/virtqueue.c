@@ -114,18 +114,12 @@ bool virtqueue_notify(struct virtqueue *q)
 	return (uint16_t)(q->added - *avail_event(q) - 1) < (uint16_t)(q->added - before);
 }
 
-/* Chains that the device has. */
-static uint16_t in_flight(const struct virtqueue *q)
-{
-	return (uint16_t)(q->added - q->seen);
-}
-
 /* Whether one has come back; a device that says more than it has is broken. */
 static bool is_ready(struct virtqueue *q)
 {
 	uint16_t index = atomic_load_explicit(&q->used->idx, memory_order_acquire);
 
-	if ((uint16_t)(index - q->seen) > in_flight(q))
+	if ((uint16_t)(index - q->seen) > (uint16_t)(q->added - q->seen))
 		q->broken = true;
 	return !q->broken && index != q->seen;
 }
