@@ -115,8 +115,8 @@ void guest_resume(struct thread *t)
 
 	if (as == t->own_aspace || (inside && take_flag(t, THREAD_KICKED)))
 		leave(t, GUEST_KICK, NULL);
-	else if (inside)
-		aspace_switch(as, ROOT_GUEST);
+	else if (inside && arch_this_cpu()->tables.root != as->table.root[ROOT_GUEST].pa)
+		pagetable_load(&as->table, ROOT_GUEST);
 }
 
 bool guest_fault(struct thread *self, const struct msg_fault *f)

@@ -64,9 +64,8 @@ static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, s
 		size_t n = FRAME_SIZE - offset % FRAME_SIZE;
 		if (n > size)
 			n = size;
-		const struct memory_bytes b = { offset, (void *)from, n };
 		spin_lock(&ref->object->lock);
-		must(memory_copy(container_of(ref->object, struct memory, obj), &b, false));
+		must(memory_copy(memory_of(ref), offset, (void *)from, n, false));
 		spin_unlock(&ref->object->lock);
 		offset += n;
 		from += n;
@@ -78,7 +77,7 @@ static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
 {
 	struct memory *m;
 
-	must(memory_create(quota_root, pages, MEMORY_ANON, false, &m));
+	must(memory_create(quota_root, pages, 0, &m));
 	return give(r, &m->obj, without);
 }
 

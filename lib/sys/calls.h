@@ -314,7 +314,7 @@ static inline status_t sys_aspace_map(cap_t aspace, cap_t memory, const struct a
 
 /* Takes away whatever is mapped in the range; returns when no CPU can use it any more.
  *
- * ST_BAD_ARG: addresses that are no whole pages of user space, or no page.
+ * ST_BAD_ARG: addresses that are no whole pages of this kind of space, or no page.
  * ST_NO_MEMORY: a mapping had to be split, and the quota of the address space has not got enough;
  *   what lies before it may be gone. */
 static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t pages)
@@ -323,10 +323,12 @@ static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t page
 }
 
 /* Changes the access to pages that are mapped; 0 takes it all. What is taken is gone on every CPU
- * when the call returns. In a range of many mappings those before the one that is refused may have
- * changed.
+ * when the call returns. A call that fails has changed nothing, unless somebody else changed the
+ * mappings meanwhile.
  *
- * ST_BAD_ARG: addresses that are no whole pages of user space, no page, or access that can't be.
+ * ST_TOO_BIG: more than PROTECT_MAX mappings.
+ * ST_BAD_ARG: addresses that are no whole pages of this kind of space, no page, or access that
+ *   can't be.
  * ST_BAD_ADDRESS: a page is not mapped.
  * ST_NO_RIGHT: the capability that made a mapping did not allow the access.
  * ST_BAD_STATE: sealed memory can't be written.

@@ -131,7 +131,7 @@ TEST(dma_contiguous_memory_is_mapped_as_a_whole)
 	CHECK(dma_unmap(bus, 0, &revoked) == ST_BAD_ARG);
 	CHECK(unmaps(bus, 20, false) && unmaps(again, 5, false));
 	CHECK(dma_unmap(bus, 20, &revoked) == ST_BAD_ARG);
-	CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0 && vm_object(m)->writers == 0);
+	CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0 && vm_object(m)->writers == 0);
 }
 
 TEST(dma_map_checks_its_arguments)
@@ -173,7 +173,7 @@ TEST(dma_target_needs_every_right)
 		for (uint64_t access = DMA_READ; access <= BOTH; access++)
 			CHECK(dma_map(less, 0, 1, access, &bus) == ST_NO_RIGHT);
 	}
-	CHECK(vm_object(m)->pins == 0 && paid(&driver) == 0);
+	CHECK(vm_pins(vm_object(m)) == 0 && paid(&driver) == 0);
 }
 
 TEST(dma_constant_memory_is_no_target)
@@ -261,7 +261,7 @@ TEST(dma_map_undoes_every_partial_failure)
 				break;
 			failed++;
 			CHECK(st == ST_NO_MEMORY);
-			CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0);
+			CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0);
 			CHECK(paid(&driver) == drivers && paid(&client) == clients);
 		}
 		CHECK(failed >= 2); /* the mapping's own memory, what it holds */
@@ -290,7 +290,7 @@ static void revoke(cap_t memory, cap_t lent)
 	(void)lent;
 	CHECK(do_revoke(home, memory) == ST_OK);
 	/* Who has the memory still has it, and the device too. */
-	CHECK(vm_seal(memory) == ST_BAD_STATE && vm_object(memory)->pins == 1);
+	CHECK(vm_seal(memory) == ST_BAD_STATE && vm_pins(vm_object(memory)) == 1);
 	CHECK(vm_memory_ok(memory));
 }
 
@@ -384,7 +384,7 @@ TEST(dma_object_dies_with_its_quota_and_many_mappings)
 		CHECK(dma_map(m, page, 1, BOTH, &bus) == ST_OK);
 	CHECK(vm_memory_ok(m));
 	CHECK(do_destroy(&driver.q->obj));
-	CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0);
+	CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0);
 	CHECK(vm_seal(m) == ST_OK);
 	CHECK(do_destroy(&client.q->obj));
 	CHECK(used_after_all(quota_root) <= before);
@@ -460,6 +460,6 @@ TEST(dma_map_races_with_revoke)
 	CHECK(atomic_load(&turn) == 0); /* what was mapped is there to be unmapped */
 	while (do_revoke_some(home, raced) == ST_LATER)
 		host_user_mode();
-	CHECK(vm_memory_ok(raced) && vm_object(raced)->pins == 0);
+	CHECK(vm_memory_ok(raced) && vm_pins(vm_object(raced)) == 0);
 	CHECK(paid(&driver) == 0);
 }
