@@ -4,6 +4,10 @@
 #include <core/log.h>
 #include <core/sys_cap.h>
 
+/* Who has which device: struct dma, by device. */
+static struct spinlock devices_lock = SPINLOCK_INIT(LOCK_IPC);
+static struct tree devices;
+
 static struct dma *dma_of(struct object *o)
 {
 	return container_of(o, struct dma, obj);
@@ -35,9 +39,15 @@ static bool dma_close(struct object *o)
 	if (n != NULL)
 		tree_remove(&d->mappings, n);
 	spin_unlock(&o->lock);
-	if (n != NULL)
+	if (n != NULL) {
 		object_discard(&container_of(n, struct dma_mapping, node)->obj);
-	return n == NULL;
+		return false;
+	}
+	spin_lock(&devices_lock);
+	if (d->device.linked)
+		tree_remove(&devices, &d->device);
+	spin_unlock(&devices_lock);
+	return true;
 }
 
 const struct object_ops dma_ops = OBJECT_OPS("dma", struct dma, LOCK_IPC, dma_close);
@@ -46,14 +56,23 @@ const struct object_ops dma_mapping_ops =
 
 status_t sys_dma_create(struct syscall *c)
 {
+	const uint64_t device = c->arg[2];
 	static _Atomic bool told;
 
-	if (c->arg[2] >= DMA_DEVICES)
+	if (device >= DMA_DEVICES)
 		return ST_BAD_ARG;
 	struct object *o = object_create(sys_payer(c), OBJ_DMA);
 	if (o == NULL)
 		return ST_NO_MEMORY;
-	dma_of(o)->device = c->arg[2];
+	spin_lock(&devices_lock);
+	bool taken = tree_overlap(&devices, device, device) != NULL;
+	if (!taken)
+		tree_insert(&devices, &dma_of(o)->device, device, device);
+	spin_unlock(&devices_lock);
+	if (taken) {
+		object_discard(o);
+		return ST_EXISTS;
+	}
 	if (!atomic_exchange(&told, true))
 		log_warn("dma", "no IOMMU is used: what drives a device reaches all memory");
 	return sys_publish(c, o);

@@ -785,6 +785,7 @@ static inline status_t sys_irq_ack(cap_t irq)
  * says that the device was reset.
  *
  * ST_BAD_ARG: no such device.
+ * ST_EXISTS: there is one for the device; one that was destroyed counts until it is gone.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
 static inline status_t sys_dma_create(cap_t payer, cap_t node, uint64_t device, cap_t *made)

@@ -158,6 +158,21 @@ TEST(dma_map_checks_its_arguments)
 	CHECK(play_act(a, SYS_dma_create, driver.cap, node, DMA_DEVICES, 0) == ST_BAD_ARG);
 }
 
+/* Whoever destroys the object says that the device is quiet; a second one would not know. */
+TEST(dma_object_is_the_only_one_of_its_device)
+{
+	begin();
+	uint64_t before = used_after_all(quota_root);
+	CHECK(play_act(a, SYS_dma_create, client.cap, node, DEVICE, 0) == ST_EXISTS);
+	CHECK(used_after_all(quota_root) == before && used_after_all(client.q) == 0);
+	for (uint64_t device = DEVICE + 1; device < DEVICE + 4; device++)
+		CHECK(play_act(a, SYS_dma_create, client.cap, node, device, 0) == ST_OK);
+	CHECK(play_act(a, SYS_dma_create, client.cap, node, DEVICE + 2, 0) == ST_EXISTS);
+	CHECK(do_destroy(&client.q->obj) && act_destroy(a, dma) == ST_OK);
+	for (uint64_t device = DEVICE; device < DEVICE + 4; device++)
+		CHECK(play_act(a, SYS_dma_create, driver.cap, node, device, 0) == ST_OK);
+}
+
 /* Memory that is reachable only without the write right is never a target, whatever access is
  * asked for: without an IOMMU every mapping can be written. */
 TEST(dma_target_needs_every_right)
