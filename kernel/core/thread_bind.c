@@ -87,6 +87,9 @@ static status_t bind_page(struct thread *t, object_gen_t gen, const struct threa
 
 	if (to->object == NULL)
 		return ST_OK;
+	/* What it holds is sent, or becomes registers. */
+	if (~token_rights(to->token) & (RIGHT_READ | RIGHT_WRITE))
+		return cap_refuse(to, ST_NO_RIGHT);
 	if (!memory_range(m, to->badge, &page, 1))
 		return ST_BAD_ARG;
 	status_t st = cap_bind(to, &t->obj, gen, is_block ? BIND_THREAD_BLOCK : BIND_THREAD_STATE,

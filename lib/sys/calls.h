@@ -376,11 +376,12 @@ struct thread_setup {
 
 /* Gives a stopped thread, or the caller itself, its sched, fault endpoint, notification and
  * message block, all or none. The block lies at an offset of the memory, a multiple of
- * MSG_BLOCK_ALIGN; its page is pinned.
+ * MSG_BLOCK_ALIGN; its page is pinned. The memory needs RIGHT_READ as well, as its contents are
+ * sent.
  *
  * ST_BAD_STATE: the thread is not stopped; or the memory of the block is sealed or a device's.
  * ST_BAD_ARG: the block is not aligned, or outside of what its capability names.
- * ST_NO_RIGHT: the page of the block was shared read-only.
+ * ST_NO_RIGHT: the memory lacks RIGHT_READ, or the page of the block was shared read-only.
  * ST_EXISTS: the notification is another thread's.
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_QUOTA: the page of the block is pinned too often.
@@ -464,14 +465,15 @@ struct guest_setup {
 
 /* Binds a thread of a personality half to a guest half and a page of memory, the state page
  * (abi/guest.h), which is pinned; CAP_NONE for both takes them away. Where the thread's own code
- * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to.
+ * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to. The memory needs
+ * RIGHT_READ as well.
  *
  * ST_BAD_STATE: the thread is neither stopped nor the caller, or it is in guest mode; or the memory
  *   is sealed or a device's.
  * ST_BAD_ARG: one of the two without the other, an address space that is no guest half or is made
  *   with another personality half than the thread's, a page outside of what the capability names,
  *   or a range that is none.
- * ST_NO_RIGHT: the page was shared read-only.
+ * ST_NO_RIGHT: the memory lacks RIGHT_READ, or the page was shared read-only.
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_QUOTA: the page is pinned too often.
  * ST_NO_MEMORY: the page can't be paid for. */

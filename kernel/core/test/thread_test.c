@@ -532,7 +532,7 @@ TEST(thread_without_sched_waits_for_one)
 TEST(block_is_pinned_while_it_is_bound)
 {
 	struct memory *m;
-	cap_t memory, slice;
+	cap_t memory, slice, unread;
 
 	meet();
 	CHECK(memory_create(quota_root, 2, 0, &m) == ST_OK);
@@ -547,7 +547,12 @@ TEST(block_is_pinned_while_it_is_bound)
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_BAD_ARG);
 	arg[5] = FRAME_SIZE;
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_BAD_ARG);
+	arg[5] = 2 * MSG_BLOCK_ALIGN;
+	CHECK(do_derive(worker->cspace, worker->cspace, memory, RIGHT_WRITE, 0, &unread) == ST_OK);
+	arg[4] = unread; /* a message would tell what it holds */
+	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_NO_RIGHT);
 	CHECK(worker->t->block == before && m->writers == 0);
+	arg[4] = slice;
 	arg[5] = 2 * MSG_BLOCK_ALIGN;
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK);
 	CHECK(worker->t->block != before && m->writers == 1);
