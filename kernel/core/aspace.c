@@ -595,7 +595,7 @@ UNCHECKED_LOCKS status_t aspace_create(struct quota *q, uint64_t kind, const str
 	return ST_OK;
 }
 
-/* The half dies, or may be used no more: the guest's threads have no code to come back to. */
+/* The half dies, or may be used no more. For the guest's threads see guest_lose. */
 bool aspace_cut(struct cap_slot *binding)
 {
 	struct aspace *as = container_of(binding, struct aspace, half);

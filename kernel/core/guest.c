@@ -106,6 +106,12 @@ static void leave(struct thread *t, enum guest_reason reason, const struct msg_f
 	pagetable_switch(&c->tables, &as->table, c->bit);
 }
 
+void guest_lose(struct thread *self)
+{
+	atomic_store(&self->aspace, self->own_aspace);
+	leave(self, GUEST_KICK, NULL);
+}
+
 void guest_resume(struct thread *t)
 {
 	/* Between its state and its flags, as who sets one looks at the other. */

@@ -466,7 +466,9 @@ struct guest_setup {
 /* Binds a thread of a personality half to a guest half and a page of memory, the state page
  * (abi/guest.h), which is pinned; CAP_NONE for both takes them away. Where the thread's own code
  * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to. The memory needs
- * RIGHT_READ as well.
+ * RIGHT_READ as well. Should the guest lose its personality half, because the capability that it
+ * was made with is revoked, the thread goes on in its own half, without the guest, as soon as it
+ * comes out of guest mode.
  *
  * ST_BAD_STATE: the thread is neither stopped nor the caller, or it is in guest mode; or the memory
  *   is sealed or a device's.
