@@ -18,6 +18,8 @@
 #define MAP_WRITE 2u
 #define MAP_EXEC  4u
 
+#define PROTECT_MAX 64u /* mappings in one call of aspace_protect */
+
 /* Kinds of aspace_create. */
 enum aspace_kind {
 	ASPACE_PLAIN,

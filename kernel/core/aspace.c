@@ -2,7 +2,7 @@
 #include <core/aspace.h>
 #include <core/quota.h>
 
-#define MAP_ALL        (MAP_READ | MAP_WRITE | MAP_EXEC)
+#define MAP_ALL        ((uint64_t)(MAP_READ | MAP_WRITE | MAP_EXEC))
 #define MAPPING_BUDGET 64 /* entries of page tables whose work one mapping itself is worth */
 
 static struct aspace *aspace_of(const struct cap_ref *by)
@@ -23,24 +23,18 @@ static vaddr_t map_end(const struct mapping *map)
 _Static_assert(MAP_READ == ARCH_READ && MAP_WRITE == ARCH_WRITE && MAP_EXEC == ARCH_EXEC,
 	       "what a mapping allows is what its translations may");
 
-/* True if the range consists of whole pages of user addresses. */
-static bool range_ok(vaddr_t va, uint64_t pages)
-{
-	return pages > 0 && va % FRAME_SIZE == 0 && va < ARCH_USER_END &&
-	       pages <= (ARCH_USER_END - va) / FRAME_SIZE;
-}
-
-/* True if they are addresses of this kind of space. */
-static bool range_fits(const struct aspace *as, vaddr_t va, uint64_t pages)
+/* True if the range consists of whole pages that this kind of space may have. */
+static bool range_ok(const struct aspace *as, vaddr_t va, uint64_t pages)
 {
 	vaddr_t low = as->kind == ASPACE_PERSONALITY ? ARCH_PERSONALITY : ASPACE_FIRST;
 	vaddr_t high = as->kind == ASPACE_GUEST ? ARCH_PERSONALITY : ARCH_USER_END;
 
-	return va >= low && va + pages * FRAME_SIZE <= high;
+	return pages > 0 && va % FRAME_SIZE == 0 && va >= low && va < high &&
+	       pages <= (high - va) / FRAME_SIZE;
 }
 
 /* True if mappings of this kind of space may have the access. */
-static bool access_fits(const struct aspace *as, unsigned access)
+static bool access_fits(const struct aspace *as, uint64_t access)
 {
 	if ((access & ~MAP_ALL) || (access != 0 && !(access & MAP_READ)))
 		return false;
@@ -71,20 +65,12 @@ UNCHECKED_LOCKS static void unlock_three(struct memory *m, struct aspace *as)
 	spin_unlock(&m->obj.tree);
 }
 
-/* Who changes the range of a mapping takes it out of both trees first, and puts it back in
- * with what taking it out said. */
-static void mapping_link(struct mapping *map, bool is_due)
+static void mapping_link(struct mapping *map)
 {
-	uint64_t page = map->base / FRAME_SIZE;
+	uint64_t page = map->base / FRAME_SIZE, last = map->pages - 1;
 
-	tree_insert(&map->aspace->regions, &map->region, page, page + map->pages - 1);
-	memory_map_add(map->memory, map, is_due);
-}
-
-static bool mapping_unlink(struct mapping *map)
-{
-	tree_remove(&map->aspace->regions, &map->region);
-	return memory_map_remove(map->memory, map);
+	tree_insert(&map->aspace->regions, &map->region, page, page + last);
+	tree_insert(&map->memory->mappings, &map->pagewise, map->first, map->first + last);
 }
 
 static void mapping_set_writer(struct mapping *map, bool writer)
@@ -93,84 +79,80 @@ static void mapping_set_writer(struct mapping *map, bool writer)
 	map->writer = writer;
 }
 
-/* Takes access from pages of a mapping, from its page `at` on, as far as the budget goes.
- * What another CPU takes away at this moment, in a transition of the memory, it flushes too. */
-static uint64_t mapping_restrict(struct mapping *map, uint64_t at, unsigned keep,
-				 struct pagetable_cut *c)
-{
-	vaddr_t va = map->base + at * FRAME_SIZE;
-	uint64_t n = pagetable_restrict(&map->aspace->table, va, map->pages - at, keep, c);
-
-	if (map->memory->transit.running)
-		tlb_batch_add(&c->flush, va, n * FRAME_SIZE);
-	return n;
-}
-
 /* Flushes with the three locks let go; the mapping is busy, so nobody else changes or
- * removes it meanwhile. Tables in `list` are freed. */
-static void mapping_flush(struct mapping *map, const struct pagetable_cut *c, paddr_t list)
+ * removes it meanwhile. */
+static void mapping_flush(struct mapping *map, const struct pagetable_cut *c)
 {
 	struct memory *m = map->memory;
 	struct aspace *as = map->aspace;
 
-	if (c->flush.count == 0 && list == 0)
+	if (c->flush.count == 0)
 		return;
 	uint64_t where = pagetable_flush_begin(&as->table);
 	unlock_three(m, as);
 	pagetable_flush(c, where);
-	pagetable_free_list(as->obj.quota, list);
 	lock_three(m, as);
 }
 
-/* Makes translations allow no more than the mapping does, as far as the budget goes. */
-static void mapping_settle(struct mapping *map, int *budget)
+/* Takes out the tables under a mapping that goes, of the `pages` that were settled last. */
+static void mapping_trim(struct mapping *map, uint64_t pages, struct pagetable_cut *c)
 {
-	struct pagetable_cut c;
+	struct mapping *before = mapping_of(tree_prev(&map->region));
+	struct mapping *after = mapping_of(tree_next(&map->region));
+	struct pagetable_gap gap = { .to = map->base + map->settled * FRAME_SIZE };
 
-	map->busy = true;
-	pagetable_cut_init(&c, &map->aspace->table, (unsigned)*budget);
-	uint64_t n = mapping_restrict(map, map->settled, map->access, &c);
-	mapping_flush(map, &c, 0);
-	*budget = (int)c.budget - MAPPING_BUDGET;
-	map->settled += n;
-	map->busy = false;
-	if (map->settled == map->pages && !(map->access & MAP_WRITE))
-		mapping_set_writer(map, false);
+	gap.from = gap.to - pages * FRAME_SIZE;
+	gap.low = before != NULL ? map_end(before) : 0;
+	gap.high = gap.to;
+	if (map->settled == map->pages)
+		gap.high = after != NULL ? after->base : UINT64_MAX;
+	pagetable_trim(&map->aspace->table, &gap, c);
 }
 
-/* Takes a mapping, at which nobody else is, away from its front as far as the budget goes. The
- * three locks are held on entry, none on exit. True: it is gone. */
+/* Makes translations allow no more than the mapping does, as far as the budget goes. True: all
+ * of them do. What another CPU takes away at this moment, in a transition of the memory, is flushed
+ * too. */
+static bool mapping_settle(struct mapping *map, int *budget)
+{
+	vaddr_t va = map->base + map->settled * FRAME_SIZE;
+	struct pagetable *t = &map->aspace->table;
+	struct pagetable_cut c UNINITIALIZED;
+
+	map->busy = true;
+	pagetable_cut_init(&c, t, (unsigned)*budget);
+	uint64_t n = pagetable_restrict(t, va, map->pages - map->settled, map->access, &c);
+	if (map->memory->transit.running)
+		tlb_batch_add(&c.flush, va, n * FRAME_SIZE);
+	map->settled += n;
+	if (map->dead)
+		mapping_trim(map, n, &c);
+	mapping_flush(map, &c);
+	*budget = (int)c.budget - MAPPING_BUDGET;
+	map->busy = false;
+	if (map->settled < map->pages)
+		return false;
+	if (!(map->access & MAP_WRITE))
+		mapping_set_writer(map, false);
+	return true;
+}
+
+/* Takes a mapping, at which nobody else is, away as far as the budget goes. The three locks are
+ * held on entry, none on exit. True: it is gone. */
 UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, int *budget)
 {
 	struct aspace *as = map->aspace;
 	struct memory *m = map->memory;
-	struct mapping *before = mapping_of(tree_prev(&map->region));
-	struct mapping *after = mapping_of(tree_next(&map->region));
-	struct pagetable_cut c;
 
-	map->busy = map->dead = true;
-	pagetable_cut_init(&c, &as->table, (unsigned)*budget);
-	uint64_t n = mapping_restrict(map, 0, 0, &c);
-	bool gone = n == map->pages;
-	struct pagetable_gap gap = { .from = map->base, .to = map->base + n * FRAME_SIZE };
-	gap.low = before != NULL ? map_end(before) : 0;
-	gap.high = gap.to;
-	if (gone)
-		gap.high = after != NULL ? after->base : UINT64_MAX;
-	pagetable_trim(&as->table, &gap, &c);
-	mapping_flush(map, &c, gap.list);
-	*budget = (int)c.budget - MAPPING_BUDGET;
-	bool is_due = mapping_unlink(map);
-	if (gone) {
-		mapping_set_writer(map, false);
-	} else {
-		map->base += n * FRAME_SIZE;
-		map->first += n;
-		map->pages -= n;
-		map->settled = map->settled > n ? map->settled - n : 0;
-		mapping_link(map, is_due);
+	if (!map->dead) {
+		map->dead = true;
+		map->access = 0;
+		map->settled = 0;
 	}
-	map->busy = false;
+	bool gone = mapping_settle(map, budget);
+	if (gone) {
+		tree_remove(&as->regions, &map->region);
+		memory_map_remove(m, map);
+	}
 	spin_unlock(&m->obj.lock);
 	spin_unlock(&as->obj.lock);
 	if (gone)
@@ -190,7 +172,6 @@ bool aspace_node_claim(struct cap_node *node)
 	spin_lock(&m->obj.lock);
 	bool mine = !map->busy;
 	map->busy = true;
-	map->dead |= mine;
 	spin_unlock(&m->obj.lock);
 	return mine;
 }
@@ -204,14 +185,7 @@ bool aspace_node_unmap(struct cap_node *node)
 	return mapping_take(map, &budget);
 }
 
-/* ---- cutting mappings ---- */
-
-/* What a call may use: entries of page tables to look at, and mappings, made before any lock
- * is taken, for what has to be split. */
-struct means {
-	int budget;
-	struct mapping *map[2];
-};
+/* ---- splitting mappings ---- */
 
 static struct mapping *mapping_alloc(struct quota *q)
 {
@@ -220,52 +194,27 @@ static struct mapping *mapping_alloc(struct quota *q)
 	return o != NULL ? container_of(o, struct mapping, obj) : NULL;
 }
 
-/* ST_LATER, once there are enough. */
-static status_t means_fill(struct means *s, struct quota *q)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
-		if (s->map[i] == NULL)
-			s->map[i] = mapping_alloc(q);
-		if (s->map[i] == NULL)
-			return ST_NO_MEMORY;
-	}
-	return ST_LATER;
-}
-
-static void means_drop(struct means *s)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(s->map); i++) {
-		if (s->map[i] != NULL)
-			object_discard(&s->map[i]->obj);
-	}
-}
-
-/* Moves what lies from `at` on into a new mapping, which it gives. */
+/* Moves what lies from `at` on into a new mapping. None is split while it goes. */
 UNCHECKED_LOCKS
-static struct mapping *mapping_split(struct mapping *map, vaddr_t at, struct means *s)
+static void mapping_divide(struct mapping *map, vaddr_t at, struct mapping *right)
 {
-	unsigned i = s->map[0] != NULL ? 0 : 1;
-	struct mapping *right = s->map[i];
 	uint64_t n = (at - map->base) / FRAME_SIZE;
 
-	s->map[i] = NULL;
-	bool is_due = mapping_unlink(map);
 	right->aspace = map->aspace;
 	right->memory = map->memory;
 	right->access = map->access;
 	right->allowed = map->allowed;
-	right->dead = map->dead;
 	right->base = at;
 	right->first = map->first + n;
 	right->pages = map->pages - n;
 	right->settled = map->settled > n ? map->settled - n : 0;
 	map->pages = n;
 	map->settled -= right->settled;
-	mapping_link(map, is_due);
-	mapping_link(right, is_due);
+	tree_shorten(&map->region, map->region.key + n - 1);
+	tree_shorten(&map->pagewise, map->first + n - 1);
+	mapping_link(right);
 	mapping_set_writer(right, map->writer);
 	cap_hang(&map->memory->obj, map->node.parent, &right->node);
-	return right;
 }
 
 /* True, after a flush, if a large page lay across `at`. */
@@ -280,29 +229,35 @@ static bool large_page_cut(struct mapping *map, vaddr_t at)
 	map->busy = true;
 	pagetable_cut_init(&c, t, 1);
 	pagetable_restrict(t, at, 1, 0, &c);
-	mapping_flush(map, &c, 0);
+	mapping_flush(map, &c);
 	map->busy = false;
 	return true;
 }
 
-/* Splits a mapping at the ends of [from, to), so that what is in there is *map. ST_LATER: it
- * had to be prepared; ST_WOULD_BLOCK: spares are needed. */
-static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, struct means *s)
+/* Splits a mapping, at which nobody else is, before `at`; the three locks are held on entry, none
+ * on exit. The new one is made without locks, so at first there is none. ST_LATER: look again
+ * whether it is split by now. */
+UNCHECKED_LOCKS static status_t mapping_split(struct mapping *map, vaddr_t at,
+					      struct mapping **spare)
 {
-	bool left = from > (*map)->base;
-	bool right = to < map_end(*map);
+	struct aspace *as = map->aspace;
+	struct memory *m = map->memory;
+	bool is_made = *spare != NULL;
 
-	if (!left && !right)
-		return ST_OK;
-	if (s->map[0] == NULL || s->map[1] == NULL)
-		return ST_WOULD_BLOCK;
-	if ((left && large_page_cut(*map, from)) || (right && large_page_cut(*map, to)))
-		return ST_LATER;
-	if (right)
-		mapping_split(*map, to, s);
-	if (left)
-		*map = mapping_split(*map, from, s);
-	return ST_OK;
+	if (is_made && !large_page_cut(map, at)) {
+		mapping_divide(map, at, *spare);
+		*spare = NULL;
+	}
+	unlock_three(m, as);
+	if (!is_made)
+		*spare = mapping_alloc(as->obj.quota);
+	return is_made || *spare != NULL ? ST_LATER : ST_NO_MEMORY;
+}
+
+static void mapping_discard(struct mapping *spare)
+{
+	if (spare != NULL)
+		object_discard(&spare->obj);
 }
 
 /* Locks the first mapping in the range with its aspace, its memory and the memory's tree.
@@ -310,51 +265,26 @@ static status_t mapping_isolate(struct mapping **map, vaddr_t from, vaddr_t to, 
 UNCHECKED_LOCKS static struct mapping *lock_first(struct aspace *as, const struct cap_ref *by,
 						  vaddr_t va, uint64_t pages)
 {
+	struct memory *m, *held = NULL; /* whose tree is locked, though its lock comes first */
+
 	for (;;) {
 		spin_lock(&as->obj.lock);
 		bool still = by == NULL || cap_still(by);
 		struct mapping *map = still ? region_in(as, va, pages) : NULL;
-		struct memory *m = map != NULL ? map->memory : NULL;
-		if (m != NULL && spin_trylock(&m->obj.tree)) {
+		m = map != NULL ? map->memory : NULL;
+		if (m != NULL && (m == held || (held == NULL && spin_trylock(&m->obj.tree)))) {
 			spin_lock(&m->obj.lock);
 			return map;
 		}
 		spin_unlock(&as->obj.lock);
+		if (held != NULL)
+			spin_unlock(&held->obj.tree);
 		if (m == NULL)
 			return NULL;
-
-		/* Neither the mapping nor its memory need exist any more; but the locks do. */
-		lock_three(m, as);
-		if ((by == NULL || cap_still(by)) && region_in(as, va, pages) == map &&
-		    map->memory == m)
-			return map;
-		unlock_three(m, as);
+		/* Neither the mapping nor its memory need exist any more; but the lock does. */
+		held = m;
+		spin_lock(&held->obj.tree);
 	}
-}
-
-/* The same, with what lies in the range split off, unless the mapping has `access` already. NULL
- * with ST_OK: there is none. NULL with ST_LATER: it is busy, or had to be prepared. */
-UNCHECKED_LOCKS static status_t lock_part(const struct cap_ref *by, const struct map_request *r,
-					  struct means *s, struct mapping **out)
-{
-	struct aspace *as = aspace_of(by);
-	struct mapping *map = lock_first(as, by, r->va, r->count);
-	status_t st = ST_OK;
-
-	*out = NULL;
-	if (map == NULL)
-		return cap_refuse(by, ST_OK);
-	struct memory *m = map->memory;
-	if (map->busy)
-		st = ST_LATER;
-	else if (map->access != r->access)
-		st = mapping_isolate(&map, r->va, r->va + r->count * FRAME_SIZE, s);
-	if (st == ST_OK) {
-		*out = map;
-		return ST_OK;
-	}
-	unlock_three(m, as);
-	return st == ST_WOULD_BLOCK ? means_fill(s, as->obj.quota) : st;
 }
 
 /* ---- map, unmap, protect, scan ---- */
@@ -363,7 +293,7 @@ _Static_assert(RIGHT_READ == MAP_READ << 2 && RIGHT_WRITE == MAP_WRITE << 2 &&
 		       RIGHT_EXEC == MAP_EXEC << 2,
 	       "what a memory capability lets be mapped");
 
-static unsigned access_allowed(const struct cap_ref *ref)
+static uint64_t access_allowed(const struct cap_ref *ref)
 {
 	return token_rights(ref->token) >> 2 & MAP_ALL;
 }
@@ -372,13 +302,12 @@ static unsigned access_allowed(const struct cap_ref *ref)
 static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 			  const struct map_request *r, uint64_t *page)
 {
-	const struct memory *m = container_of(ref->object, struct memory, obj);
-
+	const struct memory *m = memory_of(ref);
 	const struct aspace *as = aspace_of(by);
 
 	if (!cap_still(by))
 		return ST_BAD_CAP;
-	if (!range_fits(as, r->va, r->count) || !access_fits(as, r->access) ||
+	if (!range_ok(as, r->va, r->count) || !access_fits(as, r->access) ||
 	    !memory_range(m, ref->badge, page, r->count))
 		return ST_BAD_ARG;
 	if (r->access & ~access_allowed(ref))
@@ -390,147 +319,161 @@ static status_t map_check(const struct cap_ref *by, const struct cap_ref *ref,
 	return region_in(as, r->va, r->count) != NULL ? ST_EXISTS : ST_OK;
 }
 
-/* With the tree of the memory held. */
-UNCHECKED_LOCKS static status_t map_enter(const struct cap_ref *by, const struct cap_ref *ref,
-					  const struct map_request *r, struct mapping *map)
-{
-	struct aspace *as = aspace_of(by);
-	struct memory *m = container_of(ref->object, struct memory, obj);
-	uint64_t page = r->page;
-
-	spin_lock(&as->obj.lock);
-	spin_lock(&m->obj.lock);
-	status_t st = map_check(by, ref, r, &page);
-	if (st == ST_OK) {
-		map->aspace = as;
-		map->memory = m;
-		map->base = r->va;
-		map->pages = map->settled = r->count;
-		map->first = page;
-		map->access = (uint8_t)r->access;
-		map->allowed = (uint8_t)access_allowed(ref);
-		mapping_link(map, false);
-		mapping_set_writer(map, r->access & MAP_WRITE);
-		cap_hang(ref->object, &ref->slot->node, &map->node);
-	}
-	spin_unlock(&m->obj.lock);
-	spin_unlock(&as->obj.lock);
-	return st;
-}
-
 UNCHECKED_LOCKS status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
 				    const struct map_request *r)
 {
-	if (!range_ok(r->va, r->count))
-		return ST_BAD_ARG;
-	struct mapping *map = mapping_alloc(by->object->quota);
+	struct aspace *as = aspace_of(by);
+	struct memory *m = memory_of(memory);
+	uint64_t page = r->page;
+
+	struct mapping *map = mapping_alloc(as->obj.quota);
 	if (map == NULL)
 		return ST_NO_MEMORY;
 	status_t st = cap_hold(memory);
 	if (st == ST_OK) {
-		st = map_enter(by, memory, r, map);
-		spin_unlock(&memory->object->tree);
+		spin_lock(&as->obj.lock);
+		spin_lock(&m->obj.lock);
+		st = map_check(by, memory, r, &page);
+		if (st == ST_OK) {
+			map->aspace = as;
+			map->memory = m;
+			map->base = r->va;
+			map->pages = map->settled = r->count;
+			map->first = page;
+			map->access = (uint8_t)r->access;
+			map->allowed = (uint8_t)access_allowed(memory);
+			mapping_link(map);
+			mapping_set_writer(map, r->access & MAP_WRITE);
+			cap_hang(&m->obj, &memory->slot->node, &map->node);
+		}
+		unlock_three(m, as);
 	}
 	if (st != ST_OK)
 		object_discard(&map->obj);
 	return st;
 }
 
-status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
+UNCHECKED_LOCKS status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages)
 {
-	const struct map_request all = { va, pages, ~0u, 0 };
-	struct means means = { .budget = MEMORY_WALK };
+	const vaddr_t end = va + pages * FRAME_SIZE;
+	struct mapping *spare = NULL;
+	int budget = MEMORY_WALK;
 	status_t st = ST_LATER;
 
-	if (!range_ok(va, pages))
-		return ST_BAD_ARG;
-	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && st == ST_LATER; i++) {
-		struct mapping *map;
+	if (!range_ok(aspace_of(by), va, pages))
+		return cap_refuse(by, ST_BAD_ARG);
+	for (unsigned i = 0; i < ASPACE_BATCH && budget > 0 && st == ST_LATER; i++) {
+		struct mapping *map = lock_first(aspace_of(by), by, va, pages);
 
-		st = lock_part(by, &all, &means, &map);
-		if (map == NULL)
-			continue;
-		bool is_all = map->base <= va && map_end(map) >= va + pages * FRAME_SIZE;
-		st = mapping_take(map, &means.budget) && is_all ? ST_OK : ST_LATER;
+		if (map == NULL) {
+			st = cap_refuse(by, ST_OK);
+		} else if (map->busy) {
+			unlock_three(map->memory, map->aspace);
+		} else if (!map->dead && (map->base < va || map_end(map) > end)) {
+			st = mapping_split(map, map->base < va ? va : end, &spare);
+		} else {
+			bool is_all = map->base <= va && map_end(map) >= end;
+
+			st = mapping_take(map, &budget) && is_all ? ST_OK : ST_LATER;
+		}
 	}
-	means_drop(&means);
+	mapping_discard(spare);
 	return st;
 }
 
 /* All that can forbid a change of access to one mapping. */
-static status_t protect_allowed(const struct mapping *map, unsigned access)
+static status_t protect_allowed(const struct mapping *map, uint64_t access)
 {
 	if (map->dead)
 		return ST_BAD_ADDRESS;
-	if (access & ~(unsigned)map->allowed)
+	if (access & ~(uint64_t)map->allowed)
 		return ST_NO_RIGHT;
 	if ((access & MAP_WRITE) && map->memory->sealed)
 		return ST_BAD_STATE;
 	return ST_OK;
 }
 
-/* Looks at the first ASPACE_BATCH mappings of the range, before any is changed; *pages is how
- * much of the range they are. */
-static status_t protect_check(const struct cap_ref *by, const struct map_request *r,
-			      uint64_t *pages)
+/* Looks at all mappings of the range, before any is changed; one that has to change and lies
+ * across an end of the range lies across *at then, which is 0 if there is none. */
+static status_t protect_check(const struct cap_ref *by, const struct map_request *r, vaddr_t *at)
 {
 	struct aspace *as = aspace_of(by);
 	const vaddr_t end = r->va + r->count * FRAME_SIZE;
-	vaddr_t at = r->va;
+	vaddr_t va = r->va;
 
+	*at = 0;
 	spin_lock(&as->obj.lock);
 	status_t st = cap_still(by) ? ST_OK : ST_BAD_CAP;
-	if (st == ST_OK && !access_fits(as, r->access))
+	if (st == ST_OK && !(range_ok(as, va, r->count) && access_fits(as, r->access)))
 		st = ST_BAD_ARG;
-	for (unsigned i = 0; st == ST_OK && at < end && i < ASPACE_BATCH; i++) {
-		struct mapping *map = region_in(as, at, 1);
+	for (unsigned i = 0; st == ST_OK && va < end; i++) {
+		struct mapping *map = region_in(as, va, 1);
 
-		if (map == NULL) {
-			st = ST_BAD_ADDRESS;
+		st = map == NULL ? ST_BAD_ADDRESS : i == PROTECT_MAX ? ST_TOO_BIG : ST_OK;
+		if (st != ST_OK)
 			break;
-		}
 		spin_lock(&map->memory->obj.lock);
 		st = protect_allowed(map, r->access);
 		spin_unlock(&map->memory->obj.lock);
-		at = map_end(map);
+		if (map->access != r->access && (map->base < va || map_end(map) > end))
+			*at = map->base < va ? va : end;
+		va = map_end(map);
 	}
 	spin_unlock(&as->obj.lock);
-	*pages = at < end ? (at - r->va) / FRAME_SIZE : r->count;
 	return st;
 }
 
-/* Gives the mapping another access; the three locks are held. ST_LATER: its translations do not
- * follow yet. */
-static status_t mapping_set_access(struct mapping *map, unsigned access, int *budget)
+/* The check, until all that has to change lies in the range whole. */
+UNCHECKED_LOCKS static status_t protect_prepare(const struct cap_ref *by,
+						const struct map_request *r)
 {
-	status_t st = map->access == access ? ST_OK : protect_allowed(map, access);
+	struct mapping *spare = NULL;
+	status_t st = ST_LATER;
 
-	if (st != ST_OK)
-		return st;
-	if (map->access & ~access)
-		map->settled = 0;
-	map->access = (uint8_t)access;
-	if (access & MAP_WRITE)
-		mapping_set_writer(map, true);
-	if (map->settled < map->pages)
-		mapping_settle(map, budget);
-	return map->settled < map->pages ? ST_LATER : ST_OK;
+	for (unsigned i = 0; i < ASPACE_BATCH && st == ST_LATER; i++) {
+		vaddr_t at;
+
+		st = protect_check(by, r, &at);
+		if (st != ST_OK || at == 0)
+			break;
+		struct mapping *map = lock_first(aspace_of(by), by, at, 1);
+		st = ST_LATER;
+		if (map != NULL && !map->busy && map->base < at)
+			st = mapping_split(map, at, &spare);
+		else if (map != NULL)
+			unlock_three(map->memory, map->aspace);
+	}
+	mapping_discard(spare);
+	return st;
 }
 
-/* Changes the first mapping in the range, and takes its pages from the front of that. */
+/* Changes the first mapping in the range, and takes its pages from the front of that once its
+ * translations have followed. */
 UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct map_request *r,
-					      struct means *s)
+					      int *budget)
 {
 	const vaddr_t end = r->va + r->count * FRAME_SIZE;
-	struct mapping *map;
-	status_t st = lock_part(by, r, s, &map);
+	struct mapping *map = lock_first(aspace_of(by), by, r->va, r->count);
+	status_t st = ST_LATER;
 
 	if (map == NULL)
-		return st == ST_OK ? ST_BAD_ADDRESS : st;
+		return cap_refuse(by, ST_BAD_ADDRESS);
 	struct memory *m = map->memory;
-	st = mapping_set_access(map, r->access, &s->budget);
+	bool same = map->access == r->access;
+	/* It is another one by now if it lies across an end. */
+	if (!map->busy && (same || (map->base >= r->va && map_end(map) <= end)))
+		st = same ? ST_OK : protect_allowed(map, r->access);
 	if (st == ST_OK) {
-		r->va = end < map_end(map) ? end : map_end(map);
+		if (map->access & ~r->access)
+			map->settled = 0;
+		map->access = (uint8_t)r->access;
+		if (r->access & MAP_WRITE)
+			mapping_set_writer(map, true);
+		if (map->settled < map->pages && !mapping_settle(map, budget))
+			st = ST_LATER;
+	}
+	if (st == ST_OK) {
+		r->va = least(end, map_end(map));
 		r->count = (end - r->va) / FRAME_SIZE;
 	}
 	unlock_three(m, aspace_of(by));
@@ -539,18 +482,11 @@ UNCHECKED_LOCKS static status_t protect_first(const struct cap_ref *by, struct m
 
 status_t aspace_protect(const struct cap_ref *by, struct map_request *r)
 {
-	struct means means = { .budget = MEMORY_WALK };
-	uint64_t pages = 0;
+	int budget = MEMORY_WALK;
 
-	if (!range_ok(r->va, r->count))
-		return ST_BAD_ARG;
-	status_t st = protect_check(by, r, &pages);
-	const uint64_t rest = r->count - pages;
-	for (unsigned i = 0; i < ASPACE_BATCH && means.budget > 0 && r->count > rest &&
-			     (st == ST_OK || st == ST_LATER);
-	     i++)
-		st = protect_first(by, r, &means);
-	means_drop(&means);
+	status_t st = protect_prepare(by, r);
+	for (unsigned i = 0; i < PROTECT_MAX && budget > 0 && r->count > 0 && st == ST_OK; i++)
+		st = protect_first(by, r, &budget);
 	return st == ST_OK && r->count > 0 ? ST_LATER : st;
 }
 
@@ -560,14 +496,12 @@ UNCHECKED_LOCKS status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint6
 	struct aspace *as = aspace_of(by);
 	struct pagetable_cut c;
 
-	if (!range_ok(va, pages))
-		return ST_BAD_ARG;
 	if (pages > SCAN_MAX)
 		return ST_TOO_BIG;
 	status_t st = cap_ref_lock(by);
 	if (st != ST_OK)
 		return st;
-	bool fits = range_fits(as, va, pages);
+	bool fits = range_ok(as, va, pages);
 	pagetable_cut_init(&c, &as->table, 0);
 	for (uint64_t i = 0; fits && i < pages; i++)
 		out[i] = pagetable_scan(&as->table, va + i * FRAME_SIZE, &c);
@@ -579,32 +513,12 @@ UNCHECKED_LOCKS status_t aspace_scan(const struct cap_ref *by, vaddr_t va, uint6
 
 /* ---- faults ---- */
 
-/* Enters the page that a fault is about, as large as mapping and frames allow. */
-static status_t fault_enter(const struct mapping *map, vaddr_t va, const struct memory_page *p)
-{
-	struct aspace *as = map->aspace;
-	status_t st = ST_EXISTS;
-
-	for (unsigned level = p->level + 1; level-- > 0 && st == ST_EXISTS;) {
-		uint64_t mask = pagetable_span(level) - 1;
-		struct pagetable_page e = {
-			.va = va & ~mask,
-			.pa = p->pa & ~mask,
-			.level = level,
-			.access = p->keep & (map->access | ARCH_DEVICE),
-		};
-
-		if (((va ^ p->pa) & mask) == 0 && e.va >= map->base && e.va + mask < map_end(map))
-			st = pagetable_enter(&as->table, as->obj.quota, &e);
-	}
-	return st;
-}
-
-/* The memory of the mapping is locked, so the mapping stays. */
-static status_t fault_resolve(const struct mapping *map, vaddr_t va, unsigned access)
+/* Enters the page that a fault is about, as large as mapping and frames allow. The memory of the
+ * mapping is locked, so the mapping stays. */
+NOINLINE static status_t fault_resolve(const struct mapping *map, vaddr_t va, unsigned access)
 {
 	uint64_t page = map->first + (va - map->base) / FRAME_SIZE;
-	struct memory_page p;
+	struct pagetable_page p UNINITIALIZED, e;
 
 	if (map->dead)
 		return ST_BAD_ADDRESS;
@@ -613,7 +527,18 @@ static status_t fault_resolve(const struct mapping *map, vaddr_t va, unsigned ac
 	status_t st = memory_look(map->memory, page, access & MAP_WRITE, &p);
 	if (st != ST_OK)
 		return st;
-	return access & ~p.keep ? ST_NO_RIGHT : fault_enter(map, va, &p);
+	if (access & ~p.access)
+		return ST_NO_RIGHT;
+	st = ST_EXISTS;
+	for (unsigned level = p.level + 1; level-- > 0 && st == ST_EXISTS;) {
+		uint64_t mask = pagetable_span(level) - 1;
+
+		e = (struct pagetable_page){ va & ~mask, p.pa & ~mask, level,
+					     p.access & (map->access | ARCH_DEVICE) };
+		if (((va ^ p.pa) & mask) == 0 && e.va >= map->base && e.va + mask < map_end(map))
+			st = pagetable_enter(&map->aspace->table, &e);
+	}
+	return st;
 }
 
 UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access)
@@ -639,24 +564,8 @@ UNCHECKED_LOCKS status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned ac
 
 /* ---- life ---- */
 
-/* The half becomes part of the guest's joint root, which nobody loads before the guest is bound
- * to it. */
-UNCHECKED_LOCKS static status_t half_join(struct aspace *as, const struct cap_ref *ref)
-{
-	struct aspace *half = aspace_of(ref);
-	status_t st = cap_ref_lock(ref);
-
-	if (st != ST_OK)
-		return st;
-	st = ST_BAD_ARG;
-	if (half->kind == ASPACE_PERSONALITY)
-		st = pagetable_join(&as->table, as->obj.quota, &half->table);
-	spin_unlock(&half->obj.lock);
-	return st;
-}
-
-status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
-		       struct aspace **out)
+UNCHECKED_LOCKS status_t aspace_create(struct quota *q, uint64_t kind, const struct cap_ref *half,
+				       struct aspace **out)
 {
 	if (kind > ASPACE_GUEST || (kind == ASPACE_GUEST) != (half != NULL))
 		return ST_BAD_ARG;
@@ -667,7 +576,15 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_
 	as->kind = (uint8_t)kind;
 	status_t st = pagetable_init(&as->table, q, object_id(o), kind == ASPACE_PERSONALITY);
 	if (st == ST_OK && half != NULL)
-		st = half_join(as, half);
+		st = cap_ref_lock(half);
+	if (st == ST_OK && half != NULL) {
+		/* The half becomes part of the joint root, which nobody loads before the guest
+		 * is bound to it. */
+		st = ST_BAD_ARG;
+		if (aspace_of(half)->kind == ASPACE_PERSONALITY)
+			st = pagetable_join(&as->table, &aspace_of(half)->table);
+		spin_unlock(&half->object->lock);
+	}
 	if (st == ST_OK && half != NULL)
 		st = cap_bind(half, o, o->gen, BIND_ASPACE_PERSONALITY, &as->half);
 	if (st != ST_OK) {
@@ -678,7 +595,7 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_
 	return ST_OK;
 }
 
-/* The half dies, or may be used no more: the guest's threads have no code to come back to. */
+/* The half dies, or may be used no more. For the guest's threads see guest_lose. */
 bool aspace_cut(struct cap_slot *binding)
 {
 	struct aspace *as = container_of(binding, struct aspace, half);
@@ -711,26 +628,11 @@ static bool aspace_close(struct object *o)
 		return false;
 	if (!cap_unbind(&as->half) || !pagetable_is_flushed(&as->table))
 		return false;
-	pagetable_free(&as->table, o->quota);
+	pagetable_free(&as->table);
 	return true;
 }
 
-static bool mapping_close(struct object *o)
-{
-	(void)o; /* a spare one; those in use go with their aspace */
-	return true;
-}
+const struct object_ops aspace_ops = OBJECT_OPS("aspace", struct aspace, LOCK_ASPACE, aspace_close);
 
-const struct object_ops aspace_ops = {
-	.name = "aspace",
-	.size = ALIGN_UP(sizeof(struct aspace), OBJECT_GRANULE),
-	.rank = LOCK_ASPACE,
-	.close = aspace_close,
-};
-
-const struct object_ops mapping_ops = {
-	.name = "mapping",
-	.size = ALIGN_UP(sizeof(struct mapping), OBJECT_GRANULE),
-	.rank = LOCK_ASPACE,
-	.close = mapping_close,
-};
+/* Only a spare one is closed; those in use go with their aspace. */
+const struct object_ops mapping_ops = OBJECT_OPS("mapping", struct mapping, LOCK_ASPACE, NULL);

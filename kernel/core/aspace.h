@@ -15,9 +15,9 @@
  *
  * Invariants
  *   - Regions don't overlap. Whatever a CPU may have cached for an address lies in the
- *     region of the mapping that it was entered for: a mapping shrinks, loses its node and is freed
- * only after the flush. So a memory object without mappings is nowhere cached, and revocation that
- * has found no node is done.
+ *     region of the mapping that it was entered for: a mapping loses its node and is freed
+ *     only after the flush. So a memory object without mappings is nowhere cached, and
+ *     revocation that has found no node is done.
  *   - Writable and executable at once are only mappings of a guest half.
  *   - memory.writers counts the mappings that may write, or whose translations may.
  *
@@ -59,7 +59,7 @@ struct mapping {
 	uint8_t access;            /* MAP_READ, ... */
 	uint8_t allowed;           /* what the capability that made it allowed */
 	bool writer;               /* counted in memory->writers */
-	bool dead;                 /* being taken away: nothing is entered any more. This and */
+	bool dead;                 /* being taken away: nothing is entered any more */
 	bool busy;                 /* a CPU has claimed it, and may await a shootdown without
 				    * locks: guarded by the memory's lock alone */
 	struct tree_node region;   /* in aspace->regions */
@@ -68,9 +68,9 @@ struct mapping {
 
 extern const struct object_ops aspace_ops, mapping_ops;
 
-/* ASPACE_GUEST: `half` is a capability to the half that serves it; else it is NULL. ST_BAD_ARG,
- * ST_NO_MEMORY, as from cap_bind. */
-status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_ref *half,
+/* `kind`: enum aspace_kind. ASPACE_GUEST: `half` is a capability to the half that serves it; else
+ * it is NULL. ST_BAD_ARG, ST_NO_MEMORY, as from cap_bind. */
+status_t aspace_create(struct quota *q, uint64_t kind, const struct cap_ref *half,
 		       struct aspace **out) MUST_CHECK;
 
 /* The calls below take the capability to the aspace (cap_find), look at it again under
@@ -83,7 +83,7 @@ status_t aspace_create(struct quota *q, enum aspace_kind kind, const struct cap_
 struct map_request {
 	vaddr_t va;
 	uint64_t count;
-	unsigned access;
+	uint64_t access;
 	uint64_t page; /* of the memory; of a mapping that is there it does not count */
 };
 status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
@@ -93,10 +93,11 @@ status_t aspace_map(const struct cap_ref *by, const struct cap_ref *memory,
  * returns when no CPU can use it. ST_LATER: call again. ST_NO_MEMORY: a mapping had to be split. */
 status_t aspace_unmap(const struct cap_ref *by, vaddr_t va, uint64_t pages) MUST_CHECK;
 
-/* Changes the access of whole pages in the range, which may have no hole (ST_BAD_ADDRESS);
- * never to more than the capability that made the mapping allowed (ST_NO_RIGHT). Access
- * that is taken is gone on every CPU. On any return *r is what has not changed; ST_LATER: go on
- * with that. */
+/* Changes the access of whole pages in the range, which may have no hole (ST_BAD_ADDRESS) and
+ * PROTECT_MAX mappings (ST_TOO_BIG); never to more than the capability that made the mapping
+ * allowed (ST_NO_RIGHT). ST_NO_MEMORY: a mapping had to be split. All of it or nothing, if nobody
+ * else changes the mappings meanwhile. Access that is taken is gone on every CPU. On any return
+ * *r is what has not changed; ST_LATER: go on with that. */
 status_t aspace_protect(const struct cap_ref *by, struct map_request *r) MUST_CHECK;
 
 /* One byte for each of up to SCAN_MAX pages into `out`: SCAN_ACCESSED, SCAN_DIRTY since the last
@@ -110,10 +111,3 @@ status_t aspace_fault(struct aspace *as, vaddr_t va, unsigned access) MUST_CHECK
 
 /* For cap.c: the binding of a guest to its half is cut. */
 bool aspace_cut(struct cap_slot *binding) MUST_CHECK;
-
-/* Makes a root of `as` active on this CPU, if another one is. */
-static inline void aspace_switch(struct aspace *as, enum pagetable_which which)
-{
-	if (arch_this_cpu()->tables.root != as->table.root[which].pa)
-		pagetable_load(&as->table, which);
-}

@@ -4,16 +4,13 @@
 #include <core/log.h>
 #include <core/sys_cap.h>
 
-#define CLOSE_BATCH 16 /* mappings between two preemption points */
+/* Who has which device: struct dma, by device. */
+static struct spinlock devices_lock = SPINLOCK_INIT(LOCK_IPC);
+static struct tree devices;
 
 static struct dma *dma_of(struct object *o)
 {
 	return container_of(o, struct dma, obj);
-}
-
-static struct dma_mapping *mapping_of(struct tree_node *n)
-{
-	return n != NULL ? container_of(n, struct dma_mapping, node) : NULL;
 }
 
 /* The memory is its owner's no longer to take back. */
@@ -37,43 +34,45 @@ static bool dma_close(struct object *o)
 {
 	struct dma *d = dma_of(o);
 
-	for (unsigned n = 0; n < CLOSE_BATCH; n++) {
-		spin_lock(&o->lock);
-		struct dma_mapping *map = mapping_of(tree_first(&d->mappings));
-		if (map != NULL)
-			tree_remove(&d->mappings, &map->node);
-		spin_unlock(&o->lock);
-		if (map == NULL)
-			return true;
-		object_discard(&map->obj);
+	spin_lock(&o->lock);
+	struct tree_node *n = tree_first(&d->mappings);
+	if (n != NULL)
+		tree_remove(&d->mappings, n);
+	spin_unlock(&o->lock);
+	if (n != NULL) {
+		object_discard(&container_of(n, struct dma_mapping, node)->obj);
+		return false;
 	}
-	return false;
+	spin_lock(&devices_lock);
+	if (d->device.linked)
+		tree_remove(&devices, &d->device);
+	spin_unlock(&devices_lock);
+	return true;
 }
 
-const struct object_ops dma_ops = {
-	.name = "dma",
-	.size = ALIGN_UP(sizeof(struct dma), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = dma_close,
-};
-
-const struct object_ops dma_mapping_ops = {
-	.name = "dma mapping",
-	.size = ALIGN_UP(sizeof(struct dma_mapping), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = mapping_close,
-};
+const struct object_ops dma_ops = OBJECT_OPS("dma", struct dma, LOCK_IPC, dma_close);
+const struct object_ops dma_mapping_ops =
+	OBJECT_OPS("dma mapping", struct dma_mapping, LOCK_IPC, mapping_close);
 
 status_t sys_dma_create(struct syscall *c)
 {
+	const uint64_t device = c->arg[2];
 	static _Atomic bool told;
 
-	if (c->arg[2] >= DMA_DEVICES)
+	if (device >= DMA_DEVICES)
 		return ST_BAD_ARG;
 	struct object *o = object_create(sys_payer(c), OBJ_DMA);
 	if (o == NULL)
 		return ST_NO_MEMORY;
-	dma_of(o)->device = c->arg[2];
+	spin_lock(&devices_lock);
+	bool taken = tree_overlap(&devices, device, device) != NULL;
+	if (!taken)
+		tree_insert(&devices, &dma_of(o)->device, device, device);
+	spin_unlock(&devices_lock);
+	if (taken) {
+		object_discard(o);
+		return ST_EXISTS;
+	}
 	if (!atomic_exchange(&told, true))
 		log_warn("dma", "no IOMMU is used: what drives a device reaches all memory");
 	return sys_publish(c, o);
@@ -82,7 +81,7 @@ status_t sys_dma_create(struct syscall *c)
 UNCHECKED_LOCKS static status_t mapping_hold(struct dma_mapping *map, const struct cap_ref *memory,
 					     uint64_t page, uint64_t pages)
 {
-	struct memory *m = container_of(memory->object, struct memory, obj);
+	struct memory *m = memory_of(memory);
 	status_t st = cap_ref_lock(memory);
 
 	if (st != ST_OK)
@@ -131,14 +130,14 @@ UNCHECKED_LOCKS status_t sys_dma_map(struct syscall *c)
 }
 
 /* The mapping of just this range, found in the tree. */
-static struct dma_mapping *mapping_find(struct dma *d, uint64_t address, uint64_t pages)
+static struct tree_node *mapping_find(struct dma *d, uint64_t address, uint64_t pages)
 {
 	uint64_t last = address + pages * FRAME_SIZE - 1;
 	struct tree_node *n = tree_overlap(&d->mappings, address, address);
 
 	while (n != NULL && (n->key != address || n->last != last))
 		n = tree_overlap_next(n, address, address);
-	return mapping_of(n);
+	return n;
 }
 
 /* The device does not use this mapping any more. out 0: 1 if its memory was taken back meanwhile.
@@ -146,13 +145,14 @@ static struct dma_mapping *mapping_find(struct dma *d, uint64_t address, uint64_
 UNCHECKED_LOCKS status_t sys_dma_unmap(struct syscall *c)
 {
 	struct dma *d = dma_of(c->cap[0].object);
-	struct dma_mapping *map = mapping_find(d, c->arg[1], c->arg[2]);
+	struct tree_node *n = mapping_find(d, c->arg[1], c->arg[2]);
 
-	if (map != NULL)
-		tree_remove(&d->mappings, &map->node);
+	if (n != NULL)
+		tree_remove(&d->mappings, n);
 	spin_unlock(&d->obj.lock);
-	if (map == NULL)
+	if (n == NULL)
 		return ST_BAD_ARG;
+	struct dma_mapping *map = container_of(n, struct dma_mapping, node);
 	c->out[0] = LOAD(map->revoked);
 	object_discard(&map->obj);
 	return ST_OK;

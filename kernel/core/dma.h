@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* kernel/core/dma.h - the memory that one device can reach.
  *
- * Life    made for one device; dies as every object does. However it dies, that says that the
- *         device was reset: so it is made by whoever can do so, and a driver is given a
- *         capability without the right to destroy it.
+ * Life    made for one device, which has no other then; dies as every object does. However it
+ *         dies, that says that the device was reset: so it is made by whoever can do so, and a
+ *         driver is given a capability without the right to destroy it.
  * Owns    mappings. Each pins memory, holds its frames (memory.h) and is charged for them.
  * Locks   obj.lock (rank LOCK_IPC): the tree of mappings. A mapping that is not in the tree is
  *         whoever's took it out.
@@ -19,9 +19,9 @@
 #include <core/memory.h>
 
 struct dma {
-	struct object obj;    /* first */
-	uint64_t device;      /* DMA_PCI; constant */
-	struct tree mappings; /* guarded by obj.lock; by bus address */
+	struct object obj;       /* first */
+	struct tree_node device; /* in the tree of all, by DMA_PCI; it has a lock of its own */
+	struct tree mappings;    /* guarded by obj.lock; by bus address */
 };
 
 struct dma_mapping {

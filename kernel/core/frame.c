@@ -34,7 +34,6 @@ static struct {
 } boot;
 
 static bool region_mapped[REGIONS];
-static uint64_t frames_total;
 static bool ready;
 
 static struct frame *entry(uint64_t n)
@@ -324,8 +323,8 @@ void frame_zero(paddr_t pa, unsigned order)
 
 void frame_stats(struct frame_stats *out)
 {
-	*out = (struct frame_stats){ .total = frames_total };
-	out->loader = extent_overlap(&boot.loader, 0, FRAMES_MAX);
+	*out = (struct frame_stats){ .total = extent_overlap(&boot.ram, 0, FRAMES_MAX),
+				     .loader = extent_overlap(&boot.loader, 0, FRAMES_MAX) };
 	for (unsigned zone = 0; zone < FRAME_ZONES; zone++) {
 		struct frame_buddies *z = &frame_buddies[zone];
 
@@ -475,7 +474,6 @@ static void map_regions(void)
 		     region++)
 			map_region(region, absent);
 		next = region;
-		frames_total += e->end - e->base;
 	}
 }
 

@@ -106,6 +106,12 @@ static void leave(struct thread *t, enum guest_reason reason, const struct msg_f
 	pagetable_switch(&c->tables, &as->table, c->bit);
 }
 
+void guest_lose(struct thread *self)
+{
+	atomic_store(&self->aspace, self->own_aspace);
+	leave(self, GUEST_KICK, NULL);
+}
+
 void guest_resume(struct thread *t)
 {
 	/* Between its state and its flags, as who sets one looks at the other. */
@@ -115,8 +121,8 @@ void guest_resume(struct thread *t)
 
 	if (as == t->own_aspace || (inside && take_flag(t, THREAD_KICKED)))
 		leave(t, GUEST_KICK, NULL);
-	else if (inside)
-		aspace_switch(as, ROOT_GUEST);
+	else if (inside && arch_this_cpu()->tables.root != as->table.root[ROOT_GUEST].pa)
+		pagetable_load(&as->table, ROOT_GUEST);
 }
 
 bool guest_fault(struct thread *self, const struct msg_fault *f)

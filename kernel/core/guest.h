@@ -17,6 +17,9 @@
  * Cut: when the guest half or the page goes, `aspace` is the thread's own space again at once,
  * and THREAD_CUT_OFF tells the CPU that it runs on, or will, to leave guest mode (ST_PEER_GONE)
  * and the guest's tables. Until then both are there.
+ *
+ * When the guest only loses the half (the capability that it was made with is revoked), its program
+ * runs on, and the thread finds out by the first fault of its own code.
  */
 #pragma once
 #include <abi/guest.h>
@@ -35,6 +38,10 @@ void guest_set(struct thread *t, const struct thread_config *c, struct arch_regi
 
 /* For thread_cut: takes guest and page away. True when no CPU uses either; else call again. */
 bool guest_take_away(struct thread *t) MUST_CHECK;
+
+/* The half was taken out of the guest's tables (aspace_cut), and the running thread, which is not
+ * in guest mode, sees its own code nowhere else: it goes back to its own space. */
+void guest_lose(struct thread *self);
 
 /* The thread that is about to go to user mode is in guest mode, or cut off: loads the root that
  * it needs, or makes it leave. */

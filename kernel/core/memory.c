@@ -15,11 +15,6 @@ void memory_init(void)
 	frame_zero(zero_frame, 0);
 }
 
-static struct memory *memory_of(const struct cap_ref *by)
-{
-	return container_of(by->object, struct memory, obj);
-}
-
 /* ---- frames: who pays ----
  *
  * frame.uses = slots that name the frame, and above them, how many of those are the
@@ -43,8 +38,8 @@ static uint64_t slot_pins(uint64_t slot)
 	return slot / MEMORY_SLOT_PIN;
 }
 
-/* No other slot names the frame. That of a pinned slot that may be written was made so, and
- * stays so; devices may hold it besides. */
+/* No other slot names the frame. That of a pinned slot was made so, and stays so; devices may hold
+ * it besides. */
 static bool is_alone(uint64_t slot)
 {
 	return slot_pins(slot) > 0 || (uint32_t)frame_of(slot & MEMORY_SLOT_FRAME)->uses == 1;
@@ -100,16 +95,6 @@ static void frame_leave(uint64_t slot, struct quota *q)
 
 /* ---- slots ---- */
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static void slot_store(_Atomic uint64_t *slot, uint64_t value)
-{
-	atomic_store_explicit(slot, value, memory_order_release);
-}
-
 /* Pages that one entry of a node of `level` stands for; 0: it is a slot. */
 static uint64_t level_pages(unsigned level)
 {
@@ -128,7 +113,7 @@ static _Atomic uint64_t *slot_find(struct memory *m, uint64_t page, bool make)
 		if (node == 0) {
 			if (!make || !quota_frame_alloc(m->obj.quota, &node))
 				return NULL;
-			slot_store(entry, node);
+			STORE(*entry, node);
 		}
 		entry = arch_phys_to_virt(node);
 		entry += page >> (NODE_BITS * (level - 1)) & NODE_MASK;
@@ -147,7 +132,7 @@ static void slot_clear(struct memory *m, _Atomic uint64_t *slot)
 {
 	uint64_t old = *slot;
 
-	slot_store(slot, 0);
+	STORE(*slot, 0);
 	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
 }
@@ -247,11 +232,10 @@ static unsigned transit_step(struct memory *m, unsigned budget) REQUIRES(m->obj.
 	struct mapping *map = m->transit.next;
 	struct pagetable *table = &map->aspace->table;
 	uint64_t end = least(m->transit.page + m->transit.count, map->first + map->pages);
-	uint64_t from = m->transit.at > map->first ? m->transit.at : map->first;
-	struct pagetable_cut cut;
-
-	ASSERT(from < end);
+	uint64_t from = least(most(m->transit.at, map->first), end); /* it may have been split */
 	vaddr_t va = map->base + (from - map->first) * FRAME_SIZE;
+	struct pagetable_cut cut UNINITIALIZED;
+
 	pagetable_cut_init(&cut, table, budget);
 	unsigned keep = m->transit.kind == TRANSIT_SHARE ? ARCH_READ | ARCH_EXEC : 0;
 	uint64_t n = pagetable_restrict(table, va, end - from, keep, &cut);
@@ -304,28 +288,11 @@ static void transit_end(struct memory *m)
 	m->transit.count = 0;
 }
 
-bool memory_map_remove(struct memory *m, struct mapping *map)
+void memory_map_remove(struct memory *m, struct mapping *map)
 {
-	const struct mapping *next = m->transit.count > 0 ? m->transit.next : NULL;
-	bool is_due = next != NULL && map->pagewise.key >= next->pagewise.key;
-
-	if (map == next)
+	if (m->transit.count > 0 && m->transit.next == map)
 		transit_advance(m);
 	tree_remove(&m->mappings, &map->pagewise);
-	return is_due;
-}
-
-void memory_map_add(struct memory *m, struct mapping *map, bool is_due)
-{
-	const struct mapping *next = m->transit.next;
-	uint64_t last = map->first + map->pages - 1;
-
-	tree_insert(&m->mappings, &map->pagewise, map->first, last);
-	if (!is_due || last < m->transit.page || map->first >= m->transit.page + m->transit.count ||
-	    (next != NULL && next->first <= map->first))
-		return; /* it comes later anyway, or not at all */
-	m->transit.next = map;
-	m->transit.at = m->transit.page;
 }
 
 /* ---- making a page one's own ---- */
@@ -343,7 +310,7 @@ static status_t slot_replace(struct memory *m, uint64_t page, _Atomic uint64_t *
 	uint64_t new = frame_copy(from, m->obj.quota);
 	if (new == 0)
 		return ST_NO_MEMORY;
-	slot_store(slot, new);
+	STORE(*slot, new);
 	if (old & MEMORY_SLOT_HERE)
 		frame_leave(old, m->obj.quota);
 	return ST_OK;
@@ -397,29 +364,25 @@ static bool is_device(paddr_t pa, uint64_t size)
 /* The largest page, around `page`, that the frames allow. */
 static unsigned largest_level(const struct memory *m, uint64_t page)
 {
-	const paddr_t end = m->base + m->pages * FRAME_SIZE;
-	unsigned level = 0;
-
-	while (level < 2) {
-		uint64_t span = pagetable_span(level + 1);
+	for (unsigned level = 2; level > 0; level--) {
+		uint64_t span = pagetable_span(level);
 		paddr_t pa = ALIGN_DOWN(m->base + page * FRAME_SIZE, span);
 
-		if (pa < m->base || pa + span > end ||
-		    (m->kind == MEMORY_DEVICE && !is_device(pa, span)))
-			break;
-		level++;
+		if (pa >= m->base && pa + span <= m->base + m->pages * FRAME_SIZE &&
+		    (m->kind != MEMORY_DEVICE || is_device(pa, span)))
+			return level;
 	}
-	return level;
+	return 0;
 }
 
-static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_page *out)
+static status_t look_contiguous(struct memory *m, uint64_t page, struct pagetable_page *out)
 {
 	out->pa = m->base + page * FRAME_SIZE;
-	out->keep = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
+	out->access = ARCH_READ | ARCH_WRITE | ARCH_DEVICE;
 	if (m->kind == MEMORY_DEVICE && !is_device(out->pa, FRAME_SIZE))
 		return ST_BAD_ADDRESS;
 	if (m->kind == MEMORY_BLOCK) {
-		out->keep = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
+		out->access = ARCH_READ | ARCH_EXEC | (m->sealed ? 0 : ARCH_WRITE);
 		if (!block_zero(m))
 			return ST_LATER;
 	}
@@ -427,7 +390,7 @@ static status_t look_contiguous(struct memory *m, uint64_t page, struct memory_p
 	return ST_OK;
 }
 
-status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_page *out)
+status_t memory_look(struct memory *m, uint64_t page, bool write, struct pagetable_page *out)
 {
 	status_t st = ST_OK;
 	uint64_t slot;
@@ -443,11 +406,11 @@ status_t memory_look(struct memory *m, uint64_t page, bool write, struct memory_
 	if (st != ST_OK)
 		return st;
 	out->level = 0;
-	out->keep = ARCH_READ | ARCH_EXEC;
+	out->access = ARCH_READ | ARCH_EXEC;
 	if (!(slot & MEMORY_SLOT_HERE))
 		m->lent = true;
 	else if (!m->sealed && !(slot & MEMORY_SLOT_RO) && is_alone(slot))
-		out->keep |= ARCH_WRITE;
+		out->access |= ARCH_WRITE;
 	return ST_OK;
 }
 
@@ -512,10 +475,9 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 		*done += level_pages(1) - ((page + *done) & NODE_MASK); /* no node, no slots */
 	}
 	*done = least(*done, count);
-	uint64_t n = least(count - *done, MEMORY_BATCH);
-	page += *done;
-	if (n == 0 || *done > 0)
+	if (*done > 0 || count == 0)
 		return progress(*done, count);
+	uint64_t n = least(count, MEMORY_BATCH);
 	for (uint64_t i = 0; i < n; i++) {
 		any |= slot_at(m, page + i);
 		if (slot_pins(any) > 0)
@@ -552,13 +514,13 @@ static status_t page_own(struct memory *m, uint64_t page, paddr_t *pa)
 	return st;
 }
 
-status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out)
+status_t memory_copy(struct memory *m, uint64_t offset, void *bytes, size_t size, bool out)
 {
-	uint64_t page = b->offset / FRAME_SIZE, in_page = b->offset % FRAME_SIZE;
+	uint64_t page = offset / FRAME_SIZE, in_page = offset % FRAME_SIZE;
 	uint64_t slot;
 	paddr_t pa;
 
-	if (b->size > FRAME_SIZE - in_page || page >= m->pages)
+	if (size > FRAME_SIZE - in_page || page >= m->pages)
 		return ST_BAD_ARG;
 	if (m->kind == MEMORY_DEVICE)
 		return ST_BAD_STATE;
@@ -566,61 +528,47 @@ status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out)
 	if (st != ST_OK)
 		return st;
 	char *at = (char *)arch_phys_to_virt(pa) + in_page;
-	__builtin_memcpy(out ? b->bytes : at, out ? at : b->bytes, b->size);
+	__builtin_memcpy(out ? bytes : at, out ? at : bytes, size);
 	return ST_OK;
 }
 
-/* A page that nobody will write, as it is now. */
-static status_t page_constant(struct memory *m, uint64_t page, paddr_t *out)
+status_t memory_pin(struct memory *m, uint64_t page, paddr_t *out)
 {
-	uint64_t slot;
-
-	if (is_in_transit(m, page, 1))
-		return ST_LATER;
-	status_t st = page_shown(m, page, &slot, out);
-	return st == ST_OK && !m->sealed && !(slot & MEMORY_SLOT_HERE) ? ST_BAD_STATE : st;
-}
-
-status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out)
-{
-	bool constant = m->sealed || (has_slots(m) && (slot_at(m, page) & MEMORY_SLOT_RO));
-	status_t st = !write && constant ? page_constant(m, page, out) : page_own(m, page, out);
+	status_t st = page_own(m, page, out);
 
 	if (st != ST_OK)
 		return st;
-	/* A sealed object's slots don't change, so they need no count of their own. */
-	if (has_slots(m) && !m->sealed) {
+	if (has_slots(m)) {
 		_Atomic uint64_t *slot = slot_find(m, page, false);
 
 		if (slot_pins(*slot) == UINT64_MAX / MEMORY_SLOT_PIN)
 			return ST_NO_QUOTA;
-		slot_store(slot, *slot + MEMORY_SLOT_PIN);
+		STORE(*slot, *slot + MEMORY_SLOT_PIN);
 	}
-	m->pins++;
-	m->writers += write;
+	m->writers++;
 	return ST_OK;
 }
 
-void memory_unpin(struct memory *m, uint64_t page, bool write)
+void memory_unpin(struct memory *m, uint64_t page)
 {
-	_Atomic uint64_t *slot = has_slots(m) ? slot_find(m, page, false) : NULL;
+	ASSERT(m->writers > 0);
+	if (has_slots(m)) {
+		_Atomic uint64_t *slot = slot_find(m, page, false);
 
-	ASSERT(m->pins > 0 && m->writers >= write);
-	if (slot != NULL && slot_pins(*slot) > 0)
-		slot_store(slot, *slot - MEMORY_SLOT_PIN);
-	m->pins--;
-	m->writers -= write;
+		STORE(*slot, *slot - MEMORY_SLOT_PIN);
+	}
+	m->writers--;
 }
 
 status_t memory_hold(struct memory *m, uint64_t page, struct quota *q, struct memory_hold *h)
 {
-	status_t st = memory_pin(m, page, true, &h->pa);
+	status_t st = memory_pin(m, page, &h->pa);
 
 	if (st != ST_OK)
 		return st;
 	h->frame = frame_join(m->kind == MEMORY_BLOCK ? m->base : h->pa, q);
 	if (h->frame == 0) {
-		memory_unpin(m, page, true);
+		memory_unpin(m, page);
 		return ST_NO_MEMORY;
 	}
 	STORE(h->memory, m);
@@ -630,7 +578,7 @@ status_t memory_hold(struct memory *m, uint64_t page, struct quota *q, struct me
 
 static void hold_forget(struct memory *m, struct memory_hold *h)
 {
-	memory_unpin(m, h->node.key, true);
+	memory_unpin(m, h->node.key);
 	tree_remove(&m->holds, &h->node);
 	STORE(h->memory, NULL);
 }
@@ -650,38 +598,7 @@ UNCHECKED_LOCKS void memory_let_go(struct memory_hold *h, struct quota *q)
 	h->frame = 0;
 }
 
-/* The object dies: what devices hold is theirs alone from now on. */
-static bool holds_forget(struct memory *m)
-{
-	for (unsigned n = 0; n < MEMORY_BATCH && m->holds.root != NULL; n++)
-		hold_forget(m, container_of(tree_first(&m->holds), struct memory_hold, node));
-	return m->holds.root == NULL;
-}
-
 /* ---- share, seal ---- */
-
-/* What the new slot of one page is to be, where `shows` was; 0: it needs none. Frames that no slot
- * names (of a BLOCK, or the one of zeros) are copied, and so is what may be written at any time. */
-static status_t share_value(struct memory *to, paddr_t shows, struct memory *from, uint64_t page,
-			    uint64_t *value)
-{
-	uint64_t slot;
-	paddr_t pa;
-	status_t st = page_shown(from, page, &slot, &pa);
-
-	if (st != ST_OK)
-		return st;
-	bool constant = from->sealed || (slot & MEMORY_SLOT_RO) || slot_pins(slot) == 0;
-	bool counted = (slot & MEMORY_SLOT_HERE) ||
-		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
-			pa != zero_frame);
-	*value = 0;
-	if (constant && (counted || pa == zero_frame) && shows == pa)
-		return ST_OK; /* it shows that already */
-	*value =
-		constant && counted ? frame_join(pa, to->obj.quota) : frame_copy(pa, to->obj.quota);
-	return *value != 0 ? ST_OK : ST_NO_MEMORY;
-}
 
 /* One side of a share. */
 struct side {
@@ -726,33 +643,45 @@ UNCHECKED_LOCKS static void side_end(struct side *p, bool waits)
 	spin_unlock(&m->obj.lock);
 }
 
-static status_t share_page(struct side *into, struct side *of, bool read_only, bool *heavy)
+/* Shares the next page. Frames that no slot names (of a BLOCK, or the one of zeros) are copied, and
+ * so is what may be written at any time. */
+static status_t share_page(struct side *into, struct side *of, bool read_only, unsigned *work)
 {
-	struct memory *to = memory_of(into->ref);
-	uint64_t page = into->page++, value;
+	struct memory *to = memory_of(into->ref), *from = memory_of(of->ref);
+	uint64_t page = into->page++, value = 0, source;
 	_Atomic uint64_t *slot = slot_find(to, page, false);
-	paddr_t shows;
+	paddr_t shows, pa;
 
 	if (slot != NULL && *slot != 0)
 		return ST_EXISTS;
 	if (page_below(to, page, &shows) != ST_OK)
 		shows = 0;
-	status_t st = share_value(to, shows, memory_of(of->ref), of->page++, &value);
+	status_t st = page_shown(from, of->page++, &source, &pa);
 	if (st != ST_OK)
 		return st;
-	*heavy = value != 0 && is_alone(value);
+	bool counted = (source & MEMORY_SLOT_HERE) ||
+		       (from->kind == MEMORY_VIEW && from->source->kind == MEMORY_ANON &&
+			pa != zero_frame);
+	bool constant = slot_pins(source) == 0;
+	/* It may show that already. */
+	if (!constant || !(counted || pa == zero_frame) || shows != pa) {
+		value = constant && counted ? frame_join(pa, to->obj.quota)
+					    : frame_copy(pa, to->obj.quota);
+		if (value == 0)
+			return ST_NO_MEMORY;
+	}
+	*work += value != 0 && is_alone(value) ? MEMORY_HEAVY : 1;
 	if (read_only)
 		value |= MEMORY_SLOT_RO;
-	if (value != 0 && slot == NULL)
+	if (value == 0)
+		return ST_OK;
+	if (slot == NULL)
 		slot = slot_find(to, page, true);
-	if (value != 0 && slot == NULL) {
-		if (value & MEMORY_SLOT_HERE)
-			frame_leave(value, to->obj.quota);
-		return ST_NO_MEMORY;
-	}
-	if (value != 0)
-		slot_store(slot, value);
-	return ST_OK;
+	if (slot != NULL)
+		STORE(*slot, value);
+	else if (value & MEMORY_SLOT_HERE)
+		frame_leave(value, to->obj.quota);
+	return slot != NULL ? ST_OK : ST_NO_MEMORY;
 }
 
 /* Shares some pages, all of which are in transition. */
@@ -764,12 +693,10 @@ static status_t share_some(const struct memory_share *s, struct side *to, struct
 	if (!cap_still(s->to) || !cap_still(s->from))
 		return ST_BAD_CAP;
 	for (unsigned work = 0; *done < count && work < MEMORY_BATCH; ++*done) {
-		bool heavy = false;
-		status_t st = share_page(to, from, s->read_only, &heavy);
+		status_t st = share_page(to, from, s->read_only, &work);
 
 		if (st != ST_OK)
 			return st;
-		work += heavy ? MEMORY_HEAVY : 1;
 	}
 	return progress(*done, s->count);
 }
@@ -813,13 +740,6 @@ status_t memory_seal(struct memory *m)
 
 /* ---- life ---- */
 
-static void set_pages(struct memory *m, uint64_t pages)
-{
-	m->pages = pages;
-	while (has_slots(m) && pages > MEMORY_FEW && level_pages(m->levels) < pages)
-		m->levels++;
-}
-
 static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_kind kind)
 {
 	struct object *o = object_create(q, OBJ_MEMORY);
@@ -828,32 +748,31 @@ static struct memory *memory_alloc(struct quota *q, uint64_t pages, enum memory_
 		return NULL;
 	struct memory *m = container_of(o, struct memory, obj);
 	m->kind = (uint8_t)kind;
-	set_pages(m, pages);
+	m->pages = pages;
+	while (has_slots(m) && pages > MEMORY_FEW && level_pages(m->levels) < pages)
+		m->levels++;
 	return m;
 }
 
-static bool block_alloc(struct memory *m, bool below_4g)
+status_t memory_create(struct quota *q, uint64_t pages, uint64_t flags, struct memory **out)
 {
+	enum memory_kind kind = flags & MEMORY_CONTIGUOUS ? MEMORY_BLOCK : MEMORY_ANON;
+	enum frame_want want = flags & MEMORY_BELOW_4G ? FRAME_BELOW_4G : FRAME_ANY;
 	unsigned order = 0;
 
-	while (1ull << order < m->pages)
-		order++;
-	uint64_t slot = frame_take(m->obj.quota, order, below_4g ? FRAME_BELOW_4G : FRAME_ANY);
-	m->base = slot & MEMORY_SLOT_FRAME;
-	return slot != 0;
-}
-
-status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
-		       struct memory **out)
-{
-	if (pages == 0 || (kind != MEMORY_ANON && kind != MEMORY_BLOCK))
+	if (pages == 0 || flags == MEMORY_BELOW_4G ||
+	    (flags & ~(uint64_t)(MEMORY_CONTIGUOUS | MEMORY_BELOW_4G)))
 		return ST_BAD_ARG;
 	if (pages > (kind == MEMORY_BLOCK ? 1ull << FRAME_ORDER_MAX : MEMORY_PAGES_MAX))
 		return ST_TOO_BIG;
 	struct memory *m = memory_alloc(q, pages, kind);
 	if (m == NULL)
 		return ST_NO_MEMORY;
-	if (kind == MEMORY_BLOCK && !block_alloc(m, below_4g)) {
+	while (kind == MEMORY_BLOCK && 1ull << order < pages)
+		order++;
+	if (kind == MEMORY_BLOCK)
+		m->base = frame_take(q, order, want) & MEMORY_SLOT_FRAME;
+	if (kind == MEMORY_BLOCK && m->base == 0) {
 		object_discard(&m->obj);
 		return ST_NO_MEMORY;
 	}
@@ -879,19 +798,22 @@ status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages, str
 UNCHECKED_LOCKS status_t memory_create_view(struct quota *q, const struct cap_ref *sealed,
 					    struct memory **out)
 {
-	struct memory *source = memory_of(sealed), *m = memory_alloc(q, 1, MEMORY_VIEW);
+	struct memory *source = memory_of(sealed);
+	uint64_t first, none = 0;
+	uint64_t pages = range_of(source, sealed->badge, &first);
+	struct memory *m = memory_alloc(q, pages, MEMORY_VIEW);
 
 	if (m == NULL)
 		return ST_NO_MEMORY;
+	m->source = source;
+	m->first = first;
 	status_t st = cap_ref_lock(sealed);
 	if (st == ST_OK) {
-		uint64_t none = 0; /* a capability may name pages that there are not */
+		/* A capability may name pages that there are not. */
 		if (!memory_range(source, sealed->badge, &none, 0))
 			st = ST_BAD_ARG;
 		else if (!source->sealed)
 			st = ST_BAD_STATE;
-		m->source = source;
-		set_pages(m, range_of(source, sealed->badge, &m->first));
 		spin_unlock(&source->obj.lock);
 	}
 	if (st == ST_OK)
@@ -940,7 +862,7 @@ static bool entry_clear(struct memory *m, _Atomic uint64_t *entry, unsigned leve
 			return false;
 	}
 	quota_frame_free(m->obj.quota, node);
-	slot_store(entry, 0);
+	STORE(*entry, 0);
 	return true;
 }
 
@@ -961,19 +883,17 @@ static bool memory_close(struct object *o)
 	struct memory *m = container_of(o, struct memory, obj);
 
 	spin_lock(&o->lock);
-	bool done = !m->transit.running && holds_forget(m) && (!has_slots(m) || slots_clear(m));
+	bool held = m->holds.root != NULL; /* what devices hold is theirs alone from now on */
+	if (held)
+		hold_forget(m, container_of(tree_first(&m->holds), struct memory_hold, node));
+	bool done = !held && !m->transit.running && (!has_slots(m) || slots_clear(m));
 	spin_unlock(&o->lock);
 	if (!done)
 		return false;
-	ASSERT(m->mappings.root == NULL && m->pins == 0);
+	ASSERT(m->mappings.root == NULL && m->writers == 0);
 	if (m->kind == MEMORY_BLOCK && m->base != 0)
 		frame_leave(m->base | MEMORY_SLOT_PAYER, o->quota);
 	return m->kind != MEMORY_VIEW || cap_unbind(&m->target);
 }
 
-const struct object_ops memory_ops = {
-	.name = "memory",
-	.size = ALIGN_UP(sizeof(struct memory), OBJECT_GRANULE),
-	.rank = LOCK_MEMORY,
-	.close = memory_close,
-};
+const struct object_ops memory_ops = OBJECT_OPS("memory", struct memory, LOCK_MEMORY, memory_close);

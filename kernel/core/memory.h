@@ -18,8 +18,7 @@
  *     entry of a page table allows writing only while all that holds.
  *   - What has no slot reads as zeros, or, in a view, as the sealed object does. No
  *     reader is charged for it: one zero frame serves all of them.
- *   - The frame of a pinned slot stays; if it may be written at all, no other slot
- *     names it.
+ *   - The frame of a pinned slot stays, and no other slot names it.
  *   - Who pays: the quota whose object allocated the frame pays once, however many
  *     slots of that quota name it (slots marked PAYER, counted in the upper half of
  *     frame.uses); every other quota pays once for each of its slots.
@@ -98,9 +97,8 @@ struct memory {
 	/* The slots; or, with levels > 0, slot[0] names the top node of a radix tree of
 	 * frames with 512 entries each. */
 	_Atomic uint64_t slot[MEMORY_FEW];
-	uint64_t zeroed; /* MEMORY_BLOCK: so many pages were */
-	uint64_t pins;
-	uint64_t writers;     /* mappings and pins that may write */
+	uint64_t zeroed;      /* MEMORY_BLOCK: so many pages were */
+	uint64_t writers;     /* mappings that may write, and pins */
 	uint64_t cursor;      /* where close goes on */
 	struct tree mappings; /* struct mapping, by page */
 	struct tree holds;    /* struct memory_hold, by page */
@@ -117,12 +115,18 @@ struct memory {
 
 extern const struct object_ops memory_ops;
 
+static inline struct memory *memory_of(const struct cap_ref *ref)
+{
+	return container_of(ref->object, struct memory, obj);
+}
+
 /* Takes the frame that all pages without contents show. */
 void memory_init(void);
 
-/* BLOCK: as many frames as the next power of two of `pages` are charged and taken, below
- * 4 GiB if asked. ST_BAD_ARG, ST_TOO_BIG, ST_NO_MEMORY. */
-status_t memory_create(struct quota *q, uint64_t pages, enum memory_kind kind, bool below_4g,
+/* ANON; or, with MEMORY_CONTIGUOUS and maybe MEMORY_BELOW_4G in `flags`, BLOCK: as many frames as
+ * the next power of two of `pages` are charged and taken. ST_BAD_ARG, ST_TOO_BIG,
+ * ST_NO_MEMORY. */
+status_t memory_create(struct quota *q, uint64_t pages, uint64_t flags,
 		       struct memory **out) MUST_CHECK;
 status_t memory_create_device(struct quota *q, paddr_t base, uint64_t pages,
 			      struct memory **out) MUST_CHECK;
@@ -153,12 +157,8 @@ status_t memory_decommit(const struct cap_ref *by, uint64_t page, uint64_t count
 
 /* Copies bytes, not across a page, between the object and kernel memory: `out` of it, or into it.
  * ST_BAD_ARG: out of range. ST_BAD_STATE: of a kind that can't; to be written, and sealed. */
-struct memory_bytes {
-	uint64_t offset;
-	void *bytes;
-	size_t size;
-};
-status_t memory_copy(struct memory *m, const struct memory_bytes *b, bool out) MUST_CHECK;
+status_t memory_copy(struct memory *m, uint64_t offset, void *bytes, size_t size,
+		     bool out) MUST_CHECK;
 
 /* A snapshot of `count` slots of `from` becomes those of `to` (whose slots there must be
  * empty: ST_EXISTS), sharing the frames; pages are numbered in the ranges that the capabilities
@@ -177,11 +177,11 @@ status_t memory_share(const struct memory_share *s, uint64_t *done) MUST_CHECK;
  * if a writable or DMA mapping or a writer's pin is left. */
 status_t memory_seal(struct memory *m) MUST_CHECK;
 
-/* Keeps the frame of `page` in place and gives its address; for writing it is made
- * exclusive first. Message blocks, state pages, DMA.
- * ST_BAD_STATE: sealed, or an RO page that was never committed. */
-status_t memory_pin(struct memory *m, uint64_t page, bool write, paddr_t *out) MUST_CHECK;
-void memory_unpin(struct memory *m, uint64_t page, bool write);
+/* Makes the frame of `page` exclusive, keeps it in place and gives its address, to be written.
+ * Message blocks, state pages, DMA. ST_BAD_STATE: sealed. ST_NO_RIGHT: an RO page. ST_NO_QUOTA:
+ * pinned too often. */
+status_t memory_pin(struct memory *m, uint64_t page, paddr_t *out) MUST_CHECK;
+void memory_unpin(struct memory *m, uint64_t page);
 
 /* What a device can reach: a page that is pinned to be written, or, of a BLOCK, all of it. The
  * frames stay with the hold, whose quota pays for them as for a slot, when the object dies, and
@@ -200,21 +200,15 @@ status_t memory_hold(struct memory *m, uint64_t page, struct quota *q,
 /* Nothing is locked. */
 void memory_let_go(struct memory_hold *h, struct quota *q);
 
-/* For faults: the frame of `page`, made ready for that, and what a translation of it may
- * allow. */
-struct memory_page {
-	paddr_t pa;
-	unsigned level; /* the largest page around it that the frames allow */
-	unsigned keep;  /* ARCH_READ, ...: no more than this */
-};
+/* For faults: the frame of `page`, made ready for that (out->pa), the largest page around it that
+ * the frames allow (level), and what a translation of it may allow at most (access). */
 status_t memory_look(struct memory *m, uint64_t page, bool write,
-		     struct memory_page *out) MUST_CHECK;
+		     struct pagetable_page *out) MUST_CHECK;
 
-/* aspace.c: mappings come, go, and go to come back changed. What remove says, whether a
- * transition has to take access through it yet, is told to add; of a new one it is false.
- * Object locked. */
-MUST_CHECK bool memory_map_remove(struct memory *m, struct mapping *map);
-void memory_map_add(struct memory *m, struct mapping *map, bool is_due);
+/* aspace.c: takes a mapping out of m->mappings. Whoever puts one in just does so: a transition need
+ * not take anything through a new one, and comes to the second half of one that is split after the
+ * first. Object locked. */
+void memory_map_remove(struct memory *m, struct mapping *map);
 
 /* For cap.c: the binding of a view to the sealed object is cut. */
 bool memory_cut(struct cap_slot *binding) MUST_CHECK;

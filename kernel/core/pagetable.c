@@ -26,9 +26,9 @@ static bool is_table(uint64_t e, unsigned level)
 
 /* ---- life ---- */
 
-static bool root_alloc(struct quota *q, struct pagetable_root *root, uint32_t tag)
+static bool root_alloc(const struct pagetable *t, struct pagetable_root *root, uint32_t tag)
 {
-	if (!quota_frame_alloc(q, &root->pa))
+	if (!quota_frame_alloc(t->payer, &root->pa))
 		return false;
 	arch_root_init(root->pa);
 	root->tag = tag;
@@ -39,29 +39,26 @@ status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag, bool
 {
 	struct pagetable_root *root = &t->root[ROOT_MAIN];
 
-	*t = (struct pagetable){ .level = TOP_LEVEL, .is_half = is_half, .payer = q };
-	if (!root_alloc(q, root, tag))
+	*t = (struct pagetable){ .level = TOP_LEVEL, .payer = q };
+	if (!root_alloc(t, root, tag))
 		return ST_NO_MEMORY;
 	t->top = root->pa;
 	if (!is_half)
 		return ST_OK;
-	if (!quota_frame_alloc(q, &t->top)) {
-		quota_frame_free(q, root->pa);
-		*t = (struct pagetable){ 0 };
+	if (!quota_frame_alloc(q, &t->top))
 		return ST_NO_MEMORY;
-	}
 	table_at(root->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(t->top);
 	t->level = TOP_LEVEL - 1;
 	return ST_OK;
 }
 
-status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half)
+status_t pagetable_join(struct pagetable *t, struct pagetable *half)
 {
 	struct pagetable_root *joint = &t->root[ROOT_MAIN];
 	const struct pagetable_root own = *joint;
 
-	ASSERT(half->is_half && !t->is_half);
-	if (!root_alloc(q, joint, own.tag + 1))
+	ASSERT(half->level < TOP_LEVEL && t->level == TOP_LEVEL);
+	if (!root_alloc(t, joint, own.tag + 1))
 		return ST_NO_MEMORY;
 	t->root[ROOT_GUEST] = own;
 	table_at(joint->pa)[index_at(ARCH_PERSONALITY, TOP_LEVEL)] = pte_table(half->top);
@@ -115,17 +112,17 @@ static bool set_table(struct pagetable *t, const struct walk *w, vaddr_t va, uin
 	return true;
 }
 
-status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct pagetable_page *page)
+status_t pagetable_enter(struct pagetable *t, const struct pagetable_page *page)
 {
 	struct walk w;
 	paddr_t table;
 
 	while (w = walk(t, page->va), w.level > page->level) {
 		ASSERT(!pte_is_present(w.value)); /* a larger page was cut before this */
-		if (!quota_frame_alloc(q, &table))
+		if (!quota_frame_alloc(t->payer, &table))
 			return ST_NO_MEMORY;
 		if (!set_table(t, &w, page->va, pte_table(table)))
-			quota_frame_free(q, table); /* another fault was faster */
+			quota_frame_free(t->payer, table); /* another fault was faster */
 	}
 	if (w.level < page->level)
 		return ST_EXISTS;
@@ -140,8 +137,10 @@ status_t pagetable_enter(struct pagetable *t, struct quota *q, const struct page
 
 void pagetable_cut_init(struct pagetable_cut *c, struct pagetable *t, unsigned budget)
 {
-	tlb_batch_init(&c->flush, t->root[ROOT_MAIN].tag);
+	c->flush.tag = t->root[ROOT_MAIN].tag;
 	c->flush.table = t;
+	c->flush.count = 0; /* the ranges need not be zeroed */
+	c->tables = 0;
 	c->budget = budget;
 }
 
@@ -216,11 +215,11 @@ bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
 /* ---- taking tables out ---- */
 
 /* All in `table`, of `level`, whose first entry is for `base`. */
-static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t base,
-		 struct pagetable_gap *gap)
+static void trim(paddr_t table, unsigned level, vaddr_t base, const struct pagetable_gap *gap,
+		 struct pagetable_cut *c)
 {
 	const uint64_t span = pagetable_span(level);
-	vaddr_t va = gap->from > base ? ALIGN_DOWN(gap->from, span) : base;
+	vaddr_t va = most(ALIGN_DOWN(gap->from, span), base);
 
 	for (; va < gap->to && va < base + ENTRIES * span; va += span) {
 		pte_t *e = &table_at(table)[index_at(va, level)];
@@ -230,33 +229,21 @@ static void trim(struct pagetable *t, paddr_t table, unsigned level, vaddr_t bas
 			continue;
 		paddr_t child = pte_address(w.value);
 		if (level > 1)
-			trim(t, child, level - 1, va, gap);
-		if (va < gap->low || va + span > gap->high || !set_table(t, &w, va, 0))
+			trim(child, level - 1, va, gap, c);
+		if (va < gap->low || va + span > gap->high || !set_table(c->flush.table, &w, va, 0))
 			continue;
 		/* A link is not present, should a processor still walk here. */
-		atomic_store_explicit(table_at(child), gap->list, memory_order_relaxed);
-		gap->list = child;
+		atomic_store_explicit(table_at(child), c->tables, memory_order_relaxed);
+		c->tables = child;
 	}
 }
 
-void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct pagetable_cut *c)
+void pagetable_trim(struct pagetable *t, const struct pagetable_gap *gap, struct pagetable_cut *c)
 {
-	const vaddr_t base = ALIGN_DOWN(gap->from, pagetable_span(t->level) * ENTRIES);
-
-	trim(t, t->top, t->level, base, gap);
+	trim(t->top, t->level, ALIGN_DOWN(gap->from, pagetable_span(t->level) * ENTRIES), gap, c);
 	/* All of it: what led to the tables is cached too. */
-	if (gap->list != 0)
+	if (c->tables != 0)
 		c->flush.count = TLB_RANGES + 1;
-}
-
-void pagetable_free_list(struct quota *q, paddr_t list)
-{
-	while (list != 0) {
-		paddr_t next = *table_at(list);
-
-		quota_frame_free(q, list);
-		list = next;
-	}
 }
 
 /* ---- CPUs ---- */
@@ -271,8 +258,15 @@ uint64_t pagetable_flush_begin(struct pagetable *t)
 
 void pagetable_flush(const struct pagetable_cut *c, uint64_t where)
 {
+	struct pagetable *t = c->flush.table;
+	paddr_t next;
+
 	tlb_flush(&c->flush, where);
-	atomic_fetch_sub_explicit(&c->flush.table->flushes, 1, memory_order_release);
+	for (paddr_t table = c->tables; table != 0; table = next) {
+		next = *table_at(table);
+		quota_frame_free(t->payer, table);
+	}
+	atomic_fetch_sub_explicit(&t->flushes, 1, memory_order_release);
 }
 
 bool pagetable_is_flushed(struct pagetable *t)
@@ -352,7 +346,7 @@ void pagetable_flush_here(const struct tlb_batch *b)
 	}
 }
 
-void pagetable_free(struct pagetable *t, struct quota *q)
+void pagetable_free(struct pagetable *t)
 {
 	struct pagetable_cut c;
 
@@ -362,11 +356,11 @@ void pagetable_free(struct pagetable *t, struct quota *q)
 	pagetable_cut_init(&c, t, 0);
 	c.flush.count = TLB_RANGES + 1;
 	pagetable_flush(&c, pagetable_flush_begin(t));
-	if (t->is_half)
-		quota_frame_free(q, t->top);
+	if (t->level < TOP_LEVEL)
+		quota_frame_free(t->payer, t->top);
 	for (unsigned i = 0; i < ROOTS; i++) {
 		if (t->root[i].pa != 0)
-			quota_frame_free(q, t->root[i].pa);
+			quota_frame_free(t->payer, t->root[i].pa);
 		t->root[i].pa = 0;
 	}
 }

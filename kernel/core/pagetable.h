@@ -54,9 +54,8 @@ struct pagetable {
 	/* Constant. */
 	struct pagetable_root root[ROOTS];
 	paddr_t top;   /* where walks begin: the root, a guest's own, or the half's only table */
-	uint8_t level; /* of `top` */
-	bool is_half;  /* a personality's: guests' joint roots have its entry */
-	const struct quota *payer;
+	uint8_t level; /* of `top`; of a personality's half it is not the root's */
+	struct quota *payer;
 
 	_Atomic(struct pagetable *) half; /* in the joint root; NULL: none, or cut */
 	_Atomic bool dead;
@@ -91,16 +90,16 @@ static inline uint32_t pagetable_tag(const struct pagetable_cpu *c)
 	return c->table->root[c->table->root[ROOT_MAIN].pa == c->root ? ROOT_MAIN : ROOT_GUEST].tag;
 }
 
-/* Sets up empty tables charged to `q`: a plain space; a personality half; or, with
- * `half`, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists. On
- * failure nothing is left. */
+/* Sets up empty tables charged to `q`: a plain space; a personality half; or, joined to such a
+ * half, a guest. Tags `tag` and `tag` + 1 are its own, not zero, while it exists.
+ * ST_NO_MEMORY: what is there is for pagetable_free. */
 status_t pagetable_init(struct pagetable *t, struct quota *q, uint32_t tag,
 			bool is_half) MUST_CHECK;
-status_t pagetable_join(struct pagetable *t, struct quota *q, struct pagetable *half) MUST_CHECK;
+status_t pagetable_join(struct pagetable *t, struct pagetable *half) MUST_CHECK;
 
 /* Makes every CPU leave `t` and forget it, and frees the roots, if there are any. Nothing is below
  * them and nobody may load it any more. Holds no lock. */
-void pagetable_free(struct pagetable *t, struct quota *q);
+void pagetable_free(struct pagetable *t);
 
 struct pagetable_page {
 	vaddr_t va;
@@ -111,8 +110,7 @@ struct pagetable_page {
 
 /* Enters a translation, or gives more access to the one that is there. ST_EXISTS: there is
  * a table where a large page should go; ST_NO_MEMORY. Holds the lock of the memory object. */
-status_t pagetable_enter(struct pagetable *t, struct quota *q,
-			 const struct pagetable_page *page) MUST_CHECK;
+status_t pagetable_enter(struct pagetable *t, const struct pagetable_page *page) MUST_CHECK;
 
 /* Bytes that a page of `level` covers. */
 static inline uint64_t pagetable_span(unsigned level)
@@ -123,6 +121,7 @@ static inline uint64_t pagetable_span(unsigned level)
 /* Work that has to be flushed, and how much of it may be done at once. */
 struct pagetable_cut {
 	struct tlb_batch flush;
+	paddr_t tables;  /* that were taken out, in a chain */
 	unsigned budget; /* entries to look at */
 };
 
@@ -143,14 +142,11 @@ void pagetable_cut_half(struct pagetable *t, struct pagetable_cut *c);
 uint8_t pagetable_scan(struct pagetable *t, vaddr_t va, struct pagetable_cut *c);
 
 /* Takes out the tables under [from, to) that lie within [low, high), where nothing is mapped any
- * more; they are chained in *list and their tag is flushed by `c`. pagetable_free_list gives
- * them back after that. Holds the aspace's lock. */
+ * more; pagetable_flush gives them back. Holds the aspace's lock. */
 struct pagetable_gap {
 	vaddr_t from, to, low, high;
-	paddr_t list;
 };
-void pagetable_trim(struct pagetable *t, struct pagetable_gap *gap, struct pagetable_cut *c);
-void pagetable_free_list(struct quota *q, paddr_t list);
+void pagetable_trim(struct pagetable *t, const struct pagetable_gap *gap, struct pagetable_cut *c);
 
 /* What is entered for `va`: false if nothing. */
 bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out);

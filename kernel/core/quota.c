@@ -5,27 +5,12 @@
 
 static bool quota_close(struct object *o);
 
-const struct object_ops quota_ops = {
-	.name = "quota",
-	.size = ALIGN_UP(sizeof(struct quota), OBJECT_GRANULE),
-	.rank = LOCK_QUOTA,
-	.close = quota_close,
-};
+const struct object_ops quota_ops = OBJECT_OPS("quota", struct quota, LOCK_QUOTA, quota_close);
 
 /* No other is made of this kind. */
 extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));
 
 struct quota *quota_root;
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t most(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* ---- charges ---- */
 
@@ -167,16 +152,9 @@ static bool quota_promise(struct quota *parent, int64_t bytes)
 	return fits;
 }
 
-static bool quota_arguments_ok(uint64_t limit, uint64_t reservation)
-{
-	return limit % FRAME_SIZE == 0 && reservation % FRAME_SIZE == 0 && reservation <= limit;
-}
-
 status_t quota_create(struct quota *parent, uint64_t limit, uint64_t reservation,
 		      struct quota **out)
 {
-	if (!quota_arguments_ok(limit, reservation))
-		return ST_BAD_ARG;
 	if (parent->depth == QUOTA_DEPTH)
 		return ST_TOO_BIG;
 	struct object *o = object_create(parent, OBJ_QUOTA);
@@ -199,7 +177,7 @@ status_t quota_resize(struct quota *q, uint64_t limit, uint64_t reservation)
 	uint64_t lack = 0, held = 0; /* drawn for it, but not in q->drawn yet */
 	status_t st;
 
-	if (!quota_arguments_ok(limit, reservation))
+	if (limit % FRAME_SIZE != 0 || reservation % FRAME_SIZE != 0 || reservation > limit)
 		return ST_BAD_ARG;
 	if (q->parent == NULL)
 		return ST_BAD_STATE;

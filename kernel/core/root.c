@@ -65,8 +65,7 @@ static void fill(const struct root *r, cap_t memory, uint64_t offset, const void
 	while (from < end) {
 		size_t room = FRAME_SIZE - offset % FRAME_SIZE;
 		size_t n = end - from < room ? end - from : room;
-		const struct memory_bytes b = { offset, (void *)from, n };
-		must(memory_copy(container_of(ref.object, struct memory, obj), &b, false));
+		must(memory_copy(memory_of(&ref), offset, (void *)from, n, false));
 		offset += n;
 		from += n;
 	}
@@ -77,7 +76,7 @@ static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
 {
 	struct memory *m;
 
-	must(memory_create(quota_root, pages, MEMORY_ANON, false, &m));
+	must(memory_create(quota_root, pages, 0, &m));
 	return give(r, &m->obj, without);
 }
 

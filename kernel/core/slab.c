@@ -15,7 +15,7 @@ void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, s
 		.size = (uint16_t)size,
 		.type = (uint8_t)type,
 		.rank = (uint8_t)rank,
-		.slots = (uint8_t)(SLAB_SIZE_MAX / size),
+		.all = (1ull << SLAB_SIZE_MAX / size) - 1,
 	};
 	spin_init(&cache->lock, LOCK_SLAB);
 }
@@ -99,9 +99,8 @@ static struct slab *slab_create(struct slab_cache *cache)
 	if (!page_alloc(cache->quota, &pa))
 		return NULL;
 	struct slab *s = arch_phys_to_virt(pa);
-	uint64_t all = (1ull << cache->slots) - 1;
-	*s = (struct slab){ .cache = cache, .free = all, .all = all };
-	for (unsigned i = 0; i < cache->slots; i++) {
+	*s = (struct slab){ .cache = cache, .free = cache->all };
+	for (unsigned i = 0; i < SLAB_SIZE_MAX / cache->size; i++) {
 		struct object *o = slot_at(cache, s, i);
 
 		*o = (struct object){ .type = cache->type };
@@ -177,10 +176,10 @@ void slab_free(struct slab_cache *cache, struct object *o)
 
 	spin_assert_none_held();
 	spin_lock(&cache->lock);
-	if (s->cache != cache || offset % cache->size != 0 || !(s->all & ~s->free & bit))
+	if (s->cache != cache || offset % cache->size != 0 || !(cache->all & ~s->free & bit))
 		panic("slab_free: %p of type %u is no slot in use", (void *)o, cache->type);
 	s->free |= bit;
-	if (s->free == s->all) {
+	if (s->free == cache->all) {
 		/* Who closed the cache may be looking at one that was never published. */
 		undone = !LOAD(s->published) && !cache->closed;
 		if (undone) {
@@ -218,12 +217,12 @@ struct object *slab_next(struct slab_cache *cache, unsigned *cursor)
 	struct slab *s = cache->used.first;
 	if (s != NULL) {
 		uint64_t from_here = *cursor < 64 ? ~0ull << *cursor : 0;
-		uint64_t taken = s->all & ~s->free & from_here;
+		uint64_t taken = cache->all & ~s->free & from_here;
 
 		if (taken == 0) {
 			list_push(&cache->used, s, true);
 			s = cache->used.first;
-			taken = s->all & ~s->free;
+			taken = cache->all & ~s->free;
 		}
 		unsigned i = (unsigned)__builtin_ctzll(taken);
 		*cursor = i + 1;

@@ -35,7 +35,6 @@ struct slab {
 	struct slab_list *list;   /* which it is in; NULL: none */
 	struct slab_cache *cache; /* constant */
 	uint64_t free;            /* bit n: slot n is here */
-	uint64_t all;             /* constant: bits of the slots that exist */
 	_Atomic bool published;   /* only this without the lock */
 };
 
@@ -46,8 +45,8 @@ struct slab_cache {
 	struct quota *quota; /* who pays; NULL: nobody (the root quota itself) */
 	uint16_t size;       /* of a slot, bytes */
 	uint8_t type;
-	uint8_t rank;  /* of the objects' locks */
-	uint8_t slots; /* in a page */
+	uint8_t rank; /* of the objects' locks */
+	uint64_t all; /* bits of the slots in a page */
 
 	/* Guarded by lock. */
 	bool closed;            /* nothing new is handed out */

@@ -10,28 +10,13 @@
 
 _Static_assert(MEMORY_PAGE == FRAME_SIZE, "the ABI tells it");
 
-static struct quota *payer_of(const struct syscall *c)
-{
-	return container_of(c->cap[0].object, struct quota, obj);
-}
-
-static struct memory *memory_of(const struct cap_ref *ref)
-{
-	return container_of(ref->object, struct memory, obj);
-}
-
 /* ---- memory objects ---- */
 
 status_t sys_memory_create(struct syscall *c)
 {
-	uint64_t flags = c->arg[2];
 	struct memory *m;
+	status_t st = memory_create(sys_payer(c), c->arg[1], c->arg[2], &m);
 
-	if (flags != 0 && flags != MEMORY_CONTIGUOUS &&
-	    flags != (MEMORY_CONTIGUOUS | MEMORY_BELOW_4G))
-		return ST_BAD_ARG;
-	status_t st = memory_create(payer_of(c), c->arg[1], flags ? MEMORY_BLOCK : MEMORY_ANON,
-				    flags & MEMORY_BELOW_4G, &m);
 	return st != ST_OK ? st : sys_publish(c, &m->obj);
 }
 
@@ -41,55 +26,39 @@ status_t sys_memory_view(struct syscall *c)
 
 	if (!(token_rights(c->cap[1].token) & RIGHT_READ))
 		return ST_NO_RIGHT;
-	status_t st = memory_create_view(payer_of(c), &c->cap[1], &m);
+	status_t st = memory_create_view(sys_payer(c), &c->cap[1], &m);
 	return st != ST_OK ? st : sys_publish(c, &m->obj);
 }
 
-/* Locks the memory of the first capability if the pages in arguments 1 and 2 are within its
- * range; *page is the first. */
-MUST_CHECK UNCHECKED_LOCKS static status_t pages_lock(const struct syscall *c, uint64_t *page)
+/* Commits or decommits the pages in arguments 1 and 2; those that were done are taken off. */
+UNCHECKED_LOCKS static status_t change_pages(struct syscall *c, bool commit)
 {
-	status_t st = cap_ref_lock(&c->cap[0]);
+	const struct cap_ref *by = &c->cap[0];
+	struct memory *m = memory_of(by);
+	uint64_t page = c->arg[1], done = 0;
+	status_t st = cap_ref_lock(by);
 
 	if (st != ST_OK)
 		return st;
-	*page = c->arg[1];
-	if (memory_range(memory_of(&c->cap[0]), c->cap[0].badge, page, c->arg[2]))
-		return ST_OK;
-	spin_unlock(&c->cap[0].object->lock);
-	return ST_BAD_ARG;
-}
-
-/* The pages that were done are taken off the arguments. */
-UNCHECKED_LOCKS static void pages_unlock(struct syscall *c, uint64_t done)
-{
-	spin_unlock(&c->cap[0].object->lock);
+	if (!memory_range(m, by->badge, &page, c->arg[2]))
+		st = ST_BAD_ARG;
+	else
+		st = commit ? memory_commit(m, page, c->arg[2], &done)
+			    : memory_decommit(by, page, c->arg[2], &done);
+	spin_unlock(&m->obj.lock);
 	c->arg[1] += done;
 	c->arg[2] -= done;
-}
-
-UNCHECKED_LOCKS status_t sys_memory_commit(struct syscall *c)
-{
-	uint64_t page, done;
-	status_t st = pages_lock(c, &page);
-
-	if (st != ST_OK)
-		return st;
-	st = memory_commit(memory_of(&c->cap[0]), page, c->arg[2], &done);
-	pages_unlock(c, done);
 	return st;
 }
 
-UNCHECKED_LOCKS status_t sys_memory_decommit(struct syscall *c)
+status_t sys_memory_commit(struct syscall *c)
 {
-	uint64_t page, done;
-	status_t st = pages_lock(c, &page);
+	return change_pages(c, true);
+}
 
-	if (st != ST_OK)
-		return st;
-	st = memory_decommit(&c->cap[0], page, c->arg[2], &done);
-	pages_unlock(c, done);
-	return st;
+status_t sys_memory_decommit(struct syscall *c)
+{
+	return change_pages(c, false);
 }
 
 /* Copies a piece of the bytes [arg 1, + arg 3) of the range of the first capability, up to PIECE
@@ -108,8 +77,7 @@ UNCHECKED_LOCKS static status_t bytes_copy(const struct syscall *c, char *piece,
 			  (in_page + c->arg[3] + FRAME_SIZE - 1) / FRAME_SIZE)) {
 		st = ST_BAD_ARG;
 	} else if (size > 0) {
-		struct memory_bytes b = { page * FRAME_SIZE + in_page, piece, size };
-		st = memory_copy(m, &b, out);
+		st = memory_copy(m, page * FRAME_SIZE + in_page, piece, size, out);
 	}
 	spin_unlock(&m->obj.lock);
 	return st;
@@ -189,23 +157,16 @@ status_t sys_aspace_create(struct syscall *c)
 {
 	const struct cap_ref *half = c->cap[1].object != NULL ? &c->cap[1] : NULL;
 	struct aspace *as;
+	status_t st = aspace_create(sys_payer(c), c->arg[2], half, &as);
 
-	if (c->arg[2] > ASPACE_GUEST || (c->arg[2] == ASPACE_GUEST) != (half != NULL))
-		return ST_BAD_ARG;
-	status_t st = aspace_create(payer_of(c), (enum aspace_kind)c->arg[2], half, &as);
 	return st != ST_OK ? st : sys_publish(c, &as->obj);
 }
 
 status_t sys_aspace_map(struct syscall *c)
 {
-	const struct map_request r = {
-		.va = c->arg[2],
-		.page = c->arg[3],
-		.count = c->arg[4],
-		.access = (unsigned)c->arg[5],
-	};
+	const struct map_request r = { c->arg[2], c->arg[4], c->arg[5], c->arg[3] };
 
-	return c->arg[5] > UINT32_MAX ? ST_BAD_ARG : aspace_map(&c->cap[0], &c->cap[1], &r);
+	return aspace_map(&c->cap[0], &c->cap[1], &r);
 }
 
 status_t sys_aspace_unmap(struct syscall *c)
@@ -215,11 +176,9 @@ status_t sys_aspace_unmap(struct syscall *c)
 
 status_t sys_aspace_protect(struct syscall *c)
 {
-	struct map_request r = { c->arg[1], c->arg[2], (unsigned)c->arg[3], 0 };
-
-	if (c->arg[3] > UINT32_MAX)
-		return ST_BAD_ARG;
+	struct map_request r = { c->arg[1], c->arg[2], c->arg[3], 0 };
 	status_t st = aspace_protect(&c->cap[0], &r);
+
 	c->arg[1] = r.va;
 	c->arg[2] = r.count;
 	return st;
@@ -228,9 +187,7 @@ status_t sys_aspace_protect(struct syscall *c)
 status_t sys_aspace_scan(struct syscall *c)
 {
 	uint8_t pages[SCAN_MAX];
-
-	if (c->arg[2] > SCAN_MAX)
-		return ST_TOO_BIG;
 	status_t st = aspace_scan(&c->cap[0], c->arg[1], c->arg[2], pages);
+
 	return st != ST_OK ? st : user_copy_out(c->self, c->arg[3], pages, c->arg[2]);
 }

@@ -374,8 +374,7 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 	if (f != &self->fault)
 		self->fault = *f;
 	self->flags |= THREAD_FAULTED;
-	/* As of any message, the badge is that of the capability: its holder can't choose another.
-	 */
+	/* As of any message, the badge is that of the capability: no holder chooses another. */
 	struct cap_slot *to = &self->bound_fault.slot[self->bound_fault.at];
 	struct object *o = cap_binding_lock(to);
 	self->call_badge = atomic_load_explicit(&to->badge, memory_order_relaxed);

@@ -69,7 +69,7 @@ static void unpin(struct thread_pin *pin)
 	if (m == NULL)
 		return;
 	spin_lock(&m->obj.lock);
-	memory_unpin(m, pin->page, true);
+	memory_unpin(m, pin->page);
 	spin_unlock(&m->obj.lock);
 	pin->memory = NULL;
 }
@@ -81,11 +81,14 @@ static status_t bind_page(struct thread *t, object_gen_t gen, const struct threa
 	bool is_block = b == &t->bound_block;
 	const struct cap_ref *to = is_block ? &c->block : &c->state;
 	uint64_t page = is_block ? c->block_offset / FRAME_SIZE : c->state_page;
-	struct memory *m = container_of(to->object, struct memory, obj);
+	struct memory *m = memory_of(to);
 	paddr_t pa;
 
 	if (to->object == NULL)
 		return ST_OK;
+	/* What it holds is sent, or becomes registers. */
+	if (~token_rights(to->token) & (RIGHT_READ | RIGHT_WRITE))
+		return cap_refuse(to, ST_NO_RIGHT);
 	if (!memory_range(m, to->badge, &page, 1))
 		return ST_BAD_ARG;
 	status_t st = cap_bind(to, &t->obj, gen, is_block ? BIND_THREAD_BLOCK : BIND_THREAD_STATE,
@@ -93,7 +96,7 @@ static status_t bind_page(struct thread *t, object_gen_t gen, const struct threa
 	if (st != ST_OK)
 		return st;
 	spin_lock(&m->obj.lock);
-	st = memory_pin(m, page, true, &pa);
+	st = memory_pin(m, page, &pa);
 	spin_unlock(&m->obj.lock);
 	if (st != ST_OK)
 		return st;

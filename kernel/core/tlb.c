@@ -32,13 +32,6 @@
  *   answer is awaited can be spinning for a lock of the one who waits.
  */
 
-void tlb_batch_init(struct tlb_batch *b, uint32_t tag)
-{
-	b->tag = tag;
-	b->table = NULL;
-	b->count = 0;
-}
-
 void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size)
 {
 	if (b->count > TLB_RANGES)

@@ -53,9 +53,6 @@ struct tlb_cpu {
 	_Atomic uint64_t exits_then;         /* my kernel_exits when I last served: grace.c */
 };
 
-/* An empty batch. */
-void tlb_batch_init(struct tlb_batch *b, uint32_t tag);
-
 /* Adds whole pages; a range that touches the last one is joined to it. */
 void tlb_batch_add(struct tlb_batch *b, vaddr_t base, size_t size);
 

@@ -27,6 +27,13 @@ static bool update_max(struct tree_node *n)
 	return max != old;
 }
 
+/* From `n` on upwards. */
+static void update_above(struct tree_node *n)
+{
+	while (n != NULL && update_max(n))
+		n = n->parent;
+}
+
 /* Where the pointer to `n` is kept. */
 static struct tree_node **link_of(struct tree *t, const struct tree_node *n)
 {
@@ -85,9 +92,15 @@ void tree_remove(struct tree *t, struct tree_node *n)
 	*link_of(t, n) = child;
 	if (child != NULL)
 		child->parent = n->parent;
-	for (struct tree_node *p = n->parent; p != NULL && update_max(p);)
-		p = p->parent;
+	update_above(n->parent);
 	n->linked = false;
+}
+
+void tree_shorten(struct tree_node *n, uint64_t last)
+{
+	ASSERT(n->linked && last >= n->key && last <= n->last);
+	n->last = last;
+	update_above(n);
 }
 
 /* The first node above `n` that has it on the other side. */

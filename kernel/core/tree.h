@@ -28,6 +28,9 @@ struct tree {
 void tree_insert(struct tree *t, struct tree_node *n, uint64_t key, uint64_t last);
 void tree_remove(struct tree *t, struct tree_node *n);
 
+/* Makes `n` end at `last`, which is in it. */
+void tree_shorten(struct tree_node *n, uint64_t last);
+
 /* In order, or NULL. */
 struct tree_node *tree_next(const struct tree_node *n);
 struct tree_node *tree_prev(const struct tree_node *n);

@@ -38,6 +38,16 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 #define ALIGN_DOWN(x, a) ((x) & ~((typeof(x))(a)-1))
 #define ALIGN_UP(x, a)   ALIGN_DOWN((x) + ((typeof(x))(a)-1), a)
 
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Clang's thread-safety analysis reads these; GCC knows none of them. */
 #if defined(__clang__)
 #define TSA(x) __attribute__((x))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/user.h>
 #include <core/aspace.h>
+#include <core/guest.h>
 #include <core/thread.h>
 
 #define TRIES 4 /* of a copy, before the call is made again */
@@ -12,6 +13,8 @@ status_t user_fault(struct thread *self, vaddr_t va, unsigned access)
 	if (va >= ARCH_USER_END || as == NULL)
 		return ST_BAD_ADDRESS;
 	if (UNLIKELY(as != self->own_aspace) && !arch_thread_in_guest(&self->arch)) {
+		if (va >= ARCH_PERSONALITY && atomic_load(&as->table.half) == NULL)
+			guest_lose(self);
 		if (va >= ARCH_PERSONALITY)
 			as = self->own_aspace;
 		else if (access & FAULT_EXEC)

@@ -318,7 +318,7 @@ static inline status_t sys_aspace_map(cap_t aspace, cap_t memory, const struct a
 
 /* Takes away whatever is mapped in the range; returns when no CPU can use it any more.
  *
- * ST_BAD_ARG: addresses that are no whole pages of user space, or no page.
+ * ST_BAD_ARG: addresses that are no whole pages of this kind of space, or no page.
  * ST_NO_MEMORY: a mapping had to be split, and the quota of the address space has not got enough;
  *   what lies before it may be gone. */
 static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t pages)
@@ -327,10 +327,12 @@ static inline status_t sys_aspace_unmap(cap_t aspace, uint64_t va, uint64_t page
 }
 
 /* Changes the access to pages that are mapped; 0 takes it all. What is taken is gone on every CPU
- * when the call returns. In a range of many mappings those before the one that is refused may have
- * changed.
+ * when the call returns. A call that fails has changed nothing, unless somebody else changed the
+ * mappings meanwhile.
  *
- * ST_BAD_ARG: addresses that are no whole pages of user space, no page, or access that can't be.
+ * ST_TOO_BIG: more than PROTECT_MAX mappings.
+ * ST_BAD_ARG: addresses that are no whole pages of this kind of space, no page, or access that
+ *   can't be.
  * ST_BAD_ADDRESS: a page is not mapped.
  * ST_NO_RIGHT: the capability that made a mapping did not allow the access.
  * ST_BAD_STATE: sealed memory can't be written.
@@ -376,12 +378,13 @@ struct thread_setup {
 
 /* Gives a stopped thread, or the caller itself, its sched, fault endpoint, notification and
  * message block, all or none. Reports of its faults carry the badge of the endpoint's capability.
- * The block lies at an offset of the memory, a multiple of MSG_BLOCK_ALIGN; its page is pinned.
+ * The block lies at an offset of the memory, a multiple of MSG_BLOCK_ALIGN; its page is pinned. The
+ * memory needs RIGHT_READ as well, as its contents are sent.
  *
  * ST_BAD_STATE: the thread is not stopped; or the memory of the block is sealed or a device's.
  * ST_PEER_GONE: the memory of the block is a view, and the memory that it shows is gone.
  * ST_BAD_ARG: the block is not aligned, or outside of what its capability names.
- * ST_NO_RIGHT: the page of the block was shared read-only.
+ * ST_NO_RIGHT: the memory lacks RIGHT_READ, or the page of the block was shared read-only.
  * ST_EXISTS: the notification is another thread's.
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_QUOTA: the page of the block is pinned too often.
@@ -465,7 +468,10 @@ struct guest_setup {
 
 /* Binds a thread of a personality half to a guest half and a page of memory, the state page
  * (abi/guest.h), which is pinned; CAP_NONE for both takes them away. Where the thread's own code
- * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to.
+ * in [fix_up_from, fix_up_to) can't access an address, it goes on at fix_up_to. The memory needs
+ * RIGHT_READ as well. Should the guest lose its personality half, because the capability that it
+ * was made with is revoked, the thread goes on in its own half, without the guest, as soon as it
+ * comes out of guest mode.
  *
  * ST_BAD_STATE: the thread is neither stopped nor the caller, or it is in guest mode; or the memory
  *   is sealed or a device's.
@@ -473,7 +479,7 @@ struct guest_setup {
  * ST_BAD_ARG: one of the two without the other, an address space that is no guest half or is made
  *   with another personality half than the thread's, a page outside of what the capability names,
  *   or a range that is none.
- * ST_NO_RIGHT: the page was shared read-only.
+ * ST_NO_RIGHT: the memory lacks RIGHT_READ, or the page was shared read-only.
  * ST_REVOKED: one of the capabilities is being revoked.
  * ST_NO_QUOTA: the page is pinned too often.
  * ST_NO_MEMORY: the page can't be paid for. */
@@ -787,6 +793,7 @@ static inline status_t sys_irq_ack(cap_t irq)
  * says that the device was reset.
  *
  * ST_BAD_ARG: no such device.
+ * ST_EXISTS: there is one for the device; one that was destroyed counts until it is gone.
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
 static inline status_t sys_dma_create(cap_t payer, cap_t node, uint64_t device, cap_t *made)

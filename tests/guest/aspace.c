@@ -319,6 +319,22 @@ TEST(aspace_protect_of_what_does_not_allow_it)
 	CHECK(sys_aspace_unmap(as, at + 2 * PAGE, 2) == ST_OK);
 }
 
+/* More than can be looked at before the first is changed. */
+TEST(aspace_protect_of_too_many_mappings)
+{
+	cap_t memory = new_memory(1), as = start->aspace;
+	uint64_t *va = new_pages(PROTECT_MAX + 1), at = (uint64_t)va;
+
+	CHECK(sys_aspace_unmap(as, at, PROTECT_MAX + 1) == ST_OK);
+	for (uint64_t i = 0; i <= PROTECT_MAX; i++)
+		CHECK(map_at(as, memory, at + i * PAGE, 0, 1, RW) == ST_OK);
+	CHECK(REFUSES(ST_TOO_BIG, aspace_protect, as, at, PROTECT_MAX + 1, MAP_READ));
+	CHECK(can_write(va) && can_write(va + PROTECT_MAX * 512));
+	CHECK(sys_aspace_protect(as, at, PROTECT_MAX, MAP_READ) == ST_OK);
+	CHECK(!can_write(va) && can_write(va + PROTECT_MAX * 512));
+	CHECK(sys_aspace_unmap(as, at, PROTECT_MAX + 1) == ST_OK);
+}
+
 /* ---- scan ---- */
 
 TEST(aspace_scan_tells_what_happened)

@@ -236,6 +236,10 @@ TEST(dma_create_refuses)
 {
 	CHECK(REFUSES(ST_BAD_ARG, dma_create, quota, start->node, DMA_DEVICES));
 	CHECK(REFUSES(ST_BAD_ARG, dma_create, quota, start->node, UINT64_MAX));
+	cap_t dma = new_dma();
+	CHECK(REFUSES(ST_EXISTS, dma_create, quota, start->node, DEVICE));
+	CHECK(sys_object_destroy(dma) == ST_OK);
+	CHECK(sys_dma_create(quota, start->node, DEVICE, &dma) == ST_OK);
 }
 
 /* The page stays where it is, with what it holds, as long as the device may use it. */

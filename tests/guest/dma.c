@@ -162,7 +162,7 @@ TEST(dma_unmap_refuses)
 				    { UINT64_MAX, 1 },   { r.out[0], UINT64_MAX } };
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK(REFUSES(ST_BAD_ARG, dma_unmap, dma, bad[i][0], bad[i][1]));
-	cap_t other = make(SYS_dma_create, start->node, DEVICE, 0);
+	cap_t other = make(SYS_dma_create, start->node, DMA_PCI(0, 0, 31, 1), 0);
 	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, other, r.out[0], 4));
 	CHECK(unmaps(r.out[0], 4, 0));
 	CHECK(REFUSES(ST_BAD_ARG, dma_unmap, dma, r.out[0], 4));

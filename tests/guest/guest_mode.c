@@ -500,6 +500,7 @@ TEST(guest_mode_binding_is_checked)
 	sandbox_new(&other);
 	cap_t plain = make(SYS_aspace_create, CAP_NONE, ASPACE_PLAIN, 0);
 	cap_t readable = copy_of(s.state, RIGHT_READ | RIGHT_MAP, 0);
+	cap_t writable = copy_of(s.state, RIGHT_WRITE | RIGHT_MAP, 0);
 	cap_t unmanaged = copy_of(s.guest, RIGHT_COPY, 0);
 
 	CHECK(STATUS(thread_set_guest, s.thread, plain, s.state) == ST_BAD_ARG);
@@ -508,6 +509,7 @@ TEST(guest_mode_binding_is_checked)
 	CHECK(STATUS(thread_set_guest, s.thread, s.guest, CAP_NONE) == ST_BAD_ARG);
 	CHECK(STATUS(thread_set_guest, s.thread, CAP_NONE, s.state) == ST_BAD_ARG);
 	CHECK(STATUS(thread_set_guest, s.thread, s.guest, readable) == ST_NO_RIGHT);
+	CHECK(STATUS(thread_set_guest, s.thread, s.guest, writable) == ST_NO_RIGHT);
 	CHECK(STATUS(thread_set_guest, s.thread, unmanaged, s.state) == ST_NO_RIGHT);
 	CHECK(STATUS(thread_set_guest, s.thread, s.state, s.guest) == ST_BAD_TYPE);
 	CHECK(STATUS(thread_set_guest, s.thread, s.guest, s.state, 1) == ST_BAD_ARG);
@@ -661,6 +663,40 @@ TEST(guest_mode_memory_is_taken_while_it_runs)
 		CHECK(s.exit->fault.address == FOREIGN && s.regs->r15 == FOREIGN);
 		CHECK(STATUS(cap_drop, start->cspace, lent) == ST_OK);
 	}
+}
+
+/* The capability that the guest was made with is revoked: the joint view is gone on every CPU, and
+ * the thread goes on in its own half when its program calls it. */
+TEST(guest_mode_thread_outlives_the_joint_view)
+{
+	struct sandbox s;
+
+	sandbox_new(&s);
+	for (unsigned i = 0; i < 4; i++) {
+		cap_t lent = copy_of(s.half, 0xffff, 0), first = s.half;
+
+		s.half = lent;
+		cap_t guest = sandbox_guest(&s);
+		s.half = first;
+		CHECK(sandbox_bind(&s, guest) == ST_OK);
+		sandbox_begin(&s, i & 1 ? foreign_spin : foreign_null, FOREIGN, 0);
+		memset(s.pages, 0, 8);
+		sandbox_start(&s, task_repeat_until_error);
+		while (count_of(&s) == 0 && s.shared->enters == 0)
+			yield();
+		CHECK(STATUS(cap_revoke, start->cspace, lent) == ST_OK);
+		if (i & 1) /* a program that makes no call is brought back as ever */
+			CHECK(STATUS(thread_kick, s.thread) == ST_OK);
+		sandbox_await(&s);
+		CHECK(s.shared->status == ST_BAD_STATE);
+		sandbox_run(&s, task_enter);
+		CHECK(s.shared->status == ST_BAD_STATE);
+		CHECK(sandbox_bind(&s, guest) == ST_BAD_ARG && sandbox_bind(&s, s.guest) == ST_OK);
+		CHECK(STATUS(cap_drop, start->cspace, lent) == ST_OK);
+	}
+	sandbox_begin(&s, foreign_hello, 0, 0);
+	sandbox_run(&s, task_serve);
+	CHECK(s.shared->exit == FOREIGN_PID);
 }
 
 /* The guest half, or the page, goes: guest mode ends with an error, and the thread lives. */

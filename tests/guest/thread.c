@@ -124,6 +124,8 @@ TEST(thread_block_can_be_written)
 	cap_t weak = copy_of(memory, 0xffff & ~RIGHT_WRITE, 0);
 
 	CHECK(STATUS(thread_configure, a->thread, 0, 0, 0, weak, 0) == ST_NO_RIGHT);
+	cap_t unread = copy_of(memory, RIGHT_WRITE | RIGHT_MAP, 0); /* a message would tell it */
+	CHECK(STATUS(thread_configure, a->thread, 0, 0, 0, unread, 0) == ST_NO_RIGHT);
 	CHECK(STATUS(memory_commit, sealed, 0, 1) == ST_OK);
 	CHECK(STATUS(memory_seal, sealed) == ST_OK);
 	CHECK(STATUS(thread_configure, a->thread, 0, 0, 0, sealed, 0) == ST_BAD_STATE);

@@ -57,7 +57,7 @@ TEST(cpu_forgets_kernel_translations_when_it_comes_online)
 	host_this_cpu = &cpu_boot;
 	arch_kernel_unmap(va, FRAME_SIZE);
 	struct tlb_batch b;
-	tlb_batch_init(&b, TLB_KERNEL);
+	b = (struct tlb_batch){ .tag = TLB_KERNEL };
 	tlb_batch_add(&b, va, FRAME_SIZE);
 	tlb_flush(&b, UINT64_MAX);
 

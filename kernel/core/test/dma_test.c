@@ -131,7 +131,7 @@ TEST(dma_contiguous_memory_is_mapped_as_a_whole)
 	CHECK(dma_unmap(bus, 0, &revoked) == ST_BAD_ARG);
 	CHECK(unmaps(bus, 20, false) && unmaps(again, 5, false));
 	CHECK(dma_unmap(bus, 20, &revoked) == ST_BAD_ARG);
-	CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0 && vm_object(m)->writers == 0);
+	CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0 && vm_object(m)->writers == 0);
 }
 
 TEST(dma_map_checks_its_arguments)
@@ -158,6 +158,21 @@ TEST(dma_map_checks_its_arguments)
 	CHECK(play_act(a, SYS_dma_create, driver.cap, node, DMA_DEVICES, 0) == ST_BAD_ARG);
 }
 
+/* Whoever destroys the object says that the device is quiet; a second one would not know. */
+TEST(dma_object_is_the_only_one_of_its_device)
+{
+	begin();
+	uint64_t before = used_after_all(quota_root);
+	CHECK(play_act(a, SYS_dma_create, client.cap, node, DEVICE, 0) == ST_EXISTS);
+	CHECK(used_after_all(quota_root) == before && used_after_all(client.q) == 0);
+	for (uint64_t device = DEVICE + 1; device < DEVICE + 4; device++)
+		CHECK(play_act(a, SYS_dma_create, client.cap, node, device, 0) == ST_OK);
+	CHECK(play_act(a, SYS_dma_create, client.cap, node, DEVICE + 2, 0) == ST_EXISTS);
+	CHECK(do_destroy(&client.q->obj) && act_destroy(a, dma) == ST_OK);
+	for (uint64_t device = DEVICE; device < DEVICE + 4; device++)
+		CHECK(play_act(a, SYS_dma_create, driver.cap, node, device, 0) == ST_OK);
+}
+
 /* Memory that is reachable only without the write right is never a target, whatever access is
  * asked for: without an IOMMU every mapping can be written. */
 TEST(dma_target_needs_every_right)
@@ -173,7 +188,7 @@ TEST(dma_target_needs_every_right)
 		for (uint64_t access = DMA_READ; access <= BOTH; access++)
 			CHECK(dma_map(less, 0, 1, access, &bus) == ST_NO_RIGHT);
 	}
-	CHECK(vm_object(m)->pins == 0 && paid(&driver) == 0);
+	CHECK(vm_pins(vm_object(m)) == 0 && paid(&driver) == 0);
 }
 
 TEST(dma_constant_memory_is_no_target)
@@ -261,7 +276,7 @@ TEST(dma_map_undoes_every_partial_failure)
 				break;
 			failed++;
 			CHECK(st == ST_NO_MEMORY);
-			CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0);
+			CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0);
 			CHECK(paid(&driver) == drivers && paid(&client) == clients);
 		}
 		CHECK(failed >= 2); /* the mapping's own memory, what it holds */
@@ -290,7 +305,7 @@ static void revoke(cap_t memory, cap_t lent)
 	(void)lent;
 	CHECK(do_revoke(home, memory) == ST_OK);
 	/* Who has the memory still has it, and the device too. */
-	CHECK(vm_seal(memory) == ST_BAD_STATE && vm_object(memory)->pins == 1);
+	CHECK(vm_seal(memory) == ST_BAD_STATE && vm_pins(vm_object(memory)) == 1);
 	CHECK(vm_memory_ok(memory));
 }
 
@@ -384,7 +399,7 @@ TEST(dma_object_dies_with_its_quota_and_many_mappings)
 		CHECK(dma_map(m, page, 1, BOTH, &bus) == ST_OK);
 	CHECK(vm_memory_ok(m));
 	CHECK(do_destroy(&driver.q->obj));
-	CHECK(vm_memory_ok(m) && vm_object(m)->pins == 0);
+	CHECK(vm_memory_ok(m) && vm_pins(vm_object(m)) == 0);
 	CHECK(vm_seal(m) == ST_OK);
 	CHECK(do_destroy(&client.q->obj));
 	CHECK(used_after_all(quota_root) <= before);
@@ -460,6 +475,6 @@ TEST(dma_map_races_with_revoke)
 	CHECK(atomic_load(&turn) == 0); /* what was mapped is there to be unmapped */
 	while (do_revoke_some(home, raced) == ST_LATER)
 		host_user_mode();
-	CHECK(vm_memory_ok(raced) && vm_object(raced)->pins == 0);
+	CHECK(vm_memory_ok(raced) && vm_pins(vm_object(raced)) == 0);
 	CHECK(paid(&driver) == 0);
 }

@@ -420,6 +420,61 @@ TEST(guest_page_is_revoked_while_stopped)
 	take_away_at(STOPPED, true);
 }
 
+/* The capability that the guest was made with is revoked: it has no half any more. */
+static void lose_half_at(enum where at)
+{
+	cap_t lent, own;
+
+	begin();
+	actor_resume(boss);
+	own = vm_memory(quota_root, 1, MEMORY_ANON);
+	CHECK(vm_map(half, own, ARCH_PERSONALITY, 1, MAP_READ | MAP_EXEC) == ST_OK);
+	CHECK(do_derive(home, home, half, RIGHTS_ALL, 0, &lent) == ST_OK);
+	cap_t first = half;
+	half = lent;
+	guest = make_guest();
+	half = first;
+	struct thread_config c = serving(guest, vm_memory(quota_root, 1, MEMORY_ANON));
+	CHECK(bind(&c) == ST_OK);
+	regs = worker->t->arch.guest;
+	regs->pc = 0x1000;
+	CHECK(put(at) && do_revoke(home, lent) == ST_OK);
+	if (at == INSIDE) { /* the program does not notice */
+		CHECK(worker->t->arch.in_guest &&
+		      user_fault(worker->t, GUEST_VA, FAULT_READ) == ST_OK);
+		guest_called(&worker->t->arch);
+		CHECK(came_back(ST_OK) && worker->t->aspace == vm_space(guest));
+	}
+	CHECK(user_fault(worker->t, ARCH_PERSONALITY, FAULT_EXEC) == ST_OK);
+	CHECK(worker->t->arch.guest == NULL && worker->t->aspace == vm_space(half));
+	CHECK(host_user_root() == root_of(half, ROOT_MAIN));
+	CHECK(user_fault(worker->t, GUEST_VA, FAULT_READ) == ST_BAD_ADDRESS);
+	CHECK(play_act(worker, SYS_guest_enter, worker->thread, 0, 0, 0) == ST_BAD_STATE);
+	CHECK(bind(&c) == ST_BAD_ARG);
+	c.guest = of_home(make_guest(), OBJ_ASPACE);
+	CHECK(bind(&c) == ST_OK && vm_aspace_ok(guest) && vm_aspace_ok(half));
+}
+
+TEST(guest_loses_its_half_under_own_code)
+{
+	lose_half_at(OWN_CODE);
+}
+
+TEST(guest_loses_its_half_in_guest_mode)
+{
+	lose_half_at(INSIDE);
+}
+
+TEST(guest_page_has_to_be_readable)
+{
+	cap_t weak;
+
+	begin();
+	CHECK(do_derive(home, home, state, RIGHT_WRITE | RIGHT_MAP, 0, &weak) == ST_OK);
+	struct thread_config c = serving(guest, weak);
+	CHECK(bind(&c) == ST_NO_RIGHT && worker->t->arch.guest == regs && enters());
+}
+
 TEST(guest_thread_dies_in_guest_mode)
 {
 	begin();

@@ -26,14 +26,13 @@ TEST(memory_create_checks_its_arguments)
 	struct memory *m;
 
 	vm_boot();
-	CHECK(memory_create(quota_root, 0, MEMORY_ANON, false, &m) == ST_BAD_ARG);
-	CHECK(memory_create(quota_root, 1, MEMORY_VIEW, false, &m) == ST_BAD_ARG);
-	CHECK(memory_create(quota_root, 1, MEMORY_DEVICE, false, &m) == ST_BAD_ARG);
-	CHECK(memory_create(quota_root, MEMORY_PAGES_MAX + 1, MEMORY_ANON, false, &m) ==
+	CHECK(memory_create(quota_root, 0, 0, &m) == ST_BAD_ARG);
+	CHECK(memory_create(quota_root, 1, MEMORY_BELOW_4G, &m) == ST_BAD_ARG);
+	CHECK(memory_create(quota_root, 1, 4, &m) == ST_BAD_ARG);
+	CHECK(memory_create(quota_root, MEMORY_PAGES_MAX + 1, 0, &m) == ST_TOO_BIG);
+	CHECK(memory_create(quota_root, (1ull << FRAME_ORDER_MAX) + 1, MEMORY_CONTIGUOUS, &m) ==
 	      ST_TOO_BIG);
-	CHECK(memory_create(quota_root, (1ull << FRAME_ORDER_MAX) + 1, MEMORY_BLOCK, false, &m) ==
-	      ST_TOO_BIG);
-	CHECK(memory_create(quota_root, 1ull << FRAME_ORDER_MAX, MEMORY_BLOCK, false, &m) ==
+	CHECK(memory_create(quota_root, 1ull << FRAME_ORDER_MAX, MEMORY_CONTIGUOUS, &m) ==
 	      ST_NO_MEMORY);
 	CHECK(memory_create_device(quota_root, 1, 1, &m) == ST_BAD_ARG);
 	CHECK(memory_create_device(quota_root, 0, 0, &m) == ST_BAD_ARG);
@@ -77,7 +76,7 @@ TEST(memory_create_undoes_every_partial_failure)
 		struct memory *m = NULL;
 
 		host_fail_step(step);
-		status_t st = memory_create(quota_root, 5, MEMORY_BLOCK, false, &m);
+		status_t st = memory_create(quota_root, 5, MEMORY_CONTIGUOUS, &m);
 		reached = step_failed();
 		CHECK((st == ST_OK) == (m != NULL) && (st == ST_OK || st == ST_NO_MEMORY));
 		failed += st != ST_OK;
@@ -140,15 +139,11 @@ TEST(memory_bytes_stay_in_their_page)
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 2, MEMORY_ANON);
 	CHECK(ref_lock(home, m, OBJ_MEMORY, 0, &ref) == ST_OK);
-	struct memory_bytes b = { PAGE - 8, bytes, 16 };
-	CHECK(memory_copy(vm_object(m), &b, true) == ST_BAD_ARG);
-	CHECK(memory_copy(vm_object(m), &b, false) == ST_BAD_ARG);
-	b.offset = 2 * PAGE;
-	CHECK(memory_copy(vm_object(m), &b, true) == ST_BAD_ARG);
-	CHECK(memory_copy(vm_object(m), &b, false) == ST_BAD_ARG);
-	b.offset = 2 * PAGE - 16;
-	CHECK(memory_copy(vm_object(m), &b, false) == ST_OK &&
-	      memory_copy(vm_object(m), &b, true) == ST_OK);
+	for (unsigned out = 0; out < 2; out++) {
+		CHECK(memory_copy(vm_object(m), PAGE - 8, bytes, 16, out) == ST_BAD_ARG);
+		CHECK(memory_copy(vm_object(m), 2 * PAGE, bytes, 16, out) == ST_BAD_ARG);
+		CHECK(memory_copy(vm_object(m), 2 * PAGE - 16, bytes, 16, out) == ST_OK);
+	}
 	spin_unlock(&ref.object->lock);
 }
 
@@ -231,9 +226,9 @@ TEST(decommit_refuses_what_must_stay)
 
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 20, MEMORY_ANON);
-	CHECK(vm_commit(m, 0, 20) == ST_OK && vm_pin(m, 7, false, &pa) == ST_OK);
+	CHECK(vm_commit(m, 0, 20) == ST_OK && vm_pin(m, 7, &pa) == ST_OK);
 	CHECK(vm_decommit(m, 0, 20) == ST_BAD_STATE && vm_committed(vm_object(m)) == 20);
-	vm_unpin(m, 7, false);
+	vm_unpin(m, 7);
 	CHECK(vm_seal(m) == ST_OK && vm_decommit(m, 0, 1) == ST_BAD_STATE);
 	CHECK(vm_commit(m, 0, 1) == ST_BAD_STATE && vm_committed(vm_object(m)) == 20);
 	cap_t block = vm_memory(quota_root, 20, MEMORY_BLOCK);
@@ -246,26 +241,19 @@ TEST(decommit_refuses_what_must_stay)
 TEST(pins_keep_the_frame)
 {
 	uint64_t value;
-	paddr_t pa, again, other;
+	paddr_t pa, again;
 
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 20, MEMORY_ANON);
-	CHECK(vm_pin(m, 3, true, &pa) == ST_OK && vm_pin(m, 3, false, &again) == ST_OK &&
-	      pa == again);
+	CHECK(vm_pin(m, 3, &pa) == ST_OK && vm_pin(m, 3, &again) == ST_OK && pa == again);
 	*(uint64_t *)arch_phys_to_virt(pa) = 99;
 	CHECK(vm_copy_out(m, 3 * PAGE, &value) == ST_OK && value == 99);
 	CHECK(vm_copy_in(m, 3 * PAGE, 98) == ST_OK && *(uint64_t *)arch_phys_to_virt(pa) == 98);
-	CHECK(vm_seal(m) == ST_BAD_STATE); /* somebody may write */
-	vm_unpin(m, 3, true);
-	CHECK(vm_seal(m) == ST_OK && vm_memory_ok(m));
-	CHECK(vm_pin(m, 3, true, &other) == ST_BAD_STATE);
-	CHECK(vm_pin(m, 3, false, &other) == ST_OK && other == pa);
-	CHECK(vm_pin(m, 4, false, &other) == ST_OK); /* zeros */
-	CHECK(*(uint64_t *)arch_phys_to_virt(other) == 0 && vm_committed(vm_object(m)) == 1);
-	vm_unpin(m, 4, false);
-	vm_unpin(m, 3, false);
-	vm_unpin(m, 3, false);
-	CHECK(vm_object(m)->pins == 0 && vm_memory_ok(m));
+	vm_unpin(m, 3);
+	CHECK(vm_seal(m) == ST_BAD_STATE && vm_memory_ok(m)); /* somebody may write */
+	vm_unpin(m, 3);
+	CHECK(vm_pins(vm_object(m)) == 0 && vm_seal(m) == ST_OK && vm_memory_ok(m));
+	CHECK(vm_pin(m, 3, &pa) == ST_BAD_STATE && vm_memory_ok(m));
 }
 
 TEST(pins_are_bounded)
@@ -275,10 +263,10 @@ TEST(pins_are_bounded)
 	vm_boot();
 	cap_t m = vm_memory(quota_root, 1, MEMORY_ANON);
 	for (unsigned i = 0; i < 4095; i++)
-		CHECK(vm_pin(m, 0, i % 2, &pa) == ST_OK);
-	CHECK(vm_pin(m, 0, false, &pa) == ST_NO_QUOTA && vm_memory_ok(m));
-	vm_unpin(m, 0, true);
-	CHECK(vm_pin(m, 0, true, &pa) == ST_OK);
+		CHECK(vm_pin(m, 0, &pa) == ST_OK);
+	CHECK(vm_pin(m, 0, &pa) == ST_NO_QUOTA && vm_memory_ok(m));
+	vm_unpin(m, 0);
+	CHECK(vm_pin(m, 0, &pa) == ST_OK);
 }
 
 /* ---- share ---- */
@@ -352,13 +340,11 @@ TEST(share_read_only_is_for_ever)
 	struct vm_share s = { .to = b, .from = a, .count = 2, .read_only = true };
 	CHECK(vm_share(&s, &done) == ST_OK);
 	CHECK(vm_copy_in(b, 0, 5) == ST_NO_RIGHT && vm_copy_in(b, PAGE, 5) == ST_NO_RIGHT);
-	CHECK(vm_pin(b, 0, true, &pa) == ST_NO_RIGHT && vm_pin(b, 0, false, &pa) == ST_OK);
-	CHECK(vm_pin(b, 1, false, &pa) == ST_BAD_STATE); /* nothing is there */
+	CHECK(vm_pin(b, 0, &pa) == ST_NO_RIGHT && vm_pin(b, 1, &pa) == ST_NO_RIGHT);
 	CHECK(vm_commit(b, 0, 2) == ST_OK && vm_committed(vm_object(b)) == 1);
 	CHECK(vm_copy_in(a, 0, 6) == ST_OK && vm_copy_out(b, 0, &value) == ST_OK && value == 1);
 	CHECK(do_destroy(&vm_object(a)->obj));
 	CHECK(vm_copy_in(b, 0, 5) == ST_NO_RIGHT && vm_memory_ok(b)); /* alone by now */
-	vm_unpin(b, 0, false);
 	/* What is shared from there is a copy like any other. */
 	s = (struct vm_share){ .to = c, .from = b, .count = 2 };
 	CHECK(vm_share(&s, &done) == ST_OK && vm_copy_in(c, 0, 7) == ST_OK);
@@ -377,7 +363,7 @@ TEST(share_copies_what_is_pinned)
 	cap_t block = vm_memory(quota_root, 20, MEMORY_BLOCK);
 	for (uint64_t p = 1; p < 20; p++) /* nobody counts there; it is what a free list left */
 		frame_of(vm_object(block)->base + p * PAGE)->uses = 7;
-	CHECK(vm_pin(a, 3, true, &pa) == ST_OK);
+	CHECK(vm_pin(a, 3, &pa) == ST_OK);
 	*(uint64_t *)arch_phys_to_virt(pa) = 1;
 	CHECK(vm_copy_in(block, 3 * PAGE, 2) == ST_OK);
 	struct vm_share s = { .to = b, .from = a, .count = 10 };
@@ -458,7 +444,7 @@ TEST(share_undoes_every_partial_failure)
 	vm_boot();
 	struct quota *q = test_quota(quota_root, MIB(1), 0);
 	cap_t a = vm_memory(quota_root, 20, MEMORY_ANON);
-	CHECK(vm_commit(a, 0, 2) == ST_OK && vm_pin(a, 1, true, &pa) == ST_OK);
+	CHECK(vm_commit(a, 0, 2) == ST_OK && vm_pin(a, 1, &pa) == ST_OK);
 	for (int step = 0; reached; step++) {
 		cap_t b = vm_memory(q, 20, MEMORY_ANON);
 		struct vm_share s = { .to = b, .from = a, .count = 2 };

@@ -13,7 +13,7 @@ void slab_visit(struct slab_cache *cache, void (*fn)(struct object *o, void *arg
 {
 	spin_lock(&cache->lock);
 	for (const struct slab *s = cache->used.first; s != NULL; s = s->next) {
-		for (uint64_t left = s->all & ~s->free; left != 0; left &= left - 1)
+		for (uint64_t left = s->cache->all & ~s->free; left != 0; left &= left - 1)
 			fn(slot_at(cache, s, (unsigned)__builtin_ctzll(left)), arg);
 	}
 	spin_unlock(&cache->lock);
@@ -31,7 +31,7 @@ void slab_stats(struct slab_cache *cache, struct slab_stats *out)
 	slab_visit(cache, count_one, &out->slots_used);
 	spin_lock(&cache->lock);
 	out->pages = cache->pages;
-	out->slots_free = out->pages * cache->slots - out->slots_used;
+	out->slots_free = out->pages * (SLAB_SIZE_MAX / cache->size) - out->slots_used;
 	spin_unlock(&cache->lock);
 }
 
@@ -43,9 +43,9 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 
 	for (const struct slab *s = list->first; s != NULL; s = s->next) {
 		if (s->list != list || s->cache != cache || s->prev != prev ||
-		    (s->free & ~s->all) != 0)
+		    (s->free & ~s->cache->all) != 0)
 			return false;
-		if ((s->free == s->all) != (list != &cache->used))
+		if ((s->free == s->cache->all) != (list != &cache->used))
 			return false;
 		uint16_t mark =
 			s->published && list != &cache->limbo ? FRAME_SLAB | cache->type : 0;
@@ -54,7 +54,7 @@ static bool list_ok(const struct slab_cache *cache, const struct slab_list *list
 		if (full && s->free != 0 && !cache->closed)
 			return false;
 		full = s->free == 0;
-		for (unsigned i = 0; i < cache->slots; i++) {
+		for (unsigned i = 0; i < (SLAB_SIZE_MAX / cache->size); i++) {
 			if (slot_at(cache, s, i)->type != cache->type)
 				return false;
 		}

@@ -94,7 +94,7 @@ static cap_t block_memory(uint64_t *offset)
 	struct memory *m;
 
 	if (used == BLOCKS_IN_PAGE) {
-		ASSERT(memory_create(quota_root, 1, MEMORY_ANON, false, &m) == ST_OK);
+		ASSERT(memory_create(quota_root, 1, 0, &m) == ST_OK);
 		page = insert(home, &m->obj);
 		used = 0;
 	}

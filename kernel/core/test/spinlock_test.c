@@ -183,7 +183,7 @@ static void flush_who_waits(unsigned id)
 		wait_for(&arrived, 2);
 		while (low.next != (uint16_t)(low.owner + 2))
 			arch_cpu_relax();
-		tlb_batch_init(&b, 1);
+		b = (struct tlb_batch){ .tag = 1 };
 		tlb_batch_add(&b, 0, FRAME_SIZE);
 		tlb_flush(&b, 1ull << 1);
 		served = 1;
@@ -281,7 +281,7 @@ static void flush_with_a_lock(void)
 {
 	struct tlb_batch b;
 
-	tlb_batch_init(&b, 1);
+	b = (struct tlb_batch){ .tag = 1 };
 	tlb_batch_add(&b, 0, FRAME_SIZE);
 	spin_lock(&pair[0]);
 	tlb_flush(&b, 0);

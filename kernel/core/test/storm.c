@@ -173,7 +173,7 @@ static void begin(void)
 	quota = test_quota(quota_root, LIMIT, 0);
 	ASSERT(cspace_create(quota, &cs) == ST_OK);
 	ASSERT(aspace_create(quota, ASPACE_PLAIN, NULL, &as) == ST_OK);
-	ASSERT(memory_create(quota, PAGES, MEMORY_ANON, false, &m) == ST_OK);
+	ASSERT(memory_create(quota, PAGES, 0, &m) == ST_OK);
 	ASSERT((node = object_create(quota, OBJ_NODE)) != NULL);
 	ASSERT((ports = object_create(quota, OBJ_IOPORT)) != NULL);
 	cap_t space = keep(cs, &cs->obj, RIGHTS_ALL), aspace = keep(cs, &as->obj, RIGHTS_ALL);

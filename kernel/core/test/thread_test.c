@@ -531,10 +531,10 @@ TEST(thread_without_sched_waits_for_one)
 TEST(block_is_pinned_while_it_is_bound)
 {
 	struct memory *m;
-	cap_t memory, slice;
+	cap_t memory, slice, unread;
 
 	meet();
-	CHECK(memory_create(quota_root, 2, MEMORY_ANON, false, &m) == ST_OK);
+	CHECK(memory_create(quota_root, 2, 0, &m) == ST_OK);
 	CHECK(cap_insert(worker->cspace, &m->obj, RIGHTS_ALL, 0, &memory) == ST_OK);
 	CHECK(do_derive(worker->cspace, worker->cspace, memory, RIGHTS_ALL, CAP_RANGE(1, 1),
 			&slice) == ST_OK);
@@ -546,24 +546,29 @@ TEST(block_is_pinned_while_it_is_bound)
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_BAD_ARG);
 	arg[5] = FRAME_SIZE;
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_BAD_ARG);
-	CHECK(worker->t->block == before && m->pins == 0);
+	arg[5] = 2 * MSG_BLOCK_ALIGN;
+	CHECK(do_derive(worker->cspace, worker->cspace, memory, RIGHT_WRITE, 0, &unread) == ST_OK);
+	arg[4] = unread; /* a message would tell what it holds */
+	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_NO_RIGHT);
+	CHECK(worker->t->block == before && m->writers == 0);
+	arg[4] = slice;
 	arg[5] = 2 * MSG_BLOCK_ALIGN;
 	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK);
-	CHECK(worker->t->block != before && m->pins == 1);
+	CHECK(worker->t->block != before && m->writers == 1);
 	/* Again, elsewhere: the first pin is lifted. */
 	arg[5] = 0;
-	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK && m->pins == 1);
+	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK && m->writers == 1);
 	/* Revoked: payloads can't be sent any more. */
 	CHECK(act_receive(helper, service) == ST_BLOCKED);
 	CHECK(do_revoke(worker->cspace, memory) == ST_OK);
-	CHECK(worker->t->block == NULL && m->pins == 0);
+	CHECK(worker->t->block == NULL && m->writers == 0);
 	CHECK(act_call(worker, entrance, MSG_INFO(0, 8, 0)) == ST_BAD_STATE);
 	CHECK(act_call(worker, entrance, 0) == ST_BLOCKED);
 	/* A thread that dies lifts its pin. */
 	CHECK(act_reply(helper, 0) == ST_OK);
 	arg[4] = memory;
-	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK && m->pins == 1);
-	CHECK(boss_does(SYS_object_destroy) == ST_OK && m->pins == 0);
+	CHECK(play_act_all(worker, SYS_thread_configure, arg) == ST_OK && m->writers == 1);
+	CHECK(boss_does(SYS_object_destroy) == ST_OK && m->writers == 0);
 }
 
 /* Whatever step fails, everything is as before. */
@@ -574,7 +579,7 @@ TEST(configuring_is_all_or_nothing)
 	struct notification *second;
 
 	meet();
-	CHECK(memory_create(quota_root, 1, MEMORY_ANON, false, &m) == ST_OK);
+	CHECK(memory_create(quota_root, 1, 0, &m) == ST_OK);
 	CHECK(cap_insert(worker->cspace, &m->obj, RIGHTS_ALL, 0, &memory) == ST_OK);
 	second = notification_make(worker, &other_bits);
 	actor_resume(worker);
@@ -594,7 +599,7 @@ TEST(configuring_is_all_or_nothing)
 		CHECK(play_act_all(worker, SYS_thread_configure, arg) ==
 		      (bad == 5 ? ST_BAD_ARG : ST_BAD_TYPE));
 		CHECK(worker->t->home == s && worker->t->block == block);
-		CHECK(worker->t->notification == NULL && second->bound == NULL && m->pins == 0);
+		CHECK(worker->t->notification == NULL && second->bound == NULL && m->writers == 0);
 	}
 	/* The frame of the block can't be had; what is bound first is undone. */
 	CHECK(play_until(worker));
@@ -604,7 +609,7 @@ TEST(configuring_is_all_or_nothing)
 	CHECK(worker->t->home == s && worker->t->block == block && second->bound == NULL);
 	CHECK(play_act_all(worker, SYS_thread_configure, good) == ST_OK);
 	CHECK(worker->t->home != s && worker->t->block != block);
-	CHECK(worker->t->notification == second && second->bound == worker->t && m->pins == 1);
+	CHECK(worker->t->notification == second && second->bound == worker->t && m->writers == 1);
 	/* Nobody's else but of a stopped thread. */
 	good[0] = control;
 	struct cap_ref ref = ref_of(boss, control);

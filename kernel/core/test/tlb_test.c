@@ -16,7 +16,7 @@ static struct tlb_batch batch_of(uint32_t tag, vaddr_t base, size_t size)
 {
 	struct tlb_batch b;
 
-	tlb_batch_init(&b, tag);
+	b = (struct tlb_batch){ .tag = tag };
 	tlb_batch_add(&b, base, size);
 	return b;
 }
@@ -62,7 +62,7 @@ static void flush_and_look(unsigned ranges)
 	struct tlb_batch b;
 
 	touch_all(0);
-	tlb_batch_init(&b, TAG);
+	b = (struct tlb_batch){ .tag = TAG };
 	for (unsigned n = 0; n < ranges; n++)
 		tlb_batch_add(&b, PAGE(2 * n), PAGE(1));
 	tlb_flush(&b, ALL);
@@ -146,7 +146,7 @@ TEST(tlb_empty_batch_costs_nothing)
 	cpu_set_online(&cpu_boot);
 	map_some(40);
 	host_cpus_run(2, touch_all);
-	tlb_batch_init(&b, TAG);
+	b = (struct tlb_batch){ .tag = TAG };
 	tlb_flush(&b, ALL);
 	CHECK(cpu_boot.tlb.sent == 0 && host_tlb_holds(0, TAG, 0) && host_tlb_holds(1, TAG, 0));
 }
@@ -278,7 +278,7 @@ static void storm_unmap(struct chance *chance, unsigned first, paddr_t frame[STO
 	uint64_t some = 2 + chance_below(chance, 4);
 	struct tlb_batch b;
 
-	tlb_batch_init(&b, TAG);
+	b = (struct tlb_batch){ .tag = TAG };
 	for (unsigned i = 0; i < STORM_PAGES; i++) {
 		if (frame[i] == 0 || chance_below(chance, some) == 0)
 			continue;

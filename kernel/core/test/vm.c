@@ -31,7 +31,7 @@ cap_t vm_memory(struct quota *q, uint64_t pages, enum memory_kind kind)
 {
 	struct memory *m;
 
-	vm_status = memory_create(q, pages, kind, false, &m);
+	vm_status = memory_create(q, pages, kind == MEMORY_BLOCK ? MEMORY_CONTIGUOUS : 0, &m);
 	return vm_status == ST_OK ? keep(&m->obj) : CAP_NONE;
 }
 
@@ -179,38 +179,36 @@ status_t vm_seal(cap_t memory)
 	return st;
 }
 
-status_t vm_pin(cap_t memory, uint64_t page, bool write, paddr_t *pa)
+status_t vm_pin(cap_t memory, uint64_t page, paddr_t *pa)
 {
 	status_t st;
 
-	LOCKED(memory, memory_pin(m, page, write, pa), );
+	LOCKED(memory, memory_pin(m, page, pa), );
 	return st;
 }
 
-void vm_unpin(cap_t memory, uint64_t page, bool write)
+void vm_unpin(cap_t memory, uint64_t page)
 {
 	struct memory *m = vm_object(memory);
 
 	spin_lock(&m->obj.lock);
-	memory_unpin(m, page, write);
+	memory_unpin(m, page);
 	spin_unlock(&m->obj.lock);
 }
 
 status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value)
 {
-	struct memory_bytes b = { offset, &value, sizeof(value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy(m, &b, false), );
+	LOCKED(memory, memory_copy(m, offset, &value, sizeof(value), false), );
 	return st;
 }
 
 status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value)
 {
-	struct memory_bytes b = { offset, value, sizeof(*value) };
 	status_t st;
 
-	LOCKED(memory, memory_copy(m, &b, true), );
+	LOCKED(memory, memory_copy(m, offset, value, sizeof(*value), true), );
 	return st;
 }
 
@@ -254,14 +252,14 @@ status_t vm_touch(struct aspace *as, vaddr_t va, unsigned access, paddr_t *pa)
 {
 	enum pagetable_which own = as->kind == ASPACE_GUEST ? ROOT_GUEST : ROOT_MAIN;
 
-	aspace_switch(as, own);
+	vm_switch(as, own);
 	while (!host_user_access(va, access | MAP_READ, pa)) {
 		status_t st = aspace_fault(as, va, access);
 
 		if (st != ST_OK)
 			return st;
 		host_user_mode();
-		aspace_switch(as, own);
+		vm_switch(as, own);
 	}
 	return ST_OK;
 }
@@ -354,7 +352,7 @@ uint64_t vm_table_frames(struct aspace *as)
 {
 	uint64_t count = tables_below(as->table.top, as->table.level);
 
-	return count + as->table.is_half + (as->table.root[ROOT_GUEST].pa != 0);
+	return count + (as->kind == ASPACE_PERSONALITY) + (as->table.root[ROOT_GUEST].pa != 0);
 }
 
 uint64_t vm_payer_frames(const struct quota *q)

@@ -21,6 +21,13 @@ cap_t vm_aspace(struct quota *q, enum aspace_kind kind, cap_t half);
 struct memory *vm_object(cap_t memory);
 struct aspace *vm_space(cap_t aspace);
 
+/* Makes a root of `as` active on this CPU, if another one is. */
+static inline void vm_switch(struct aspace *as, enum pagetable_which which)
+{
+	if (arch_this_cpu()->tables.root != as->table.root[which].pa)
+		pagetable_load(&as->table, which);
+}
+
 /* Calls on an address space; vm_map maps from the first page on. */
 status_t vm_map(cap_t aspace, cap_t memory, vaddr_t va, uint64_t count, unsigned access);
 status_t vm_map_at(cap_t aspace, cap_t memory, const struct map_request *r);
@@ -32,8 +39,8 @@ status_t vm_scan(cap_t aspace, vaddr_t va, uint64_t pages, uint8_t *out);
 status_t vm_commit(cap_t memory, uint64_t page, uint64_t count);
 status_t vm_decommit(cap_t memory, uint64_t page, uint64_t count);
 status_t vm_seal(cap_t memory);
-status_t vm_pin(cap_t memory, uint64_t page, bool write, paddr_t *pa);
-void vm_unpin(cap_t memory, uint64_t page, bool write);
+status_t vm_pin(cap_t memory, uint64_t page, paddr_t *pa);
+void vm_unpin(cap_t memory, uint64_t page);
 status_t vm_copy_in(cap_t memory, uint64_t offset, uint64_t value);
 status_t vm_copy_out(cap_t memory, uint64_t offset, uint64_t *value);
 
@@ -67,6 +74,9 @@ uint64_t vm_payer_frames(const struct quota *q);
 
 /* Frames that a device's mappings hold and another quota took: the object's pays for each. */
 uint64_t vm_dma_frames(struct object *dma);
+
+/* Pins of all pages. */
+uint64_t vm_pins(const struct memory *m);
 
 /* Slots that name a frame. */
 uint64_t vm_committed(const struct memory *m);

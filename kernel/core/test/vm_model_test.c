@@ -38,16 +38,13 @@ struct spec_object {
 	enum memory_kind kind;
 	uint64_t pages;
 	struct spec_page page[PAGES];
-	uint64_t block[PAGES];  /* contents of a BLOCK */
-	unsigned source;        /* VIEW: object, */
-	uint64_t source_first;  /* first page in it, */
-	unsigned source_cap;    /* through which capability; */
-	bool cut;               /* it shows no more of it */
-	unsigned writers, pins; /* that may write; all */
-	struct {
-		uint64_t page;
-		bool write, keeps;
-	} pin[8];
+	uint64_t block[PAGES]; /* contents of a BLOCK */
+	unsigned source;       /* VIEW: object, */
+	uint64_t source_first; /* first page in it, */
+	unsigned source_cap;   /* through which capability; */
+	bool cut;              /* it shows no more of it */
+	unsigned pins;
+	uint64_t pin[8]; /* pages */
 };
 
 struct spec_map {
@@ -227,17 +224,16 @@ static bool object_agrees(unsigned i)
 		return false;
 	for (uint64_t p = 0; p < o->pages; p++) {
 		uint64_t content;
-		struct memory_bytes b = { p * PAGE, word, PAGE };
 
 		spin_lock(&m->obj.lock);
-		status_t st = memory_copy(m, &b, true);
+		status_t st = memory_copy(m, p * PAGE, word, PAGE, true);
 		spin_unlock(&m->obj.lock);
 		if (st != content_of(o, p, &content) ||
 		    (st == ST_OK && !is_filled_with(word, content)))
 			return false;
 		committed += o->page[p].frame != 0;
 	}
-	return vm_committed(m) == committed && m->pins == o->pins;
+	return vm_committed(m) == committed && vm_pins(m) == o->pins;
 }
 
 /* Frames of the object but for those of its slots. */
@@ -295,7 +291,7 @@ static bool all_agree(uint64_t round)
 
 static unsigned writers_of(unsigned i)
 {
-	unsigned n = object[i].writers;
+	unsigned n = object[i].pins;
 
 	for (unsigned s = 0; s < SPACES; s++) {
 		for (unsigned p = 0; p < WINDOW; p++)
@@ -457,8 +453,9 @@ static bool do_map(unsigned i)
 	}
 	status_t st = vm_map_at(space_cap[s], o->cap[c], &r);
 	for (uint64_t p = 0; st == ST_OK && p < r.count; p++)
-		space[s][at + p] = (struct spec_map){ true,     i,      c, o->first[c] + r.page + p,
-						      r.access, allowed };
+		space[s][at + p] = (struct spec_map){
+			true, i, c, o->first[c] + r.page + p, (unsigned)r.access, allowed
+		};
 	return st == want;
 }
 
@@ -526,7 +523,7 @@ static bool do_user(bool write)
 static bool do_copy_in(unsigned i)
 {
 	static uint64_t word[PAGE / 8];
-	struct memory_bytes b = { below(object[i].pages) * PAGE, word, PAGE };
+	uint64_t page = below(object[i].pages);
 	struct cap_ref ref;
 	status_t st;
 
@@ -534,12 +531,12 @@ static bool do_copy_in(unsigned i)
 	if (ref_lock(home, object[i].cap[0], OBJ_MEMORY, 0, &ref) != ST_OK)
 		return false;
 	do
-		st = memory_copy(container_of(ref.object, struct memory, obj), &b, false);
+		st = memory_copy(memory_of(&ref), page * PAGE, word, PAGE, false);
 	while (st == ST_LATER);
 	spin_unlock(&ref.object->lock);
-	status_t want = make_private(i, b.offset / PAGE);
+	status_t want = make_private(i, page);
 	if (want == ST_OK)
-		write_page(i, b.offset / PAGE, contents);
+		write_page(i, page, contents);
 	return st == want;
 }
 
@@ -585,28 +582,18 @@ static bool do_seal(unsigned i)
 static bool do_pin(unsigned i)
 {
 	struct spec_object *o = &object[i];
-	uint64_t page = below(o->pages);
-	bool write = below(2), constant = !write && has_slots(o) && (o->sealed || o->page[page].ro);
-	status_t want = ST_OK;
+	uint64_t page = below(o->pages), content;
 	paddr_t pa;
 
 	if (o->pins == ARRAY_LEN(o->pin))
 		return true;
-	if (constant)
-		want = o->page[page].frame != 0 || o->sealed ? ST_OK : ST_BAD_STATE;
-	else if (write || !o->sealed)
-		want = make_private(i, page);
-	if (vm_pin(o->cap[0], page, write, &pa) != want)
+	status_t want = make_private(i, page);
+	if (vm_pin(o->cap[0], page, &pa) != want)
 		return false;
 	if (want != ST_OK)
 		return true;
-	bool keeps = has_slots(o) && !o->sealed;
-	o->page[page].pins += keeps;
-	o->writers += write;
-	o->pin[o->pins].page = page;
-	o->pin[o->pins].keeps = keeps;
-	o->pin[o->pins++].write = write;
-	uint64_t content;
+	o->page[page].pins += has_slots(o);
+	o->pin[o->pins++] = page;
 	return content_of(o, page, &content) == ST_OK &&
 	       is_filled_with(arch_phys_to_virt(pa), content);
 }
@@ -618,10 +605,8 @@ static bool do_unpin(unsigned i)
 	if (o->pins == 0)
 		return true;
 	unsigned k = (unsigned)below(o->pins);
-	vm_unpin(o->cap[0], o->pin[k].page, o->pin[k].write);
-	/* After sealing those that keep the slot and those that don't can't be told apart. */
-	o->page[o->pin[k].page].pins -= o->page[o->pin[k].page].pins > 0;
-	o->writers -= o->pin[k].write;
+	vm_unpin(o->cap[0], o->pin[k]);
+	o->page[o->pin[k]].pins -= has_slots(o);
 	o->pin[k] = o->pin[--o->pins];
 	return true;
 }
@@ -639,7 +624,7 @@ static status_t share_page(unsigned t, uint64_t to, unsigned f, uint64_t from, b
 	status_t st = content_of(source, from, &content);
 	if (st != ST_OK)
 		return st;
-	if (id != 0 && source->page[from].pins > 0 && !source->sealed && !source->page[from].ro)
+	if (id != 0 && source->page[from].pins > 0)
 		copy = true;
 	if (!copy && id == 0) {
 		st = shown(source, from, &id, &content);

@@ -50,8 +50,8 @@ static bool slot_ok(const struct memory *m, uint64_t page, uint64_t slot)
 	if ((slot & MEMORY_SLOT_PAYER) &&
 	    (payers == 0 || f->payer != object_id(&m->obj.quota->obj)))
 		return false;
-	return slot / MEMORY_SLOT_PIN == 0 || m->sealed || (slot & MEMORY_SLOT_RO) ||
-	       all == 1 + held;
+	return slot / MEMORY_SLOT_PIN == 0 ||
+	       (!m->sealed && !(slot & MEMORY_SLOT_RO) && all == 1 + held);
 }
 
 /* What may be mapped where there is no slot: the sealed object's frame, or one of zeros
@@ -118,6 +118,15 @@ uint64_t vm_committed(const struct memory *m)
 	return count;
 }
 
+uint64_t vm_pins(const struct memory *m)
+{
+	uint64_t pins = m->writers;
+
+	for (struct tree_node *n = tree_first(&m->mappings); n != NULL; n = tree_next(n))
+		pins -= container_of(n, struct mapping, pagewise)->writer;
+	return pins;
+}
+
 bool memory_ok(struct memory *m)
 {
 	uint64_t pins = 0, writers = 0, skip;
@@ -129,8 +138,8 @@ bool memory_ok(struct memory *m)
 			return false;
 		pins += slot / MEMORY_SLOT_PIN;
 	}
-	return mappings_ok(m, &writers) && pins <= m->pins && writers <= m->writers &&
-	       m->writers <= writers + m->pins && !(m->sealed && m->writers > 0);
+	return mappings_ok(m, &writers) && writers <= m->writers &&
+	       (!has_slots(m) || m->writers == writers + pins) && !(m->sealed && m->writers > 0);
 }
 
 static bool mapping_ok(const struct aspace *as, const struct mapping *map)

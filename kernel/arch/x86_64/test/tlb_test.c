@@ -23,7 +23,7 @@ static bool remap(vaddr_t va, paddr_t to)
 	arch_kernel_unmap(va, FRAME_SIZE);
 	if (arch_kernel_map(va, to, FRAME_SIZE, ARCH_WRITE) != ST_OK)
 		return false;
-	tlb_batch_init(&b, TLB_KERNEL);
+	b = (struct tlb_batch){ .tag = TLB_KERNEL };
 	tlb_batch_add(&b, va, FRAME_SIZE);
 	tlb_flush(&b, cpu_online_mask());
 	return true;
@@ -34,7 +34,7 @@ static void unmap(vaddr_t va)
 	struct tlb_batch b;
 
 	arch_kernel_unmap(va, FRAME_SIZE);
-	tlb_batch_init(&b, TLB_KERNEL);
+	b = (struct tlb_batch){ .tag = TLB_KERNEL };
 	tlb_batch_add(&b, va, FRAME_SIZE);
 	tlb_flush(&b, cpu_online_mask());
 }

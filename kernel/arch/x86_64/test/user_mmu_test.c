@@ -35,7 +35,8 @@ static bool take(struct object *o, struct cap_ref *ref)
 
 static bool make_memory(uint64_t pages, enum memory_kind kind)
 {
-	return memory_create(quota_root, pages, kind, false, &t.m) == ST_OK &&
+	return memory_create(quota_root, pages, kind == MEMORY_BLOCK ? MEMORY_CONTIGUOUS : 0,
+			     &t.m) == ST_OK &&
 	       take(&t.m->obj, &t.to_m);
 }
 
@@ -141,7 +142,7 @@ TEST(user_pages_come_and_go)
 	bool forbids;
 
 	CHECK(begin(ASPACE_PLAIN) && map(&t.to_as, BASE, PAGES, RW) == ST_OK);
-	aspace_switch(t.as, ROOT_MAIN);
+	pagetable_load(&t.as->table, ROOT_MAIN);
 	CHECK((read_cr3() & MMU_ADDRESS) == t.as->table.root[ROOT_MAIN].pa);
 	for (uint64_t i = 0; i < PAGES; i++) {
 		CHECK(read_word(BASE + i * FRAME_SIZE, &value) == ST_OK && value == 0);
@@ -187,14 +188,14 @@ TEST(user_guest_is_never_executed_by_its_personality)
 
 	CHECK(begin(ASPACE_GUEST) && map(&t.to_as, BASE, PAGES, rwx) == ST_OK);
 	CHECK(map(&t.to_half, ARCH_PERSONALITY, 1, MAP_READ | MAP_EXEC) == ST_OK);
-	aspace_switch(t.as, ROOT_GUEST);
+	pagetable_load(&t.as->table, ROOT_GUEST);
 	CHECK(write_word(BASE, 7) == ST_OK &&
 	      aspace_fault(t.half, ARCH_PERSONALITY, MAP_EXEC) == ST_OK);
 	CHECK(entry_of(BASE, &level, &forbids) & MMU_WRITE && !forbids);
 	CHECK(!arch_copy_from_user(&value, (void *)ARCH_PERSONALITY, sizeof(value)));
 	CHECK(!(entry_of(ARCH_PERSONALITY, &level, &forbids) & MMU_PRESENT) && level == MMU_LEVELS);
 
-	aspace_switch(t.as, ROOT_MAIN);
+	pagetable_load(&t.as->table, ROOT_MAIN);
 	CHECK(arch_copy_from_user(&value, (void *)BASE, sizeof(value)) && value == 7);
 	CHECK(arch_copy_from_user(&value, (void *)ARCH_PERSONALITY, sizeof(value)) && value == 7);
 	CHECK(entry_of(BASE, &level, &forbids) & MMU_WRITE && forbids);
@@ -213,7 +214,7 @@ TEST(user_large_and_device_pages)
 	CHECK(begin(ASPACE_PLAIN));
 	destroy(&t.m->obj);
 	CHECK(make_memory(512, MEMORY_BLOCK) && map(&t.to_as, BASE, 512, RW) == ST_OK);
-	aspace_switch(t.as, ROOT_MAIN);
+	pagetable_load(&t.as->table, ROOT_MAIN);
 	CHECK(write_word(BASE + 300 * FRAME_SIZE, 5) == ST_OK);
 	CHECK((entry_of(BASE, &level, &forbids) & MMU_LARGE) && level == 2);
 	CHECK(unmap(BASE + 100 * FRAME_SIZE, 1) == ST_OK);
@@ -248,7 +249,7 @@ static void use_and_lose(void *arg)
 	bool first = arch_this_cpu()->id == 0;
 
 	(void)arg;
-	aspace_switch(t.as, ROOT_MAIN);
+	pagetable_load(&t.as->table, ROOT_MAIN);
 	for (uint64_t n = 0; n < rounds; n++) {
 		vaddr_t mine = BASE + arch_this_cpu()->id % PAGES * FRAME_SIZE;
 		uint64_t value;
@@ -295,7 +296,7 @@ static void enter(void *arg)
 	uint64_t value;
 
 	(void)arg;
-	aspace_switch(t.as, ROOT_MAIN);
+	pagetable_load(&t.as->table, ROOT_MAIN);
 	if (read_word(BASE, &value) != ST_OK)
 		atomic_fetch_add(&wrong, 1);
 }
