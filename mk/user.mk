@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Native programs: freestanding, linked statically with the libraries they use.
 
-# The libraries of programs that use the C library, each in its directory of lib/.
-native-libraries := libc program
-native-lists := $(native-libraries:%=lib/%/build.mk)
+# The libraries of programs that use the C library: what has a list of sources in lib/, but
+# what all programs have, and what stands in for the kernel in tests on the host.
+native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
+native-libraries := $(native-lists:lib/%/build.mk=%)
 
 include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk
 include $(native-lists)
