@@ -31,7 +31,7 @@ gcc-include := $(shell $(CC-kernel) -print-file-name=include)
 # With the C library: floating point, its headers in place of the compiler's own, and stack
 # canaries, which lie where musl's threads have them.
 LIBC_CFLAGS := $(filter-out -ffreestanding -mgeneral-regs-only -fno-stack-protector,$(USER_CFLAGS)) \
-	-fstack-protector-strong -Ilib/libc/$(ARCH) \
+	-fstack-protector-strong -fno-omit-frame-pointer -Ilib/libc/$(ARCH) \
 	-nostdinc -isystem $(libc-sysroot)/include -isystem $(gcc-include)
 $(eval $(call compile-rules,$(B)/libc,$(CC-kernel) $(LIBC_CFLAGS)))
 
@@ -41,10 +41,11 @@ native-src := $(foreach l,$(native-libraries),$(lib-$(l)-src:%=lib/$(l)/%))
 native-objects := $(native-src:%=$(B)/libc/%.o)
 native-library := $(B)/libc/native.a
 lib-sys-objects := $(lib-sys-src:%=$(B)/user/lib/sys/%.o)
-lib-sys-start := $(filter %/start.S.o %/relocate.c.o,$(lib-sys-objects))
+lib-sys-start := $(lib-sys-start-src:%=$(B)/user/lib/sys/%.o)
+lib-sys-copy := $(lib-sys-copy-src:%=$(B)/user/lib/sys/%.o)
 
 $(native-objects): $(libc)
-$(native-library): $(native-objects) $(native-lists)
+$(native-library): $(native-objects) $(lib-sys-copy) $(native-lists)
 	$(call say,AR $@)
 	$(Q)rm -f $@ && $(AR-kernel) rcsD $@ $(filter %.o,$^)
 
