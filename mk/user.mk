@@ -81,14 +81,7 @@ $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
 
-$(B)/archive/root: $(B)/user/init
-	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@
-
 # An archive with nothing but the first program.
-$(B)/user/%.cpio: $(B)/user/%
+$(B)/user/%.cpio: $(B)/archive/% tools/archive.py
 	$(call say,CPIO $@)
-	@mkdir -p $@.d
-	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@.d/root && touch -h -d @0 $@.d/root
-	$(Q)cd $@.d && echo root | cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
-	$(Q)mv $@.new $@
+	$(Q)python3 tools/archive.py $@ root=$<
