@@ -73,6 +73,8 @@ endef
 init-files := $(init-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
+# What is compiled with the C library's headers.
+libc-src := $(native-src) $(libc-test-src:%=tests/libc/%)
 user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest-bench-files)
 $(eval $(call user-program,init,$(init-files)))
 $(eval $(call user-program,test,$(guest-test-files)))
