@@ -267,6 +267,9 @@ def compose_refuses_more_memory_than_there_is():
     refused("total 1M\nprogram a\n file bin/a\n quota 64K reserve 128K\n", (4, "the limit is below the reserv"))
     refused(BASE + "program b\n file bin/b\n quota 1M reserve 964K\n",
             (8, "from b on the reservations are more than the total"))
+    refused(BASE + "program b\n file bin/b\n quota 1M reserve 480K\n"
+            "program c\n file bin/b\n quota 1M reserve 484K\n",
+            (11, "from c on the reservations are more than the total"))
     refused(BASE.replace("total 1M\n", "\n"), (1, "the total of memory is missing"))
     with tempfile.TemporaryDirectory() as folder:
         done = compose(folder, BASE + "program b\n file bin/b\n quota 1M reserve 960K\n")
