@@ -24,6 +24,9 @@ void libc_write(int level, const char *bytes, size_t size);
 /* Supplied by the program: its end, with the status that main returned. */
 _Noreturn void libc_exit(int status);
 
+/* What the program's start-up block begins with. */
+extern const struct startup_own *libc_own;
+
 /* The start-up block of the program. */
 extern const struct startup *libc_startup;
 

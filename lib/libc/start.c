@@ -10,6 +10,7 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
 		      void (*fini)(void), void (*ldso)(void));
 __attribute__((visibility("hidden"))) int __set_thread_area(void *tls);
 
+const struct startup_own *libc_own;
 const struct startup *libc_startup;
 
 /* musl's way to set its thread's register. */
@@ -34,6 +35,7 @@ void program_main(const struct startup *s)
 	};
 
 	libc_startup = s;
+	libc_own = (const struct startup_own *)s;
 	thread_adopt_first();
 	for (unsigned i = 0; i < sizeof(told) / sizeof(*told); i++)
 		aux[i] = told[i];
