@@ -420,6 +420,6 @@ int main(void)
 	begin_loop();
 	supervise_init(&init.life, &composition);
 	go_on(NULL);
-	(void)loop_run(&init.loop);
-	give_up("its loop has ended");
+	must(loop_run(&init.loop), "its endpoint is gone");
+	give_up("it was told to stop");
 }

@@ -45,9 +45,10 @@ static void say_on_serial(const struct line *l)
 /* Waits for the log if it is dead for a moment. False: it has died with the line in hand. */
 static bool say_to_log(const struct line *l, uint64_t number)
 {
-	struct log_write_req req = { .number = number, .time = l->time, .level = l->level };
+	static struct log_write_req req; /* there is one thread that writes */
 	struct log_write_rep rep;
 
+	req = (struct log_write_req){ .number = number, .time = l->time, .level = l->level };
 	req.size = (uint16_t)strlen(l->text);
 	memcpy(req.text, l->text, req.size);
 	return log_write(queue.log, &req, &rep, NULL) != ST_PEER_GONE;
@@ -78,8 +79,8 @@ static void forget_line(uint64_t number)
 
 static void *write_lines(void *nothing)
 {
+	static struct line l;
 	bool without_log;
-	struct line l;
 
 	for (;;) {
 		uint64_t number = wait_for_line(&l, &without_log);
