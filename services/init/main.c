@@ -146,7 +146,7 @@ static _Noreturn void end_machine(void)
 static void start(struct program *p)
 {
 	const char *what;
-	status_t st = program_start(p, &what);
+	status_t st = program_begin(p, &what);
 
 	if (st == ST_OK)
 		return;

@@ -188,7 +188,7 @@ static status_t make(struct program *p, const char **what)
 
 /* ---- its life ---- */
 
-status_t program_start(struct program *p, const char **what)
+status_t program_begin(struct program *p, const char **what)
 {
 	status_t st = make(p, what);
 

@@ -2,7 +2,7 @@
 /* services/init/program.h - the programs of the composition, as init holds them.
  *
  * Life    one for each program of the composition, for ever; an incarnation lives from
- *         program_start to program_kill. All that an incarnation is made of is paid by `run` and
+ *         program_begin to program_kill. All that an incarnation is made of is paid by `run` and
  *         goes with it. Service, state and deposits outlive it.
  * Rights  a program gets copies of what init has, never more than the composition lists, and
  *         init's own handles stay in init's space.
@@ -56,7 +56,7 @@ extern struct workshop workshop;
 status_t program_prepare(unsigned number) __attribute__((warn_unused_result));
 
 /* Starts it. On failure nothing of it is left, and *what says what went wrong. */
-status_t program_start(struct program *p, const char **what) __attribute__((warn_unused_result));
+status_t program_begin(struct program *p, const char **what) __attribute__((warn_unused_result));
 
 /* Ends it, with all that it had made. */
 void program_kill(struct program *p);
