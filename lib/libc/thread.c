@@ -7,6 +7,10 @@
 
 static struct thread threads[LIBC_THREADS];
 
+/* What FS points to where there is no TLS of musl's: before there is one, and at a thread's end,
+ * when its own may be gone. The canary of stacks is all it has. */
+static uint64_t bare_tls[MACHINE_CANARY + 1];
+
 struct thread *thread_self(void)
 {
 	return machine_thread();
@@ -42,9 +46,17 @@ static status_t give_block(struct thread *t, cap_t sched)
 	return SYS(thread_configure, t->cap, sched, CAP_NONE, CAP_NONE, memory, offset).status;
 }
 
-void thread_adopt_first(void)
+/* Frames that are on the stack already are never returned from. */
+static void use_bare_tls(void)
 {
-	threads[0].cap = libc_startup->thread;
+	machine_set_tls((uint64_t)bare_tls);
+}
+
+NO_CANARY void thread_adopt_first(void)
+{
+	__builtin_memcpy(&bare_tls[MACHINE_CANARY], libc_own->seed, sizeof(uint64_t));
+	use_bare_tls();
+	threads[0].cap = libc_own->thread;
 	atomic_store(&threads[0].state, THREAD_TAKEN);
 	machine_set_thread(&threads[0]);
 }
@@ -90,7 +102,7 @@ int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 	t->clear = va_arg(more, volatile int *);
 	va_end(more);
 
-	const struct startup *s = libc_startup;
+	const struct startup_own *s = libc_own;
 	struct sys_result made = SYS(thread_create, s->quota, s->aspace, s->cspace);
 	if (made.status != ST_OK)
 		goto give_back;
@@ -113,10 +125,11 @@ give_back:
 }
 
 /* The last a thread does, on the stack behind its message block: its own may be gone. */
-static _Noreturn void end(struct thread *t)
+static NO_CANARY _Noreturn void end(struct thread *t)
 {
 	volatile int *clear = t->clear;
 
+	use_bare_tls();
 	if (t->unmap != 0)
 		arena_unmap(t->unmap, t->unmap_pages);
 	t->unmap = 0;
@@ -130,7 +143,7 @@ static _Noreturn void end(struct thread *t)
 		SYS(thread_suspend, cap);
 }
 
-_Noreturn void thread_end(void)
+NO_CANARY _Noreturn void thread_end(void)
 {
 	struct thread *t = thread_self();
 

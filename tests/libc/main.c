@@ -21,13 +21,18 @@ static struct {
 	int line;
 } report;
 
+static const struct startup *given(void)
+{
+	return libc_startup;
+}
+
 static void put(char c)
 {
 	for (unsigned n = 0; n < LOOKS; n++) {
-		if (SYS(ioport_read, libc_startup->ports, UART_LSR, 1).out[0] & LSR_THR_EMPTY)
+		if (SYS(ioport_read, given()->ports, UART_LSR, 1).out[0] & LSR_THR_EMPTY)
 			break;
 	}
-	SYS(ioport_write, libc_startup->ports, UART_DATA, 1, c);
+	SYS(ioport_write, given()->ports, UART_DATA, 1, c);
 }
 
 void libc_write(int level, const char *bytes, size_t size)
@@ -42,9 +47,9 @@ void libc_write(int level, const char *bytes, size_t size)
 
 void libc_exit(int status)
 {
-	SYS(node_power, libc_startup->node, status == 0 ? NODE_OFF : NODE_OFF_FAILED);
+	SYS(node_power, given()->node, status == 0 ? NODE_OFF : NODE_OFF_FAILED);
 	for (;;)
-		SYS(thread_suspend, libc_startup->thread);
+		SYS(thread_suspend, given()->thread);
 }
 
 void test_fail(const char *file, int line, const char *what)
