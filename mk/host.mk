@@ -7,7 +7,7 @@ include kernel/arch/host/build.mk lib/ring/build.mk
 
 # Of native programs, what is tested here on a fake kernel (lib/fake). Names in it are its own:
 # the kernel beside it has some of the same.
-host-libraries := fake ipc loop
+host-libraries := fake ipc loop session
 host-user-lists := $(host-libraries:%=lib/%/build.mk)
 include $(host-user-lists)
 host-user-src := $(foreach l,$(host-libraries),$(lib-$(l)-src:%=lib/$(l)/%) \

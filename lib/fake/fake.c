@@ -217,6 +217,11 @@ cap_t fake_node(void)
 	return made(OBJ_NODE);
 }
 
+cap_t fake_copy(cap_t object)
+{
+	return give(get(object, OBJ_ANY));
+}
+
 cap_t fake_service(fake_server *serve, void *self)
 {
 	struct object *o = make(NULL, OBJ_ENDPOINT);

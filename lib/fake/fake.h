@@ -74,6 +74,9 @@ cap_t fake_ports(void);
 cap_t fake_node(void);
 cap_t fake_memory(cap_t quota, uint64_t pages);
 
+/* Another capability to the same object. */
+cap_t fake_copy(cap_t object);
+
 /* A capability to a service of the test. */
 cap_t fake_service(fake_server *serve, void *self);
 
