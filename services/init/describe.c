@@ -46,8 +46,7 @@ static void describe_thread(const struct program *p)
 
 	if (sys_thread_read_registers(p->thread, &r) != ST_OK)
 		return;
-#define TELL(name, field)                                                                          \
-	{ name, r.field },
+#define TELL(name, field) { name, r.field },
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -69,14 +68,12 @@ static void describe_thread(const struct program *p)
 
 static void describe_fault(const struct program *p, const struct msg_fault *f)
 {
-	static const char *const kind[] = { [FAULT_MEMORY] = "memory",
-					    [FAULT_INSTRUCTION] = "instruction",
-					    [FAULT_ARITHMETIC] = "arithmetic",
-					    [FAULT_BREAKPOINT] = "breakpoint",
-					    [FAULT_PROTECTION] = "protection",
-					    [FAULT_ALIGNMENT] = "alignment",
-					    [FAULT_VECTOR] = "vector",
-					    [FAULT_MACHINE] = "machine" };
+	static const char *const kind[] = {
+		[FAULT_MEMORY] = "memory",         [FAULT_INSTRUCTION] = "instruction",
+		[FAULT_ARITHMETIC] = "arithmetic", [FAULT_BREAKPOINT] = "breakpoint",
+		[FAULT_PROTECTION] = "protection", [FAULT_ALIGNMENT] = "alignment",
+		[FAULT_VECTOR] = "vector",         [FAULT_MACHINE] = "machine"
+	};
 	bool known = f->kind < sizeof(kind) / sizeof(*kind) && kind[f->kind] != NULL;
 
 	report(LOG_ERROR, "%s: %s fault, address %#llx, access %u, at", p->spec->name,

@@ -14,8 +14,8 @@ status_t program_give(struct program *p, cap_t own, rights_t rights, uint64_t wo
 
 static status_t give_use(struct program *p, const struct grant *g, cap_t *handle)
 {
-	cap_t to = g->program < COMPOSITION_PROGRAMS ? workshop.program[g->program].service :
-						       workshop.endpoint;
+	cap_t to = g->program < COMPOSITION_PROGRAMS ? workshop.program[g->program].service
+						     : workshop.endpoint;
 
 	return program_give(p, to, g->rights,
 			    IPC_BADGE(COMPOSITION_SESSION(p->number, p->incarnation), g->protocol,

@@ -80,8 +80,8 @@ status_t program_load(struct program *p, const char **what)
 	struct newc_file file;
 
 	*what = "its file is not in the archive";
-	status_t st = newc_find(workshop.archive, workshop.startup->archive_size, p->spec->file,
-				&file);
+	status_t st =
+		newc_find(workshop.archive, workshop.startup->archive_size, p->spec->file, &file);
 	if (st == ST_OK)
 		st = pie_read(workshop.archive + file.offset, file.size, MACHINE_ELF, &p->image,
 			      what);

@@ -29,9 +29,9 @@ static struct {
 } init;
 
 static const char *const end_names[] = {
-	[END_EXIT] = "has ended",         [END_FAILURE] = "has failed",
-	[END_FAULT] = "has faulted",      [END_HANG] = "gives no sign of life",
-	[END_KILL] = "is started anew",   [END_START] = "could not be started",
+	[END_EXIT] = "has ended",           [END_FAILURE] = "has failed",
+	[END_FAULT] = "has faulted",        [END_HANG] = "gives no sign of life",
+	[END_KILL] = "is started anew",     [END_START] = "could not be started",
 	[END_STOP] = "did not end in time",
 };
 
@@ -338,8 +338,12 @@ static status_t take_restart(void *self, struct ipc_request *from,
 }
 
 static const struct supervisor_ops ops = {
-	.exit = take_exit,         .deposit = take_deposit,   .find = take_find,
-	.withdraw = take_withdraw, .shutdown = take_shutdown, .status = take_status,
+	.exit = take_exit,
+	.deposit = take_deposit,
+	.find = take_find,
+	.withdraw = take_withdraw,
+	.shutdown = take_shutdown,
+	.status = take_status,
 	.restart = take_restart,
 };
 
@@ -374,10 +378,10 @@ static void begin_reports(void)
 		const struct program *p = &workshop.program[i];
 		if (!is_log(p) || p->service == CAP_NONE)
 			continue;
-		must(sys_cap_copy(s->cspace, s->cspace, p->service, RIGHT_CALL,
-				  IPC_BADGE(COMPOSITION_SESSION(COMPOSITION_PROGRAMS, 0), 0,
-					    LOG_WRITE),
-				  &session),
+		must(sys_cap_copy(
+			     s->cspace, s->cspace, p->service, RIGHT_CALL,
+			     IPC_BADGE(COMPOSITION_SESSION(COMPOSITION_PROGRAMS, 0), 0, LOG_WRITE),
+			     &session),
 		     "no session with the log");
 	}
 	if (!report_init(session, s->ports))

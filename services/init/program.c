@@ -48,8 +48,8 @@ static status_t make_sched(struct program *p)
 static status_t make_objects(struct program *p)
 {
 	const struct program_spec *spec = p->spec;
-	status_t st = sys_quota_create(workshop.startup->quota, spec->limit, spec->reservation,
-				       &p->run);
+	status_t st =
+		sys_quota_create(workshop.startup->quota, spec->limit, spec->reservation, &p->run);
 
 	if (st != ST_OK)
 		return st;
@@ -66,8 +66,8 @@ static status_t make_objects(struct program *p)
 /* Its faults come with the badge that its calls have. */
 static status_t bind_thread(struct program *p)
 {
-	uint64_t badge = IPC_BADGE(COMPOSITION_SESSION(p->number, p->incarnation), 0,
-				   SUPERVISOR_OWN);
+	uint64_t badge =
+		IPC_BADGE(COMPOSITION_SESSION(p->number, p->incarnation), 0, SUPERVISOR_OWN);
 	status_t st = sys_cap_copy(own_space(), own_space(), workshop.endpoint,
 				   RIGHT_CALL | RIGHT_COPY, badge, &p->session);
 	const struct thread_setup setup = { .sched = p->sched,
@@ -161,9 +161,8 @@ static status_t make_block(struct program *p, uint64_t *va, const char **what)
 
 static status_t begin_thread(struct program *p, uint64_t block)
 {
-	const struct arch_registers r =
-		machine_begin(p->base + p->image.entry,
-			      p->stack_va + PROGRAM_STACK_PAGES * MEMORY_PAGE, block);
+	const struct arch_registers r = machine_begin(
+		p->base + p->image.entry, p->stack_va + PROGRAM_STACK_PAGES * MEMORY_PAGE, block);
 	status_t st = sys_thread_write_registers(p->thread, &r);
 
 	return st == ST_OK ? sys_thread_resume(p->thread) : st;

@@ -36,8 +36,8 @@ static void say_on_serial(const struct line *l)
 
 	if (queue.ports == CAP_NONE)
 		return;
-	snprintf(text, sizeof(text), "[%5llu.%06llu] init: %s\r\n", (unsigned long long)us / 1000000,
-		 (unsigned long long)us % 1000000, l->text);
+	snprintf(text, sizeof(text), "[%5llu.%06llu] init: %s\r\n",
+		 (unsigned long long)us / 1000000, (unsigned long long)us % 1000000, l->text);
 	for (const char *c = text; *c != '\0'; c++)
 		machine_put(queue.ports, *c);
 }

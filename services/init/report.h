@@ -2,8 +2,9 @@
 /* services/init/report.h - what init has to say.
  *
  * Lines go to the log service; init itself never waits for that, as it may be the one that hangs: a
- * thread of its own brings them there. Before there is a log they wait, and once there will never be
- * one again, they go to the serial line. If there are too many the oldest are lost, which is said.
+ * thread of its own brings them there. Before there is a log they wait, and once there will never
+ * be one again, they go to the serial line. If there are too many the oldest are lost, which is
+ * said.
  */
 #pragma once
 #include <abi/rights.h>

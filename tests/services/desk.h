@@ -63,7 +63,8 @@ struct desk_stopping_rep {
 PROTO_DEFINE(desk, DESK_TABLE)
 
 /* Adds to the sum that the store keeps for this client. Numbers count from 1 on; that of the last
- * request is answered again, without adding. Before or after, the store may be asked to die, once. */
+ * request is answered again, without adding. Before or after, the store may be asked to die, once.
+ */
 enum store_death {
 	STORE_LIVES,
 	STORE_DIES_RECEIVED,  /* with the request in hand, and nothing done */

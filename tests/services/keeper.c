@@ -18,7 +18,7 @@ struct sum {
 
 static struct table {
 	struct sum sum[CLIENTS][2];
-} *table;
+} * table;
 
 static enum store_death death;
 
@@ -36,9 +36,9 @@ static bool is_whole(const struct sum *s)
 static struct sum read_sum(uint32_t client)
 {
 	const struct sum *s = table->sum[client];
-	unsigned newest = is_whole(&s[1]) &&
-			  (!is_whole(&s[0]) || s[1].number > s[0].number ||
-			   (s[1].number == s[0].number && s[1].died > s[0].died));
+	unsigned newest =
+		is_whole(&s[1]) && (!is_whole(&s[0]) || s[1].number > s[0].number ||
+				    (s[1].number == s[0].number && s[1].died > s[0].died));
 
 	if (!is_whole(&s[newest]))
 		common_fail("the state is not whole");
@@ -134,8 +134,8 @@ static void find_table(void)
 		make_table();
 		return;
 	}
-	if (cap.type != OBJ_MEMORY || (cap.rights & (RIGHT_WRITE | RIGHT_MAP)) !=
-					      (RIGHT_WRITE | RIGHT_MAP))
+	if (cap.type != OBJ_MEMORY ||
+	    (cap.rights & (RIGHT_WRITE | RIGHT_MAP)) != (RIGHT_WRITE | RIGHT_MAP))
 		common_fail("the state is something else");
 	map_table(cap.handle);
 }

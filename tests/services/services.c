@@ -255,7 +255,8 @@ TEST(services_fault_is_described)
 	watch_await_line(INIT, from, "victim_inner+");
 	watch_await_line(INIT, from, "victim_outer+");
 	watch_await_line(INIT, from, "main+");
-	uint64_t holds = watch_await_line(INIT, from, "  holds 1:quota/1005 2:sched/1002 3:cspace/0002");
+	uint64_t holds =
+		watch_await_line(INIT, from, "  holds 1:quota/1005 2:sched/1002 3:cspace/0002");
 	watch_await_hello(VICTIM, incarnation + 1);
 	CHECK(holds > from);
 }

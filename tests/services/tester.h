@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/services/tester.h - the program that watches all others: it is their log and their desk, and
- * runs the cases in a thread of its own meanwhile. */
+/* tests/services/tester.h - the program that watches all others: it is their log and their desk,
+ * and runs the cases in a thread of its own meanwhile. */
 #pragma once
 #include "desk.h"
 #include <stdbool.h>
@@ -23,8 +23,8 @@ void watch_set_role(unsigned program, enum desk_role role);
 /* How many lines the log has had. */
 uint64_t watch_lines(void);
 
-/* Waits for a line of the program (COMPOSITION_PROGRAMS: init) from number `from` on that has `text`
- * in it; its number. */
+/* Waits for a line of the program (COMPOSITION_PROGRAMS: init) from number `from` on that has
+ * `text` in it; its number. */
 uint64_t watch_await_line(unsigned program, uint64_t from, const char *text);
 
 /* Whether there is one now. */

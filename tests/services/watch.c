@@ -123,10 +123,9 @@ static status_t take_stopping(void *self, struct ipc_request *from,
 }
 
 static const struct log_ops log_ops = { .write = take_line };
-static const struct desk_ops desk_ops = { .hello = take_hello,
-					  .set = take_set,
-					  .progress = take_progress,
-					  .stopping = take_stopping };
+static const struct desk_ops desk_ops = {
+	.hello = take_hello, .set = take_set, .progress = take_progress, .stopping = take_stopping
+};
 
 static void (*end)(void);
 
