@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 # Native programs: freestanding, linked statically with the libraries they use.
 
-# The libraries of programs that use the C library, each in its directory of lib/.
-native-libraries := libc ipc loop program
-native-lists := $(native-libraries:%=lib/%/build.mk)
+# The libraries of programs that use the C library: what has a list of sources in lib/, but
+# what all programs have, and what stands in for the kernel in tests on the host.
+native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
+native-libraries := $(native-lists:lib/%/build.mk=%)
 
 include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk \
 	tests/services/build.mk
@@ -41,10 +42,11 @@ native-src := $(foreach l,$(native-libraries),$(lib-$(l)-src:%=lib/$(l)/%))
 native-objects := $(native-src:%=$(B)/libc/%.o)
 native-library := $(B)/libc/native.a
 lib-sys-objects := $(lib-sys-src:%=$(B)/user/lib/sys/%.o)
-lib-sys-start := $(filter %/start.S.o %/relocate.c.o,$(lib-sys-objects))
+lib-sys-start := $(lib-sys-start-src:%=$(B)/user/lib/sys/%.o)
+lib-sys-copy := $(lib-sys-copy-src:%=$(B)/user/lib/sys/%.o)
 
 $(native-objects): $(libc)
-$(native-library): $(native-objects) $(native-lists)
+$(native-library): $(native-objects) $(lib-sys-copy) $(native-lists)
 	$(call say,AR $@)
 	$(Q)rm -f $@ && $(AR-kernel) rcsD $@ $(filter %.o,$^)
 
@@ -101,9 +103,6 @@ $(B)/user/services.cpio: $(foreach p,root bare $(services-test-programs),$(B)/us
 	$(Q)mv $@.new $@
 
 # An archive with nothing but the first program.
-$(B)/user/%.cpio: $(B)/user/%
+$(B)/user/%.cpio: $(B)/archive/% tools/archive.py
 	$(call say,CPIO $@)
-	@mkdir -p $@.d
-	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@.d/root && touch -h -d @0 $@.d/root
-	$(Q)cd $@.d && echo root | cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
-	$(Q)mv $@.new $@
+	$(Q)python3 tools/archive.py $@ root=$<
