@@ -129,6 +129,7 @@ static void *run_all(void *nothing)
 	const struct supervisor_shutdown_req req = { NODE_OFF };
 	struct supervisor_shutdown_rep rep;
 
+	watch_await_line(COMPOSITION_PROGRAMS, 0, "composition: up");
 	for (const struct test_case *c = __start_test_cases; c != __stop_test_cases; c++) {
 		if (is_wanted(c))
 			run_case(c);
