@@ -8,10 +8,12 @@ include kernel/arch/host/build.mk lib/ring/build.mk
 # Of native programs, what is tested here on a fake kernel (lib/fake). Names in it are its own:
 # the kernel beside it has some of the same.
 host-libraries := fake ipc loop session
-host-user-lists := $(host-libraries:%=lib/%/build.mk)
+host-services := log
+host-user-lists := $(host-libraries:%=lib/%/build.mk) $(host-services:%=services/%/build.mk)
 include $(host-user-lists)
 host-user-src := $(foreach l,$(host-libraries),$(lib-$(l)-src:%=lib/$(l)/%) \
-	$(lib-$(l)-test-src:%=lib/$(l)/%))
+	$(lib-$(l)-test-src:%=lib/$(l)/%)) \
+	$(foreach s,$(host-services),$($(s)-test-src:%=services/$(s)/%))
 
 # core-freestanding-src is what an ordinary program has from its C library.
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \

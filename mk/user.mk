@@ -2,10 +2,11 @@
 # Native programs: freestanding, linked statically with the libraries they use.
 
 # The libraries of programs that use the C library, each in its directory of lib/.
-native-libraries := libc program
+native-libraries := ipc libc loop program session
 native-lists := $(native-libraries:%=lib/%/build.mk)
 
-include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk
+include lib/sys/build.mk services/init/build.mk services/log/build.mk \
+	tests/guest/build.mk tests/libc/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -75,6 +76,7 @@ user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest
 $(eval $(call user-program,init,$(init-files)))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
+$(eval $(call libc-program,log,$(log-src:%=services/log/%)))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
