@@ -3,7 +3,7 @@
 # AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
 # The parts of the UEFI stub that touch no firmware are tested there too.
 
-include kernel/arch/host/build.mk lib/ring/build.mk
+include kernel/arch/host/build.mk lib/ring/build.mk lib/program/build.mk
 
 # Of native programs, what is tested here on a fake kernel (lib/fake). Names in it are its own:
 # the kernel beside it has some of the same.
@@ -21,9 +21,11 @@ host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=k
 	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
 	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) \
+	$(init-pure-src:%=services/init/%) $(init-test-src:%=services/init/%) \
+	$(lib-program-host-src:%=lib/program/%) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
-	boot/uefi/build.mk lib/ring/build.mk
+	boot/uefi/build.mk lib/ring/build.mk lib/program/build.mk services/init/build.mk
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) -Ilib/fake

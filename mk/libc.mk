@@ -21,7 +21,7 @@ $(libc): build/src/musl/VERSION lib/libc/syscall_arch.h mk/libc.mk
 	$(Q)rm -rf $(musl) && mkdir -p $(B) && cp -r build/src/musl $(musl)
 	$(Q)cp lib/libc/syscall_arch.h $(musl)/arch/$(ARCH)/
 	$(Q)cd $(musl)/src && rm -r $(musl-entries) $(musl-unused)
-	$(Q)cd $(musl) && CC=$(CC-kernel) CFLAGS='-Os -fpie -fstack-protector-strong' \
+	$(Q)cd $(musl) && CC=$(CC-kernel) CFLAGS='-Os -fpie -fstack-protector-strong -fno-omit-frame-pointer' \
 		./configure --target=$(ARCH)-linux-gnu --disable-shared --prefix=/ >configure.log 2>&1 \
 		|| { cat configure.log; false; }
 	$(Q)$(MAKE) -C $(musl) --no-print-directory MAKEFLAGS=-j$(shell nproc) AR=ar RANLIB=ranlib \

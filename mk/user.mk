@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 # Native programs: freestanding, linked statically with the libraries they use.
 
-# The libraries of programs that use the C library, each in its directory of lib/.
-native-libraries := ipc libc loop program session
-native-lists := $(native-libraries:%=lib/%/build.mk)
+# The libraries of programs that use the C library: what has a list of sources in lib/, but
+# what all programs have, and what stands in for the kernel in tests on the host.
+native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
+native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk services/log/build.mk \
-	tests/guest/build.mk tests/libc/build.mk
+include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
+	tests/libc/build.mk tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -31,7 +32,7 @@ gcc-include := $(shell $(CC-kernel) -print-file-name=include)
 # With the C library: floating point, its headers in place of the compiler's own, and stack
 # canaries, which lie where musl's threads have them.
 LIBC_CFLAGS := $(filter-out -ffreestanding -mgeneral-regs-only -fno-stack-protector,$(USER_CFLAGS)) \
-	-fstack-protector-strong -Ilib/libc/$(ARCH) \
+	-fstack-protector-strong -fno-omit-frame-pointer -Ilib/libc/$(ARCH) -Iservices/init/$(ARCH) \
 	-nostdinc -isystem $(libc-sysroot)/include -isystem $(gcc-include)
 $(eval $(call compile-rules,$(B)/libc,$(CC-kernel) $(LIBC_CFLAGS)))
 
@@ -41,10 +42,11 @@ native-src := $(foreach l,$(native-libraries),$(lib-$(l)-src:%=lib/$(l)/%))
 native-objects := $(native-src:%=$(B)/libc/%.o)
 native-library := $(B)/libc/native.a
 lib-sys-objects := $(lib-sys-src:%=$(B)/user/lib/sys/%.o)
-lib-sys-start := $(filter %/start.S.o %/relocate.c.o,$(lib-sys-objects))
+lib-sys-start := $(lib-sys-start-src:%=$(B)/user/lib/sys/%.o)
+lib-sys-copy := $(lib-sys-copy-src:%=$(B)/user/lib/sys/%.o)
 
 $(native-objects): $(libc)
-$(native-library): $(native-objects) $(native-lists)
+$(native-library): $(native-objects) $(lib-sys-copy) $(native-lists)
 	$(call say,AR $@)
 	$(Q)rm -f $@ && $(AR-kernel) rcsD $@ $(filter %.o,$^)
 
@@ -69,15 +71,19 @@ $(B)/user/$(1): $(2:%=$(B)/libc/%.o) $(lib-sys-start) $(native-library) $(libc) 
 -include $(2:%=$(B)/libc/%.d)
 endef
 
-init-files := $(init-src:%=services/init/%)
+init-files := $(init-src:%=services/init/%) $(init-pure-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
-user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest-bench-files)
-$(eval $(call user-program,init,$(init-files)))
+user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
+$(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
 $(eval $(call libc-program,log,$(log-src:%=services/log/%)))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
+$(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
+$(foreach p,$(services-test-programs),$(eval $(call \
+	libc-program,services-$(p),$(services-test-$(p):%=tests/services/%))))
+$(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
 
@@ -85,10 +91,19 @@ $(B)/archive/root: $(B)/user/init
 	@mkdir -p $(@D)
 	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@
 
-# An archive with nothing but the first program.
-$(B)/user/%.cpio: $(B)/user/%
+# An init with a composition of its own, and the programs that it names.
+services-files := root $(services-test-programs:%=bin/%) bin/bare
+$(B)/user/services.cpio: $(foreach p,root bare $(services-test-programs),$(B)/user/services-$(p))
 	$(call say,CPIO $@)
-	@mkdir -p $@.d
-	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@.d/root && touch -h -d @0 $@.d/root
-	$(Q)cd $@.d && echo root | cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
+	@rm -rf $@.d && mkdir -p $@.d/bin
+	$(Q)for f in $(services-files); do \
+		$(OBJCOPY-kernel) --strip-debug $(@D)/services-$$(basename $$f) $@.d/$$f && \
+		touch -h -d @0 $@.d/$$f || exit 1; done
+	$(Q)cd $@.d && printf '%s\n' $(sort $(services-files)) | \
+		cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
 	$(Q)mv $@.new $@
+
+# An archive with nothing but the first program.
+$(B)/user/%.cpio: $(B)/archive/% tools/archive.py
+	$(call say,CPIO $@)
+	$(Q)python3 tools/archive.py $@ root=$<

@@ -31,6 +31,10 @@ _Noreturn void libc_exit(int status);
 extern const struct startup_own *libc_own;
 extern const void *libc_startup;
 
+/* Where threads that begin from now on report their faults: init, for a program that it started;
+ * CAP_NONE: nobody is told. */
+extern cap_t libc_fault;
+
 /* The calling thread's own capability, and its message block. */
 cap_t libc_thread(void);
 struct msg_block *libc_block(void);

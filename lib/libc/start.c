@@ -26,9 +26,8 @@ NO_CANARY int __set_thread_area(void *tls)
 }
 
 /* Sets the program's name and arguments, as far as it was given some; how many there are. */
-static unsigned take_arguments(char *arguments[ARGUMENTS])
+static unsigned take_arguments(const struct program_block *b, char *arguments[ARGUMENTS])
 {
-	const struct program_block *b = program_block();
 	unsigned n = 0;
 
 	arguments[n++] = (char *)(uintptr_t)(b != NULL ? b->name : "program");
@@ -65,7 +64,9 @@ NO_CANARY void program_main(const struct startup_own *own)
 	thread_adopt_first();
 	if (!arena_init() || !thread_init())
 		libc_exit(127);
-	unsigned n = take_arguments(arguments);
+	const struct program_block *b = program_block();
+	libc_fault = b != NULL ? b->supervisor : CAP_NONE;
+	unsigned n = take_arguments(b, arguments);
 	tell_musl(&arguments[n + 2]);
 	__libc_start_main(main, (int)n, arguments, NULL, NULL, NULL);
 	__builtin_unreachable();

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdarg.h>
 
+cap_t libc_fault;
+
 static struct thread threads[LIBC_THREADS];
 
 /* What FS points to where there is no TLS of musl's: before there is one, and at a thread's end,
@@ -32,7 +34,7 @@ int thread_number(const struct thread *t)
 }
 
 /* Gives it a page for its message block, which it keeps for whoever has the slot next. */
-static status_t give_block(struct thread *t, cap_t sched)
+static status_t give_block(struct thread *t, cap_t sched, cap_t fault)
 {
 	uint64_t offset;
 
@@ -43,7 +45,7 @@ static status_t give_block(struct thread *t, cap_t sched)
 		t->block = (struct msg_block *)va;
 	}
 	cap_t memory = arena_memory((uint64_t)t->block, &offset);
-	return SYS(thread_configure, t->cap, sched, CAP_NONE, CAP_NONE, memory, offset).status;
+	return SYS(thread_configure, t->cap, sched, fault, CAP_NONE, memory, offset).status;
 }
 
 /* Frames that are on the stack already are never returned from. */
@@ -63,7 +65,7 @@ NO_CANARY void thread_adopt_first(void)
 
 bool thread_init(void)
 {
-	return give_block(&threads[0], CAP_NONE) == ST_OK;
+	return give_block(&threads[0], CAP_NONE, CAP_NONE) == ST_OK;
 }
 
 /* A free slot, after what is left of threads that have ended was cleared away. */
@@ -107,7 +109,7 @@ int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 	if (made.status != ST_OK)
 		goto give_back;
 	t->cap = made.out[0];
-	if (give_block(t, s->sched) != ST_OK)
+	if (give_block(t, s->sched, libc_fault) != ST_OK)
 		goto destroy;
 	struct arch_registers regs;
 	machine_thread_registers(&regs, (uint64_t)enter, (uint64_t)stack, (uint64_t)arg,

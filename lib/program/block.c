@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <lib/libc/libc.h>
 #include <lib/program/program.h>
 #include <string.h>
 
@@ -52,16 +51,4 @@ const char *program_block_argument(const struct program_block *b, unsigned index
 	for (; index > 0 && *text != '\0'; index--)
 		text += strlen(text) + 1;
 	return *text != '\0' ? text : NULL;
-}
-
-const struct program_block *program_block(void)
-{
-	return program_block_check(libc_own);
-}
-
-cap_t program_cap(const char *name)
-{
-	const struct program_block *b = program_block();
-
-	return b != NULL ? program_block_cap(b, name) : CAP_NONE;
 }

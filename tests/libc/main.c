@@ -4,6 +4,7 @@
 #include <lib/libc/libc.h>
 #include <lib/sys/syscall.h>
 #include <stdio.h>
+#include <string.h>
 #include <test/test.h>
 
 /* A 16550 (see kernel/arch/x86_64/console.c). */
@@ -62,11 +63,21 @@ void test_fail(const char *file, int line, const char *what)
 	report.what = what;
 }
 
+/* The boot option "test": what the names of the cases begin with. */
+static bool is_wanted(const char *name)
+{
+	const char *option = strstr(given()->cmdline, "test=");
+
+	return option == NULL || strncmp(name, option + 5, strcspn(option + 5, " ")) == 0;
+}
+
 int main(void)
 {
 	unsigned passed = 0, failed = 0;
 
 	for (const struct test_case *c = __start_test_cases; c != __stop_test_cases; c++) {
+		if (!is_wanted(c->name))
+			continue;
 		report.failed = false;
 		c->run();
 		if (report.failed) {
