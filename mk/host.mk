@@ -10,13 +10,14 @@ host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=k
 	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
 	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
-	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) \
+	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) $(services-host-src) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
-	boot/uefi/build.mk lib/ring/build.mk
+	boot/uefi/build.mk lib/ring/build.mk $(services-lists)
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
-	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host)
+	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) \
+	-isystem $(yyjson)
 SANITIZE-asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 # ThreadSanitizer does not know fences; the code that relies on one has atomics on both sides.
 SANITIZE-tsan := -fsanitize=thread -Wno-tsan
