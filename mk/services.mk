@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The services of the node, and what of them is tested on the host.
 
-services-lists := services/config/build.mk
+services-lists := services/config/build.mk services/power/build.mk
 include $(services-lists)
 
 # The JSON library (third_party/yyjson), without what nobody uses here.
@@ -17,7 +17,8 @@ $(yyjson-src): third_party/yyjson tools/source.sh
 	@touch $@
 
 config-files := $(config-src:%=services/config/%)
-services-host-src := $(config-files) $(config-test-src:%=services/config/%) $(yyjson-src)
+services-host-src := $(config-files) $(config-test-src:%=services/config/%) $(yyjson-src) \
+	$(power-src:%=services/power/%) $(power-test-src:%=services/power/%)
 
 # What includes the library's header waits until it is there.
 $(foreach d,build/host/asan build/host/tsan build/fuzz/obj $(B)/libc $(lint-dir)/clang-host,\
