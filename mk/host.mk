@@ -3,17 +3,18 @@
 # AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
 # The parts of the UEFI stub that touch no firmware are tested there too.
 
-include kernel/arch/host/build.mk lib/ring/build.mk
+include kernel/arch/host/build.mk lib/ring/build.mk lib/program/build.mk
 
 # core-freestanding-src is what an ordinary program has from its C library.
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \
 	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
 	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
-	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) $(services-host-src) \
+	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) \
+	$(lib-program-host-src:%=lib/program/%) $(services-host-src) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
-	boot/uefi/build.mk lib/ring/build.mk $(services-lists)
+	boot/uefi/build.mk lib/ring/build.mk lib/program/build.mk $(services-lists)
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) \

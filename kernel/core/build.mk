@@ -88,6 +88,7 @@ core-test-src += test/panic_test.c
 core-test-src += test/play.c
 core-test-src += test/quota_test.c
 core-test-src += test/random_test.c
+core-test-src += test/root_test.c
 core-test-src += test/scale_test.c
 core-test-src += test/sched_test.c
 core-test-src += test/slab_test.c

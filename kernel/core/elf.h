@@ -3,12 +3,15 @@
  *
  * Only what the kernel itself must start is read: a statically linked program for this
  * machine (System V ABI, ELF-64 object file format), whose parts each have pages and rights of
- * their own. The file comes from outside, so each field is checked before it is used.
+ * their own. One with addresses of its own lies there; one that can lie anywhere is moved to where
+ * the caller says, and relocates itself. The file is as much to be trusted as the kernel, beside
+ * which it comes, but each field is checked before it is used.
  */
 #pragma once
 #include <core/types.h>
 
 #define ELF_SEGMENTS 8
+#define ELF_END      (1ull << 45) /* programs end below */
 
 /* Whole pages of the program. */
 struct elf_segment {
@@ -21,17 +24,11 @@ struct elf_segment {
 };
 
 struct elf_image {
-	vaddr_t entry;
+	vaddr_t entry; /* in a segment that can be executed */
 	unsigned count;
 	struct elf_segment segment[ELF_SEGMENTS]; /* by address; none touch the same page */
 };
 
-/* The addresses that a program may have. */
-struct elf_limits {
-	uint16_t machine; /* as ELF numbers them */
-	vaddr_t low, high;
-};
-
-/* Reads the file. ST_CORRUPT: it can't be started, and *why says why not, in one sentence. */
-status_t elf_read(const uint8_t *file, size_t size, const struct elf_limits *limits,
-		  struct elf_image *out, const char **why) MUST_CHECK;
+/* Reads the file; `base`, a whole page below ELF_END, is where a program that can lie anywhere
+ * has its address 0. False: it is nothing that can be started so, and *out is of no use. */
+bool elf_read(const uint8_t *file, size_t size, vaddr_t base, struct elf_image *out) MUST_CHECK;

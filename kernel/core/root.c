@@ -10,11 +10,12 @@
 #include <core/sys_cap.h>
 #include <core/wipe.h>
 
-/* The stack and the structure lie this many pages, by chance, below the end of the
- * addresses for programs. */
-#define PLACES        (1u << 22)
 #define STARTUP_PAGES (ALIGN_UP(sizeof(struct startup), FRAME_SIZE) / FRAME_SIZE)
 
+_Static_assert(ROOT_PROGRAM + ROOT_PLACES * FRAME_SIZE < ELF_END, "there is room behind each");
+_Static_assert(ROOT_STACK > ELF_END &&
+		       ROOT_STACK + (ROOT_PLACES + 64) * FRAME_SIZE < ARCH_PERSONALITY,
+	       "nothing is near the stack");
 _Static_assert(STARTUP_SEGMENTS == ELF_SEGMENTS, "each has a capability");
 _Static_assert(STARTUP_CMDLINE == BOOT_CMDLINE, "copied whole");
 
@@ -54,24 +55,22 @@ static cap_t give(struct root *r, struct object *o, rights_t without)
 
 /* ---- memory ---- */
 
-/* Copies bytes into the memory that `ref` names. Nobody else knows it yet, so nothing is in
- * transition. */
-static void fill(const struct cap_ref *ref, uint64_t offset, const void *data, size_t size)
+/* Copies bytes into a memory object. Nobody else knows it yet, so nothing is in transition. */
+static void fill(const struct root *r, cap_t memory, uint64_t offset, const void *data, size_t size)
 {
-	uintptr_t from = (uintptr_t)data;
+	const struct cap_ref ref = find(r, memory);
+	uintptr_t from = (uintptr_t)data, end = from + size;
 
-	while (size > 0) {
-		size_t n = FRAME_SIZE - offset % FRAME_SIZE;
-		if (n > size)
-			n = size;
+	spin_lock(&ref.object->lock);
+	while (from < end) {
+		size_t room = FRAME_SIZE - offset % FRAME_SIZE;
+		size_t n = end - from < room ? end - from : room;
 		const struct memory_bytes b = { offset, (void *)from, n };
-		spin_lock(&ref->object->lock);
-		must(memory_copy(container_of(ref->object, struct memory, obj), &b, false));
-		spin_unlock(&ref->object->lock);
+		must(memory_copy(container_of(ref.object, struct memory, obj), &b, false));
 		offset += n;
 		from += n;
-		size -= n;
 	}
+	spin_unlock(&ref.object->lock);
 }
 
 static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
@@ -82,24 +81,23 @@ static cap_t make_memory(struct root *r, uint64_t pages, rights_t without)
 	return give(r, &m->obj, without);
 }
 
-static void map(struct root *r, cap_t memory, vaddr_t va, uint64_t pages, unsigned access)
+static cap_t make_mapped(struct root *r, vaddr_t va, uint64_t pages, unsigned access)
 {
-	const struct cap_ref ref = find(r, memory);
 	const struct map_request request = { .va = va, .count = pages, .access = access };
+	cap_t memory = make_memory(r, pages, 0);
+	const struct cap_ref ref = find(r, memory);
 
 	must(aspace_map(&r->aspace, &ref, &request));
+	return memory;
 }
 
 static void load(struct root *r, const struct elf_image *image)
 {
 	for (unsigned i = 0; i < image->count; i++) {
 		const struct elf_segment *s = &image->segment[i];
-		cap_t memory = make_memory(r, s->pages, 0);
-		const struct cap_ref ref = find(r, memory);
 
-		fill(&ref, s->offset, s->data, s->size);
-		map(r, memory, s->va, s->pages, s->access);
-		r->startup.segment[i] = memory;
+		r->startup.segment[i] = make_mapped(r, s->va, s->pages, s->access);
+		fill(r, r->startup.segment[i], s->offset, s->data, s->size);
 	}
 }
 
@@ -111,7 +109,7 @@ static void give_archive(struct root *r)
 		make_memory(r, ALIGN_UP(size, FRAME_SIZE) / FRAME_SIZE, RIGHT_WRITE | RIGHT_SEAL);
 	const struct cap_ref ref = find(r, all);
 
-	fill(&ref, 0, arch_phys_to_virt(boot_info.archive_base), size);
+	fill(r, all, 0, arch_phys_to_virt(boot_info.archive_base), size);
 	spin_lock(&ref.object->lock);
 	must(memory_seal(container_of(ref.object, struct memory, obj)));
 	spin_unlock(&ref.object->lock);
@@ -156,7 +154,7 @@ static void give_own(struct root *r)
 
 /* ---- the thread ---- */
 
-static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
+static void make_thread(struct root *r, vaddr_t pc, vaddr_t sp, vaddr_t startup)
 {
 	const struct thread_config config = { .sched = find(r, r->startup.sched) };
 	const struct cap_ref cspace = find(r, r->startup.cspace);
@@ -166,47 +164,38 @@ static void make_thread(struct root *r, vaddr_t pc, vaddr_t startup)
 	r->startup.thread = give(r, &t->obj, 0);
 	const struct cap_ref thread = find(r, r->startup.thread);
 	must(thread_configure(&thread, &config));
-	/* The stack ends where the structure begins. */
-	arch_thread_begin(&t->arch, pc, startup, startup);
+	arch_thread_begin(&t->arch, pc, sp, startup);
 	root_thread = t;
 }
 
-/* Places stack and structure; gives the address of the structure. */
-static vaddr_t place_stack(struct root *r)
+vaddr_t root_place(vaddr_t first)
 {
-	const vaddr_t end = ARCH_PERSONALITY - (random_u64() % PLACES + 1) * FRAME_SIZE;
-	const vaddr_t startup = end - STARTUP_PAGES * FRAME_SIZE;
-	const vaddr_t stack = startup - STARTUP_STACK_PAGES * FRAME_SIZE;
-
-	r->startup.stack = make_memory(r, STARTUP_STACK_PAGES, 0);
-	map(r, r->startup.stack, stack, STARTUP_STACK_PAGES, MAP_READ | MAP_WRITE);
-	r->startup.self = make_memory(r, STARTUP_PAGES, 0);
-	map(r, r->startup.self, startup, STARTUP_PAGES, MAP_READ);
-	return startup;
+	return first + random_u64() % ROOT_PLACES * FRAME_SIZE;
 }
 
 bool root_start(void)
 {
 	static struct root root;
-	const struct elf_limits limits = { ARCH_ELF_MACHINE, ASPACE_FIRST,
-					   ARCH_PERSONALITY - (PLACES + 64ull) * FRAME_SIZE };
+	const vaddr_t stack = root_place(ROOT_STACK);
+	const vaddr_t top = stack + STARTUP_STACK_PAGES * FRAME_SIZE;
+	const vaddr_t startup = top + FRAME_SIZE; /* between them a page that is not mapped */
 	struct archive_file file;
 	struct elf_image image;
-	const char *why;
 
 	if (archive_find(arch_phys_to_virt(boot_info.archive_base), boot_info.archive_size, "root",
 			 &file) != ST_OK)
 		return false;
-	if (elf_read(file.data, file.size, &limits, &image, &why) != ST_OK)
-		boot_refuse("the first program, \"root\" in the boot archive: %s", why);
+	if (!elf_read(file.data, file.size, root_place(ROOT_PROGRAM), &image))
+		boot_refuse("\"root\" in the boot archive is no program that can be started");
 
 	give_own(&root);
 	give_machine(&root);
 	give_archive(&root);
 	load(&root, &image);
-	make_thread(&root, image.entry, place_stack(&root));
-	const struct cap_ref self = find(&root, root.startup.self);
-	fill(&self, 0, &root.startup, sizeof(root.startup));
+	root.startup.stack = make_mapped(&root, stack, STARTUP_STACK_PAGES, MAP_READ | MAP_WRITE);
+	root.startup.self = make_mapped(&root, startup, STARTUP_PAGES, MAP_READ);
+	make_thread(&root, image.entry, top, startup);
+	fill(&root, root.startup.self, 0, &root.startup, sizeof(root.startup));
 	wipe(&root.startup, sizeof(root.startup));
 	return true;
 }

@@ -8,8 +8,18 @@
 #pragma once
 #include <core/types.h>
 
+/* Where a program that can lie anywhere lies, and its stack, with the startup structure behind it:
+ * each at one of ROOT_PLACES pages from here on, by chance (32 bits). Nothing else is mapped by
+ * the kernel, so there are unmapped pages before and behind each. */
+#define ROOT_PROGRAM (1ull << 43)
+#define ROOT_STACK   (3ull << 45)
+#define ROOT_PLACES  (1ull << 32)
+
+/* One of these places, from `first` on; another each time. */
+vaddr_t root_place(vaddr_t first);
+
 /* Loads the program of the boot archive. False: the archive holds no file "root". A
- * file that can't be started, or a machine too small for it, refuses the boot with the reason. */
+ * file that can't be started, or a machine too small for it, refuses the boot. */
 bool root_start(void) MUST_CHECK;
 
 /* Lets it run, on whichever CPU. */

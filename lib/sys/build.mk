@@ -1,1 +1,1 @@
-lib-sys-src := $(ARCH)/start.S string.c
+lib-sys-src := $(ARCH)/start.S relocate.c string.c

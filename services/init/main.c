@@ -6,8 +6,9 @@
 #include <lib/sys/syscall.h>
 #include <stdbool.h>
 
-void program_main(const struct startup *s)
+void program_main(const struct startup_own *own)
 {
+	const struct startup *s = (const struct startup *)own;
 	bool whole = s->magic == STARTUP_MAGIC && s->version == STARTUP_VERSION;
 
 	SYS(node_power, s->node, whole ? NODE_OFF : NODE_OFF_FAILED);

@@ -68,14 +68,32 @@ TEST(startup_block_is_as_documented)
 	CHECK(STATUS(aspace_unmap, start->aspace, same, 1) == ST_OK);
 }
 
-/* The stack ends where the structure begins, and nothing lies below it. */
+/* Nothing lies next to it, not even the structure, which follows. */
 TEST(startup_stack_is_bounded)
 {
-	const char *top = (const char *)start, *bottom = top - STARTUP_STACK_PAGES * MEMORY_PAGE;
+	const char *top = (const char *)start - MEMORY_PAGE;
+	const char *bottom = top - STARTUP_STACK_PAGES * MEMORY_PAGE;
+	const char *here = (const char *)&top;
 
+	CHECK(here >= bottom && here < top);
 	CHECK(can_read(top - 8) && can_write((void *)(uintptr_t)bottom));
+	CHECK(!can_read(top) && !can_read(top + MEMORY_PAGE - 1));
 	for (unsigned page = 1; page < 16; page++)
 		CHECK(!can_read(bottom - page * MEMORY_PAGE));
+}
+
+/* From user.ld. */
+extern const char program_text[], program_end[];
+
+TEST(startup_nothing_lies_next_to_the_program)
+{
+	const uint64_t begin = (uint64_t)program_text, end = (uint64_t)program_end;
+
+	CHECK(can_read((void *)begin) && can_read((void *)(end - 1)));
+	for (unsigned page = 1; page < 16; page++) {
+		CHECK(!can_read((void *)(begin - page * MEMORY_PAGE)));
+		CHECK(!can_read((void *)(end + (page - 1) * MEMORY_PAGE)));
+	}
 }
 
 TEST(startup_archive_is_there_and_constant)
