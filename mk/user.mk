@@ -6,7 +6,8 @@
 native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk
+include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk \
+	tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -31,7 +32,7 @@ gcc-include := $(shell $(CC-kernel) -print-file-name=include)
 # With the C library: floating point, its headers in place of the compiler's own, and stack
 # canaries, which lie where musl's threads have them.
 LIBC_CFLAGS := $(filter-out -ffreestanding -mgeneral-regs-only -fno-stack-protector,$(USER_CFLAGS)) \
-	-fstack-protector-strong -Ilib/libc/$(ARCH) \
+	-fstack-protector-strong -fno-omit-frame-pointer -Ilib/libc/$(ARCH) -Iservices/init/$(ARCH) \
 	-nostdinc -isystem $(libc-sysroot)/include -isystem $(gcc-include)
 $(eval $(call compile-rules,$(B)/libc,$(CC-kernel) $(LIBC_CFLAGS)))
 
@@ -69,20 +70,36 @@ $(B)/user/$(1): $(2:%=$(B)/libc/%.o) $(lib-sys-start) $(native-library) $(libc) 
 -include $(2:%=$(B)/libc/%.d)
 endef
 
-init-files := $(init-src:%=services/init/%)
+init-files := $(init-src:%=services/init/%) $(init-pure-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
-user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest-bench-files)
-$(eval $(call user-program,init,$(init-files)))
+user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
+$(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
+$(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
+$(foreach p,$(services-test-programs),$(eval $(call \
+	libc-program,services-$(p),$(services-test-$(p):%=tests/services/%))))
+$(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
 
 $(B)/archive/root: $(B)/user/init
 	@mkdir -p $(@D)
 	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@
+
+# An init with a composition of its own, and the programs that it names.
+services-files := root $(services-test-programs:%=bin/%) bin/bare
+$(B)/user/services.cpio: $(foreach p,root bare $(services-test-programs),$(B)/user/services-$(p))
+	$(call say,CPIO $@)
+	@rm -rf $@.d && mkdir -p $@.d/bin
+	$(Q)for f in $(services-files); do \
+		$(OBJCOPY-kernel) --strip-debug $(@D)/services-$$(basename $$f) $@.d/$$f && \
+		touch -h -d @0 $@.d/$$f || exit 1; done
+	$(Q)cd $@.d && printf '%s\n' $(sort $(services-files)) | \
+		cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
+	$(Q)mv $@.new $@
 
 # An archive with nothing but the first program.
 $(B)/user/%.cpio: $(B)/user/%
