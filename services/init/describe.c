@@ -22,16 +22,18 @@ static bool read_stack(void *of, uint64_t address, uint64_t *word)
 	       sys_memory_read(p->stack, offset, word, sizeof(*word)) == ST_OK;
 }
 
-static void describe_place(const struct program *p, uint64_t pc)
+/* A call may be the last instruction of its function: what it returns to is looked up by the byte
+ * before. */
+static void describe_place(const struct program *p, uint64_t pc, bool is_return)
 {
 	uint64_t offset = 0;
-	const char *name = pie_symbol(&p->image, pc - p->base, &offset);
+	const char *name = pie_symbol(&p->image, pc - p->base - is_return, &offset);
 
 	if (pc - p->base >= p->image.pages * MEMORY_PAGE)
 		report(LOG_ERROR, "  %#llx", (unsigned long long)pc);
 	else
 		report(LOG_ERROR, "  %#llx %.60s+%#llx", (unsigned long long)(pc - p->base),
-		       name != NULL ? name : "?", (unsigned long long)offset);
+		       name != NULL ? name : "?", (unsigned long long)offset + is_return);
 }
 
 /* The first thread's; it does not run. */
@@ -62,7 +64,7 @@ static void describe_thread(const struct program *p)
 	unsigned n = backtrace_walk(machine_pc(&r), machine_frame(&r), read_stack,
 				    (void *)(uintptr_t)p, at);
 	for (unsigned i = 0; i < n; i++)
-		describe_place(p, at[i]);
+		describe_place(p, at[i], i > 0);
 }
 
 static void describe_fault(const struct program *p, const struct msg_fault *f)
@@ -79,7 +81,7 @@ static void describe_fault(const struct program *p, const struct msg_fault *f)
 
 	report(LOG_ERROR, "%s: %s fault, address %#llx, access %u, at", p->spec->name,
 	       known ? kind[f->kind] : "unknown", (unsigned long long)f->address, f->access);
-	describe_place(p, f->pc);
+	describe_place(p, f->pc, false);
 }
 
 /* A slot's handle with generation 0 names whatever is in it. */

@@ -16,7 +16,8 @@ const char *option(const char *name);
 /* Begins to serve; runs until init says that it is enough, then calls `at_end`. */
 _Noreturn void watch(void (*at_end)(void));
 
-/* What `program` is to do when it says hello next; afterwards it is to wait. */
+/* What `program` is to do when it says hello next; afterwards it is to wait;
+ * but the mortal one stays with it. */
 void watch_set_role(unsigned program, enum desk_role role);
 
 /* How many lines the log has had. */

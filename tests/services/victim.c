@@ -6,10 +6,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* What lies on its stack needs a frame. */
 __attribute__((noinline)) static void victim_inner(volatile int *at)
 {
-	*at = 1;
-	__asm__ volatile("");
+	volatile int on_stack[4] = { 1, 2, 3, 4 };
+
+	*at = on_stack[1];
+	on_stack[2] = 5;
 }
 
 __attribute__((noinline)) static void victim_outer(volatile int *at)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tester.h"
 #include "common.h"
+#include "numbers.h"
 #include <proto/log.h>
 #include <pthread.h>
 #include <services/init/composition.h>
@@ -76,7 +77,8 @@ static status_t take_hello(void *self, struct ipc_request *from, const struct de
 		return ST_BAD_ARG;
 	lock();
 	rep->role = seen.role[program];
-	seen.role[program] = ROLE_WAIT;
+	if (program != MORTAL)
+		seen.role[program] = ROLE_WAIT;
 	seen.hello[program] = req->incarnation + 1;
 	unlock_changed();
 	return ST_OK;
