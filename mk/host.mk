@@ -21,14 +21,15 @@ host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=k
 	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
 	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) \
+	$(lib-program-host-src:%=lib/program/%) $(services-host-src) \
 	$(init-pure-src:%=services/init/%) $(init-test-src:%=services/init/%) \
-	$(lib-program-host-src:%=lib/program/%) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
-	boot/uefi/build.mk lib/ring/build.mk lib/program/build.mk services/init/build.mk
+	boot/uefi/build.mk lib/ring/build.mk lib/program/build.mk services/init/build.mk $(services-lists)
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
-	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) -Ilib/fake
+	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) \
+	-Ilib/fake -isystem $(yyjson)
 SANITIZE-asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 # ThreadSanitizer does not know fences; the code that relies on one has atomics on both sides.
 SANITIZE-tsan := -fsanitize=thread -Wno-tsan
