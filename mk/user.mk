@@ -6,8 +6,8 @@
 native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk \
-	tests/services/build.mk
+include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
+	tests/libc/build.mk tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -78,6 +78,7 @@ user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
 $(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
+$(eval $(call libc-program,log,$(log-src:%=services/log/%)))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
 $(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
 $(foreach p,$(services-test-programs),$(eval $(call \

@@ -77,6 +77,12 @@ void loop_on_fault(struct loop *l,
 	l->fault_self = self;
 }
 
+void loop_on_ask(struct loop *l, void (*run)(void *self), void *self)
+{
+	l->ask = run;
+	l->ask_self = self;
+}
+
 void loop_on_stop(struct loop *l, void (*run)(void *self), void *self)
 {
 	l->stop = run;
@@ -168,8 +174,11 @@ static void say_alive(const struct loop *l)
 
 static void on_bits(struct loop *l, uint64_t bits)
 {
-	if (bits & PROGRAM_EVENT_ASK)
+	if (bits & PROGRAM_EVENT_ASK) {
+		if (l->ask != NULL)
+			l->ask(l->ask_self);
 		say_alive(l);
+	}
 	if (bits & LOOP_EVENT_TIMER) {
 		l->armed = UINT64_MAX;
 		run_timers(l);

@@ -84,6 +84,8 @@ struct loop {
 
 	void (*fault)(void *self, const struct ipc_request *from, const struct msg_fault *fault);
 	void *fault_self;
+	void (*ask)(void *self);
+	void *ask_self;
 	void (*stop)(void *self);
 	void *stop_self;
 	bool stopped;
@@ -106,6 +108,10 @@ void loop_on_fault(struct loop *l,
 		   void (*run)(void *self, const struct ipc_request *from,
 			       const struct msg_fault *fault),
 		   void *self);
+
+/* Called whenever init asks whether the program lives, before it answers: a good moment for what is
+ * to be done now and then without a wake-up of its own. */
+void loop_on_ask(struct loop *l, void (*run)(void *self), void *self);
 
 /* Called once the program is told to stop, before loop_run returns. */
 void loop_on_stop(struct loop *l, void (*run)(void *self), void *self);

@@ -147,6 +147,21 @@ TEST(loop_says_that_it_is_ready_and_alive)
 	CHECK(idles == 2 && fake_take_bits(alive) != 0);
 }
 
+static void on_ask(void *self)
+{
+	(void)self;
+	seen.signals += fake_take_bits(alive) == 0;
+}
+
+TEST(loop_does_what_is_due_when_it_is_asked)
+{
+	CHECK(begin());
+	loop_on_ask(&loop, on_ask, NULL);
+	fake_on_idle(ask_once);
+	CHECK(loop_run(&loop) == ST_PEER_GONE);
+	CHECK(seen.signals == 1 && fake_take_bits(alive) != 0);
+}
+
 TEST(loop_stops_when_it_is_told)
 {
 	CHECK(begin());
