@@ -27,7 +27,7 @@ endef
 
 lint-clang-release := $(filter %.c,$(kernel-src))
 lint-clang-debug := $(filter %.c,$(kernel-src) $(kernel-test-src) $(kernel-bench-src))
-lint-clang-host := $(host-src) $(core-tsan-test-src:%=kernel/core/%)
+lint-clang-host := $(filter-out build/%,$(host-src)) $(host-user-src) $(core-tsan-test-src:%=kernel/core/%)
 $(eval $(call syntax-rules,clang-release,c,$(CLANG_KERNEL)))
 $(eval $(call syntax-rules,clang-debug,c,$(CLANG_KERNEL) -DDEBUG))
 lint-clang-user := $(filter %.c,$(user-src))

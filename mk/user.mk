@@ -6,7 +6,8 @@
 native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk tests/guest/build.mk tests/libc/build.mk
+include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
+	tests/libc/build.mk tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -31,7 +32,7 @@ gcc-include := $(shell $(CC-kernel) -print-file-name=include)
 # With the C library: floating point, its headers in place of the compiler's own, and stack
 # canaries, which lie where musl's threads have them.
 LIBC_CFLAGS := $(filter-out -ffreestanding -mgeneral-regs-only -fno-stack-protector,$(USER_CFLAGS)) \
-	-fstack-protector-strong -fno-omit-frame-pointer -Ilib/libc/$(ARCH) \
+	-fstack-protector-strong -fno-omit-frame-pointer -Ilib/libc/$(ARCH) -Iservices/init/$(ARCH) \
 	-nostdinc -isystem $(libc-sysroot)/include -isystem $(gcc-include)
 $(eval $(call compile-rules,$(B)/libc,$(CC-kernel) $(LIBC_CFLAGS)))
 
@@ -70,18 +71,32 @@ $(B)/user/$(1): $(2:%=$(B)/libc/%.o) $(lib-sys-start) $(native-library) $(libc) 
 -include $(2:%=$(B)/libc/%.d)
 endef
 
-init-files := $(init-src:%=services/init/%)
+init-files := $(init-src:%=services/init/%) $(init-pure-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
 # What is compiled with the C library's headers.
-libc-src := $(native-src) $(libc-test-src:%=tests/libc/%)
-user-src := $(lib-sys-src:%=lib/sys/%) $(init-files) $(guest-test-files) $(guest-bench-files)
-$(eval $(call user-program,init,$(init-files)))
+libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files) services/init/nothing.c \
+	$(log-src:%=services/log/%) $(sort $(foreach p,$(services-test-programs),\
+	$(services-test-$(p):%=tests/services/%)))
+user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
+$(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
+$(eval $(call libc-program,log,$(log-src:%=services/log/%)))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
+$(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
+$(foreach p,$(services-test-programs),$(eval $(call \
+	libc-program,services-$(p),$(services-test-$(p):%=tests/services/%))))
+$(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
+
+# An init with a composition of its own, and the programs that it names.
+services-parts := root bare $(services-test-programs)
+$(B)/user/services.cpio: $(services-parts:%=$(B)/archive/services-%) tools/archive.py
+	$(call say,CPIO $@)
+	$(Q)python3 tools/archive.py $@ root=$(B)/archive/services-root \
+		$(foreach p,bare $(services-test-programs),bin/$(p)=$(B)/archive/services-$(p))
 
 # An archive with nothing but the first program.
 $(B)/user/%.cpio: $(B)/archive/% tools/archive.py
