@@ -14,8 +14,9 @@ $(fuzz-programs): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.c.o $(fuzz-core:%=bu
 	$(call say,LD $@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^
 
-# A real archive to begin with; the rest it finds.
+# A real archive to begin with, or what a program writes; the rest it finds.
 fuzz: $(fuzz-programs) $(B)/boot.cpio
+	@python3 tests/fuzz/config_seeds.py build/fuzz/config.corpus
 	@for f in $(fuzz-programs); do \
 		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -len_control=0 \
 			-seed_inputs=$(B)/boot.cpio -artifact_prefix=build/fuzz/ \

@@ -11,7 +11,8 @@
 #define LOG_WRITE 1u
 #define LOG_READ  2u
 
-#define LOG_TEXT 400 /* bytes of one entry */
+#define LOG_TEXT        400 /* bytes of one entry */
+#define LOG_CPU_UNKNOWN 0xffffu
 
 enum log_level { LOG_ERROR = 1, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 

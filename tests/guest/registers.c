@@ -162,7 +162,8 @@ TEST(vector_registers_without_memory_are_a_fault)
 	struct sys_result r = SYS(thread_create, poor, start->aspace, start->cspace);
 
 	CHECK(r.status == ST_OK);
-	CHECK(STATUS(thread_configure, r.out[0], start->sched, handler) == ST_OK);
+	CHECK(STATUS(thread_configure, r.out[0], start->sched, copy_of(handler, RIGHT_CALL, 7)) ==
+	      ST_OK);
 	while (SYS(memory_create, poor, 1, MEMORY_CONTIGUOUS).status == ST_OK)
 		continue;
 	const struct arch_registers regs = {

@@ -134,7 +134,7 @@ static void personality_main(struct shared *s)
 
 static uint64_t moved(const void *code)
 {
-	return (uint64_t)code + SHIFT;
+	return (uint64_t)code - (uint64_t)program_text + OWN_TEXT;
 }
 
 cap_t sandbox_guest(const struct sandbox *s)
@@ -144,7 +144,7 @@ cap_t sandbox_guest(const struct sandbox *s)
 	map_at(guest, start->segment[0], (uint64_t)program_text,
 	       pages_of(program_text, program_rodata), MAP_READ | MAP_EXEC);
 	map_at(guest, start->segment[1], (uint64_t)program_rodata,
-	       pages_of(program_rodata, program_data), MAP_READ);
+	       pages_of(program_rodata, program_relro), MAP_READ);
 	map_at(guest, s->memory, FOREIGN, FOREIGN_PAGES, MAP_READ | MAP_WRITE | MAP_EXEC);
 	return guest;
 }
