@@ -70,15 +70,15 @@ user_syscall_entry:
 	movq %rsp, %rcx
 	movq %gs:CPU_STACK_TOP, %rsp
 	/* ipc_fast.h */
-	cmpl $SYS_ENDPOINT_CALL, %eax
+	cmpq $SYS_ENDPOINT_CALL, %rax
 	je 1f
-	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
+	cmpq $SYS_ENDPOINT_REPLY_RECEIVE, %rax
 	je 2f
-	cmpl $SYS_NOTIFICATION_SIGNAL, %eax
+	cmpq $SYS_NOTIFICATION_SIGNAL, %rax
 	je 3f
-	cmpl $SYS_THREAD_YIELD, %eax
+	cmpq $SYS_THREAD_YIELD, %rax
 	je 4f
-	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	cmpq $SYS_GUEST_ENTER, %rax /* guest.h */
 	je 5f
 	xorl %ebp, %ebp
 	/* The arguments become an array. */
