@@ -14,6 +14,7 @@ struct arch_thread;
 struct boot_info;
 struct cpu;
 struct quota;
+struct thread;
 
 /* From port.h:
  *   struct arch_cpu                         the port's part of struct cpu
@@ -36,8 +37,8 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
- *                                           the same, unless it takes more than a few instructions
+ *   bool arch_thread_is_near(const struct arch_cpu *, const struct arch_thread *to)
+ *                                           a few instructions switch to it
  *   bool arch_root_switch(paddr_t, const uint32_t *tag)
  *                                           arch_root_load, likewise; not of the kernel's
  *   arch_thread.guest                       kernel address of its state page, NULL: it has none
@@ -48,9 +49,14 @@ struct quota;
  *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop,
  *   arch_guest_stops_quickly
  *                                           the short way in and out, see guest_fast.c
- *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
+ *   void arch_thread_leave(struct thread *, uint64_t, uint64_t, uint64_t)
  *                                           goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
+ *   struct ipc_result                       three results
+ *   void arch_thread_leave_to(struct cpu *, struct thread *to, struct thread *from,
+ *                             struct ipc_result)
+ *                                           the same for one that is near, in place of the running
+ *                                           thread; sets cpu.current
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
  *   void arch_release_next(_Atomic uint16_t *) the same, with release
@@ -173,7 +179,7 @@ void arch_thread_get(const struct arch_thread *t, struct arch_registers *r);
 
 /* The running thread `t` makes system call `number` and leaves the kernel, it or whoever runs
  * then: what an entry does that has no shorter way. */
-void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
+void arch_syscall(struct thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* The system call that it made is made again when it goes to user mode. */
 void arch_thread_restart(struct arch_thread *t, uint64_t number,

@@ -20,8 +20,9 @@ const struct object_ops cspace_ops = {
 
 /* ---- the table ---- */
 
-struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index)
+struct cap_slot *cspace_slot(const struct cspace *cs, uint64_t handle)
 {
+	uint32_t index = (uint32_t)handle;
 	uint32_t number = index / CSPACE_CHUNK;
 
 	if (number == 0)

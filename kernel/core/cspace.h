@@ -88,8 +88,8 @@ static inline struct cap_slot *cspace_slot_near(const struct cspace *cs, uint32_
 	return &cs->first[index % CSPACE_CHUNK];
 }
 
-/* The slot of `index`, or NULL beyond the table. */
-struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index);
+/* The slot of the index in the lower half of `handle`, or NULL beyond the table. */
+struct cap_slot *cspace_slot(const struct cspace *cs, uint64_t handle);
 
 /* Takes `count` empty slots, all or none. Each is filled before its tree lock, which
  * the caller holds, is let go. ST_NO_MEMORY, ST_NO_SLOTS; ST_BAD_CAP: the space died. */

@@ -13,7 +13,7 @@ COLD void slow(struct thread *self, uint64_t number, uint64_t a0, uint64_t a1, u
 {
 	uint64_t arg[ARCH_SYSCALL_ARGS] = { a0, a1, a2 };
 
-	arch_syscall(&self->arch, number, arg);
+	arch_syscall(self, number, arg);
 }
 
 /* The call that began here ends with an error. */
@@ -24,13 +24,14 @@ COLD void refuse(struct thread *self, status_t st)
 	thread_exit_kernel();
 }
 
-void ipc_switch_long(struct thread *from, struct thread *to)
+/* `from`, whose place is written, leaves the CPU to `to`, which ran here last. */
+ALWAYS_INLINE void hand_over(struct cpu *c, struct thread *from, struct thread *to)
 {
-	struct cpu *c = arch_this_cpu();
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
 
 	pagetable_switch(&c->tables, &as->table, c->bit);
 	arch_thread_switch(&from->arch, &to->arch);
+	/* Another CPU may load `from` from here on. */
 	atomic_store_explicit(&c->current, to, memory_order_release);
 }
 
@@ -62,11 +63,16 @@ COLD void call_fails(struct endpoint *ep, struct thread *self, struct thread *se
 	refuse(self, st);
 }
 
-UNCHECKED_LOCKS
-void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread *user)
+ALWAYS_INLINE void take_server(struct endpoint *ep, struct thread *server) RELEASES(ep->obj.lock)
 {
-	struct thread *self = container_of(user, struct thread, arch);
+	ipc_take_server(ep, server, THREAD_RUNNING);
+	spin_unlock(&ep->obj.lock);
+}
+
+UNCHECKED_LOCKS void ipc_call(cap_t handle, uint64_t info, uint64_t deadline)
+{
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
@@ -80,19 +86,16 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	struct thread *server = ep->servers;
 	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
-	if (LIKELY((uint32_t)info == 0)) {
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+	if ((uint32_t)info == 0) {
+		take_server(ep, server);
 	} else if ((block = message_plain(self, info)) != NULL) {
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+		take_server(ep, server);
 		info = message_copy(block->word, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+		take_server(ep, server);
 		struct message_carried m = message_carry(self, server, info);
 		if (UNLIKELY(m.status != ST_OK)) {
 			call_fails(ep, self, server, m.status);
@@ -114,12 +117,12 @@ slow:
 
 /* Takes the caller off the running thread's hand if it can run at once: since its call this CPU
  * has chosen nobody, so what it charges is what the caller ran on. */
-ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint64_t hot)
+ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint32_t flags)
 {
 	spin_lock(&self->obj.lock);
 	struct thread *caller = atomic_load_explicit(&self->reply.caller, memory_order_relaxed);
 	if (UNLIKELY(caller == NULL) || UNLIKELY(self->reply.number <= c->epoch) ||
-	    UNLIKELY(thread_hot(caller) != hot)) {
+	    UNLIKELY((thread_hot(caller) ^ flags) != c->hot)) {
 		spin_unlock(&self->obj.lock);
 		return NULL;
 	}
@@ -182,7 +185,7 @@ __attribute__((noinline)) static void answer_fault(cap_t handle, uint64_t info, 
 	struct thread *caller = NULL;
 
 	if (MSG_METHOD(info) == FAULT_RETRY && (uint32_t)info == 0)
-		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
+		caller = take_caller(c, self, THREAD_FAULTED);
 	if (UNLIKELY(caller == NULL)) {
 		slow(self, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
 	} else if (UNLIKELY(!wait_again(self, &ref))) {
@@ -190,37 +193,39 @@ __attribute__((noinline)) static void answer_fault(cap_t handle, uint64_t info, 
 	} else {
 		atomic_fetch_and(&caller->flags, ~THREAD_FAULTED);
 		cpu_count_up(&c->counters.fast[FAST_REPLY]);
-		if (!ipc_switch(c, self, caller))
-			ipc_switch_long(self, caller);
+		hand_over(c, self, caller);
 	}
 }
 
-void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread *user)
+void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline)
 {
-	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct thread *caller = NULL;
 	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(deadline != TIMER_NEVER) ||
-	    !find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
+	if (UNLIKELY(deadline != TIMER_NEVER)) {
 		slow(self, SYS_endpoint_reply_receive, handle, info, deadline);
 		return;
 	}
-	if (LIKELY((uint32_t)info == 0)) {
-		caller = take_caller(c, self, c->hot);
+	if (!find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
+		slow(self, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
+		return;
+	}
+	if ((uint32_t)info == 0) {
+		caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 	} else if ((block = message_plain(self, info)) != NULL) {
-		caller = take_caller(c, self, c->hot);
+		caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 		info = message_copy(block->word, caller, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) == ST_OK)
-			caller = take_caller(c, self, c->hot);
+			caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 		struct message_carried m = message_carry(self, caller, info);
@@ -243,11 +248,10 @@ fault:
 
 /* ---- signal ---- */
 
-UNCHECKED_LOCKS
-void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread *user)
+UNCHECKED_LOCKS void ipc_signal(cap_t handle, uint64_t bits)
 {
-	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct cap_ref ref UNINITIALIZED;
 
 	if (!find_locked(self, handle, OBJ_NOTIFICATION, RIGHT_SIGNAL, &ref))
@@ -267,37 +271,37 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 	spin_unlock(&n->obj.lock);
 	cpu_count_up(&c->counters.fast[FAST_SIGNAL]);
 	if (t == NULL) {
-		arch_thread_leave(user, 0, 0, 0);
+		arch_thread_leave(self, 0, 0, 0);
 	} else {
-		arch_thread_result(user, ST_OK, 0, 0, 0);
+		arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
 		ipc_leave(c, self, t, (struct ipc_result){ MSG_NOTIFICATION, allowed, 0 });
 	}
 	return;
 unlock:
 	spin_unlock(&n->obj.lock);
 slow:
-	slow(self, SYS_notification_signal, handle, bits, unused);
+	slow(self, SYS_notification_signal, handle, bits, 0);
 }
 
 /* ---- yield ---- */
 
-void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thread *user)
+void ipc_yield(cap_t handle)
 {
-	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct thread *next = NULL;
 	struct cap_ref ref UNINITIALIZED;
 
 	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
 		next = sched_turn(c, self);
 	if (next == NULL) {
-		slow(self, SYS_thread_yield, handle, unused, unused2);
+		slow(self, SYS_thread_yield, handle, 0, 0);
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);
-	arch_thread_result(user, ST_OK, 0, 0, 0);
-	if (next != self && !ipc_switch(c, self, next))
-		ipc_switch_long(self, next);
+	arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
+	if (next != self)
+		hand_over(c, self, next);
 	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
 		guest_resume(next);
 }

@@ -101,6 +101,7 @@ void thread_run(struct thread *t)
 	}
 	thread_put(t, THREAD_RUNNING, NULL);
 	cpu_count_up(&c->counters.direct);
+	cpu_count_up(&c->counters.switches);
 	thread_switch(c, t);
 }
 
@@ -299,9 +300,6 @@ void thread_switch(struct cpu *c, struct thread *to)
 {
 	struct thread *from = c->current;
 
-	if (from == to)
-		return;
-	cpu_count_up(&c->counters.switches);
 	if (LIKELY(from != NULL && to != NULL && to->loaded_on == c->id)) {
 		arch_thread_switch(&from->arch, &to->arch);
 		atomic_store_explicit(&c->current, to, memory_order_release);
@@ -320,7 +318,10 @@ struct thread *thread_next(void)
 
 	c->resched = false; /* before it looks */
 	struct thread *next = sched_pick();
-	thread_switch(c, next);
+	if (next != c->current) {
+		cpu_count_up(&c->counters.switches);
+		thread_switch(c, next);
+	}
 	return next;
 }
 
@@ -380,7 +381,8 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		report(self, o);
 		return;
 	}
-	struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
+	struct thread *server = ep->servers;
+	ipc_take_server(ep, server, THREAD_RUNNING);
 	spin_unlock(&ep->obj.lock);
 	struct msg_block *into = message_block(server);
 	if (LIKELY(into != NULL))

@@ -292,15 +292,15 @@ bool actor_woke(struct actor *a, status_t *st)
 void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
 	if (number == SYS_endpoint_call)
-		ipc_call(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_call(arg[0], arg[1], arg[2]);
 	else if (number == SYS_endpoint_reply_receive)
-		ipc_reply_receive(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_reply_receive(arg[0], arg[1], arg[2]);
 	else if (number == SYS_notification_signal)
-		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_signal(arg[0], arg[1]);
 	else if (number == SYS_thread_yield)
-		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_yield(arg[0]);
 	else if (number == SYS_guest_enter)
-		guest_enter(arg[0], 0, 0, &a->t->arch);
+		guest_enter(arg[0]);
 	else
 		syscall_dispatch(a->t, number, arg);
 }
