@@ -23,6 +23,7 @@ struct thread;
  *   void *arch_phys_to_virt(paddr_t)        direct map of all RAM
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
+ *   uint64_t arch_time_local(void)          a clock of this CPU's own, in ns: differences count
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here

@@ -248,6 +248,48 @@ fault:
 
 /* ---- signal ---- */
 
+/* `t`, which is about to be taken out of its wait, runs next (THREAD_RUNNING), and the running
+ * thread `self` is ready, if `t` is more urgent than all that is ready here. False: it takes more;
+ * nothing has changed. */
+UNCHECKED_LOCKS ALWAYS_INLINE bool preempt(struct cpu *c, struct thread *self, struct thread *t)
+{
+	const struct sched *s = t->home;
+	struct run_queue *rq = c->run_queue;
+
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) ||
+	    UNLIKELY((s->budget | t->debtor) != 0))
+		return false;
+	struct sched_part *p = s->part[c->id];
+	int priority = (int)sched_priority(s);
+	spin_lock(&rq->lock);
+	struct sched_part *was = rq->running;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	if (UNLIKELY(priority <= rq->priority) || UNLIKELY(!(s->cpus & c->bit)) ||
+	    UNLIKELY(part_first(p) != NULL) || UNLIKELY(p == rq->aside) ||
+	    UNLIKELY(sched_of(self, NULL) != was->sched)) {
+		thread_put(self, THREAD_RUNNING, NULL);
+		spin_unlock(&rq->lock);
+		return false;
+	}
+	rq_charge(rq);
+	part_catch_up(rq, p);
+	rq_begin(rq, p);
+	part_push(rq, was, self, true);
+	if (LIKELY(rq->aside == NULL))
+		rq->aside = was;
+	else
+		part_enter(rq, was);
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+	rq->debtor = 0;
+	thread_put(t, THREAD_RUNNING, NULL);
+	spin_unlock(&rq->lock);
+	c->epoch = c->call_number;
+	if (UNLIKELY(was->sched->cpus != c->bit))
+		sched_move_away(self, c->id);
+	return true;
+}
+
 UNCHECKED_LOCKS void ipc_signal(cap_t handle, uint64_t bits)
 {
 	struct cpu *c = arch_this_cpu();
@@ -264,7 +306,7 @@ UNCHECKED_LOCKS void ipc_signal(cap_t handle, uint64_t bits)
 	if (t == NULL) {
 		atomic_fetch_or(&n->bits, allowed);
 	} else {
-		if (!ipc_can_run(c, t) || !sched_preempt(c, self, t))
+		if (!ipc_can_run(c, t) || !preempt(c, self, t))
 			goto unlock;
 		thread_queue_remove(&n->waiters, t);
 	}
@@ -285,6 +327,46 @@ slow:
 
 /* ---- yield ---- */
 
+/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
+ * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
+ * again. */
+ALWAYS_INLINE bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
+				  const struct thread *self, const struct thread *next)
+{
+	const struct run_queue *rq = c->run_queue;
+
+	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
+	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
+	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
+}
+
+/* The thread that runs next (THREAD_RUNNING), which is the next on the sched of the running thread
+ * `self`, or `self` if there is nobody else. NULL: it takes more; nothing has changed. */
+UNCHECKED_LOCKS ALWAYS_INLINE struct thread *take_turn(struct cpu *c, struct thread *self)
+{
+	struct run_queue *rq = c->run_queue;
+
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->running;
+	struct thread_queue *q = &p->ready[false];
+	struct thread *next = q->head != NULL ? q->head : self;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool simple = turn_is_simple(c, p, self, next);
+	if (LIKELY(simple && next != self)) {
+		thread_queue_remove(q, next);
+		thread_queue_push(q, self);
+		self->in_guests = false;
+		p->new_turn = true;
+		thread_put(self, THREAD_READY, &p->obj);
+		self = next;
+	}
+	thread_put(self, THREAD_RUNNING, NULL);
+	spin_unlock(&rq->lock);
+	return LIKELY(simple) ? next : NULL;
+}
+
 void ipc_yield(cap_t handle)
 {
 	struct cpu *c = arch_this_cpu();
@@ -293,7 +375,7 @@ void ipc_yield(cap_t handle)
 	struct cap_ref ref UNINITIALIZED;
 
 	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
-		next = sched_turn(c, self);
+		next = take_turn(c, self);
 	if (next == NULL) {
 		slow(self, SYS_thread_yield, handle, 0, 0);
 		return;

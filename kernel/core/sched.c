@@ -213,6 +213,14 @@ status_t sched_create(struct quota *q, const struct sched *parent, struct sched 
 	return ST_OK;
 }
 
+/* What the part that `rq` charges has not paid yet. The clock of another CPU may be ahead. */
+static uint64_t since(const struct run_queue *rq)
+{
+	uint64_t now = arch_time_local();
+
+	return now > rq->since ? now - rq->since : 0;
+}
+
 uint64_t sched_spent(const struct sched *s)
 {
 	uint64_t spent = 0;
@@ -222,7 +230,7 @@ uint64_t sched_spent(const struct sched *s)
 		spin_lock(&rq->lock);
 		spent += s->part[cpu]->spent;
 		if (rq->running == s->part[cpu])
-			spent += time_now() - rq->since;
+			spent += since(rq);
 		spin_unlock(&rq->lock);
 	}
 	return spent;

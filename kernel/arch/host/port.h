@@ -65,6 +65,13 @@ struct arch_cpu {
 	uint64_t timer;           /* what arch_timer_arm said last */
 };
 
+uint64_t arch_time_ns(void);
+
+static inline uint64_t arch_time_local(void)
+{
+	return arch_time_ns();
+}
+
 /* The program's first thread acts as the boot CPU, from its first instruction. */
 extern _Thread_local struct cpu *host_this_cpu;
 

@@ -135,6 +135,13 @@ static inline uint64_t arch_cycles(void)
 	return (uint64_t)high << 32 | low;
 }
 
+extern uint64_t time_ratio; /* time.c */
+
+static inline uint64_t arch_time_local(void)
+{
+	return (uint64_t)((unsigned __int128)arch_cycles() * time_ratio >> 48);
+}
+
 /* Tests on the host make allocations fail, and generations narrow. */
 static inline bool arch_fail_step(void)
 {
