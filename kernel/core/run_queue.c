@@ -417,7 +417,10 @@ static struct thread *pick_once(struct cpu *c)
 
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
-	rq_charge(rq);
+	if (was != NULL)
+		rq_charge(rq, was);
+	else
+		rq->since = arch_time_local();
 	rq->running = NULL;
 	bool over = was != NULL && was->turn >= SCHED_SLICE_NS;
 	/* What left for another CPU may run there while its registers are still here. */

@@ -120,8 +120,8 @@ struct sched *sched_follow(const struct thread *t, struct sched **payer);
 /* True if `t` serves somebody, on whose sched it may run. */
 static inline bool sched_serves(const struct thread *t)
 {
-	return atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
-	       atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
+	return ((uintptr_t)atomic_load_explicit(&t->reply.caller, memory_order_relaxed) |
+		(uintptr_t)atomic_load_explicit(&t->helper, memory_order_relaxed)) != 0;
 }
 
 static inline bool sched_is_dry(const struct sched *s)
@@ -248,14 +248,14 @@ static inline int level_top(const struct run_queue *rq)
  * another level says nothing here. */
 static inline void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
-	unsigned priority = sched_priority(p->sched);
+	uint8_t priority = p->sched->priority;
 	uint64_t vtime = rq->level[priority].vtime;
 
 	if (p->level != priority)
 		p->vtime = vtime;
 	else if (p->vtime + SCHED_LAG_MAX < vtime)
 		p->vtime = vtime - SCHED_LAG_MAX;
-	p->level = (uint8_t)priority;
+	p->level = priority;
 }
 
 /* `p`, which is in no level, is charged from now on. */
@@ -268,22 +268,21 @@ static inline void rq_begin(struct run_queue *rq, struct sched_part *p) REQUIRES
 	rq->running = p;
 }
 
-/* The part that runs pays until now. part_pay: the rest, where there are budgets. */
+/* `p`, the part that runs, pays until now. part_pay: the rest, where there are budgets. */
 void part_pay(struct run_queue *rq, struct sched_part *p, uint64_t ran);
-static inline void rq_charge(struct run_queue *rq) REQUIRES(rq->lock)
+static inline void rq_charge(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
 {
-	struct sched_part *p = rq->running;
 	uint64_t now = arch_time_local();
 	uint64_t ran = now - rq->since;
+	uint32_t weight = p->sched->weight;
 
 	rq->since = now;
-	if (p == NULL)
-		return;
-	uint32_t weight = p->sched->weight;
 	p->vtime += LIKELY(weight == SCHED_WEIGHT_DEFAULT) ? ran
 							   : ran * SCHED_WEIGHT_DEFAULT / weight;
 	/* When the turn began is not known exactly: it is not to be cut short for that. */
-	p->turn = p->new_turn ? 0 : p->turn + ran;
+	p->turn += ran;
+	if (UNLIKELY(p->new_turn))
+		p->turn = 0;
 	p->new_turn = false;
 	p->spent += ran;
 	if (UNLIKELY((rq->debtor | p->sched->budget | (uint64_t)p->allowance) != 0))
@@ -295,13 +294,14 @@ static inline void rq_charge(struct run_queue *rq) REQUIRES(rq->lock)
 static inline void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t, bool front)
 	REQUIRES(rq->lock)
 {
-	t->in_guests = sched_serves(t) && !p->throttled;
+	bool in_guests = sched_serves(t) && !p->throttled;
+
+	thread_queue_push(&p->ready[in_guests], t);
 	if (front) {
-		thread_queue_push_front(&p->ready[t->in_guests], t);
-		p->guest_next = t->in_guests;
-	} else {
-		thread_queue_push(&p->ready[t->in_guests], t);
+		p->ready[in_guests].head = t;
+		p->guest_next = in_guests;
 	}
+	t->in_guests = in_guests;
 	atomic_store_explicit(&rq->ready, rq->ready + 1, memory_order_relaxed);
 	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
 	thread_put(t, THREAD_READY, &p->obj);

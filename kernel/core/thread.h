@@ -353,12 +353,6 @@ static inline void thread_queue_push(struct thread_queue *q, struct thread *t)
 	first->prev = t;
 }
 
-static inline void thread_queue_push_front(struct thread_queue *q, struct thread *t)
-{
-	thread_queue_push(q, t);
-	q->head = t;
-}
-
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)
 {
 	struct thread *next = t->next;
