@@ -47,8 +47,7 @@ struct thread;
  *                                           its guest runs, or is interrupted; any CPU may ask
  *   void arch_thread_jump(struct arch_thread *, vaddr_t, uint64_t)
  *                                           it goes on there, with this first result
- *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop,
- *   arch_guest_stops_quickly
+ *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop
  *                                           the short way in and out, see guest_fast.c
  *   void arch_thread_leave(struct thread *, uint64_t, uint64_t, uint64_t)
  *                                           goes to user mode from where ipc_fast.h begins, with

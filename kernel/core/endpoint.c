@@ -186,7 +186,7 @@ void endpoint_come_back(struct thread *self)
 {
 	struct endpoint *ep = self->serving;
 
-	reply_abandon(&self->obj, false);
+	reply_abandon(&self->obj);
 	self->debtor = 0;
 	if (ep != NULL)
 		unhold(ep, self);

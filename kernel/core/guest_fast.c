@@ -60,8 +60,11 @@ void guest_enter(cap_t handle)
 	arch_guest_run(&self->arch, &start);
 }
 
-ALWAYS_INLINE void come_back(struct cpu *c, struct thread *self)
+void guest_called(void)
 {
+	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
+
 	exit_of(&self->arch)->reason = GUEST_SYSCALL;
 	arch_guest_stop(&self->arch);
 	/* Should the guest be cut off, its tables are there until this CPU has seen it. */
@@ -72,20 +75,4 @@ ALWAYS_INLINE void come_back(struct cpu *c, struct thread *self)
 		return;
 	}
 	arch_thread_leave(self, 0, 0, 0);
-}
-
-__attribute__((noinline)) static void come_back_slowly(struct cpu *c, struct thread *self)
-{
-	come_back(c, self);
-}
-
-void guest_called(void)
-{
-	struct cpu *c = arch_this_cpu();
-	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
-
-	if (LIKELY(arch_guest_stops_quickly()))
-		come_back(c, self);
-	else
-		come_back_slowly(c, self);
 }

@@ -73,8 +73,7 @@ static void pool_refill(struct ktimer *timer)
 
 	s->in_period = false;
 	sched_fill(s);
-	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
-		(void)sched_part_update(s->part[cpu], true);
+	(void)sched_update_parts(s, true);
 }
 
 /* Draws a piece of the pool for the part that is about to run, and begins a period if none
@@ -481,7 +480,7 @@ bool sched_is_charged(const struct thread *t)
 
 /* ---- parts change ---- */
 
-bool sched_part_update(struct sched_part *p, bool refilled)
+static bool part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
@@ -496,6 +495,15 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 	spin_unlock(&rq->lock);
 	if (look && !unused)
 		cpu_resched(p->cpu);
+	return unused;
+}
+
+bool sched_update_parts(struct sched *s, bool refilled)
+{
+	bool unused = true;
+
+	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
+		unused = (s->part[cpu] == NULL || part_update(s->part[cpu], refilled)) && unused;
 	return unused;
 }
 

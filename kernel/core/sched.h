@@ -214,10 +214,10 @@ bool sched_is_charged(const struct thread *t);
 /* Fills the pool of `s` for a period, but what it owes stays owed. */
 void sched_fill(struct sched *s);
 
-/* Parameters have changed, the sched dies, or (`refilled`) a period has begun, which matters if
- * the part waited for that: it finds its place anew. True if it has no thread and is not charged.
- */
-bool sched_part_update(struct sched_part *p, bool refilled);
+/* Parameters have changed, the sched dies, or (`refilled`) a period has begun, which matters to
+ * parts that waited for that: each finds its place anew. True if none has a thread or is
+ * charged. */
+bool sched_update_parts(struct sched *s, bool refilled);
 
 /* ---- what the short ways of ipc_fast.c share with run_queue.c; the queue's lock is held ---- */
 

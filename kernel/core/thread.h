@@ -72,7 +72,6 @@ enum thread_state {
 struct reply_slot {
 	_Atomic(struct thread *) caller; /* who waits; NULL: none */
 	uint64_t number;                 /* as the server was told; never repeated */
-	bool closed;                     /* the holder dies: takes no more callers */
 };
 
 struct aspace;

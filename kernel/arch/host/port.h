@@ -220,8 +220,3 @@ static inline void arch_guest_stop(struct arch_thread *t)
 	*t->guest = t->inside;
 	t->in_guest = false;
 }
-
-static inline bool arch_guest_stops_quickly(void)
-{
-	return true;
-}

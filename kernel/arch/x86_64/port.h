@@ -381,11 +381,6 @@ __attribute__((always_inline)) static inline void arch_guest_run(struct arch_thr
 	__builtin_unreachable();
 }
 
-static inline bool arch_guest_stops_quickly(void)
-{
-	return !cpu_lacks_fsgsbase;
-}
-
 /* The guest has made a system call: its general registers are in the page already. */
 __attribute__((always_inline)) static inline void arch_guest_stop(struct arch_thread *t)
 {

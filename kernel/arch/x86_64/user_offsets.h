@@ -11,7 +11,7 @@
 
 /* struct arch_registers, in order: USER_rax and so on are their places in a state page, and in
  * struct arch_thread, where they come first. That is in struct thread. */
-#define THREAD_USER 160
+#define THREAD_USER 152
 
 #define USER_REGISTERS(R)                                                                          \
 	R(rax)                                                                                     \
