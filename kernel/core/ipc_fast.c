@@ -267,8 +267,7 @@ UNCHECKED_LOCKS ALWAYS_INLINE bool preempt(struct cpu *c, struct thread *self, s
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
 	if (UNLIKELY(priority <= rq->priority) || UNLIKELY(!(s->cpus & c->bit)) ||
 	    UNLIKELY(((uintptr_t)p->ready[0].head | (uintptr_t)p->ready[1].head) != 0) ||
-	    UNLIKELY(p == rq->aside) ||
-	    UNLIKELY(sched_of(self, NULL) != was->sched)) {
+	    UNLIKELY(p == rq->aside) || UNLIKELY(sched_of(self, NULL) != was->sched)) {
 		thread_put(self, THREAD_RUNNING, NULL);
 		spin_unlock(&rq->lock);
 		return false;

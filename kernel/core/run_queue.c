@@ -358,8 +358,7 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 	struct sched *payer;
 	bool allowed = part_is_allowed(p);
 
-	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched &&
-		   part_draw(p)))
+	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched && part_draw(p)))
 		return rq_run(rq, p, payer);
 	if (allowed && p->throttled) /* its own threads wait */
 		t = p->ready[true].head;

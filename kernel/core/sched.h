@@ -36,7 +36,7 @@
 #define SCHED_CHAIN          16 /* servers that call servers: how far a sched is followed */
 #define SCHED_WEIGHT_DEFAULT 1024u
 #define SCHED_WEIGHT_MAX     65536u
-#define SCHED_SLICE_NS       4000000ull /* turn of one thread among equals */
+#define SCHED_SLICE_NS       4000000ull     /* turn of one thread among equals */
 #define SCHED_LAG_MAX        SCHED_SLICE_NS /* of virtual time */
 #define SCHED_PERIOD_MIN_NS  1000000ull
 #define SCHED_PERIOD_MAX_NS  10000000000ull
@@ -277,8 +277,8 @@ static inline void rq_charge(struct run_queue *rq, struct sched_part *p) REQUIRE
 	uint32_t weight = p->sched->weight;
 
 	rq->since = now;
-	p->vtime += LIKELY(weight == SCHED_WEIGHT_DEFAULT) ? ran
-							   : ran * SCHED_WEIGHT_DEFAULT / weight;
+	p->vtime +=
+		LIKELY(weight == SCHED_WEIGHT_DEFAULT) ? ran : ran * SCHED_WEIGHT_DEFAULT / weight;
 	/* When the turn began is not known exactly: it is not to be cut short for that. */
 	p->turn += ran;
 	if (UNLIKELY(p->new_turn))
@@ -291,8 +291,8 @@ static inline void rq_charge(struct run_queue *rq, struct sched_part *p) REQUIRE
 
 /* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
  * has nowhere else to go. */
-static inline void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t, bool front)
-	REQUIRES(rq->lock)
+static inline void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t,
+			     bool front) REQUIRES(rq->lock)
 {
 	bool in_guests = sched_serves(t) && !p->throttled;
 

@@ -38,9 +38,9 @@ TEST(entry_refuses_numbers_that_are_none)
 /* RAX counts as a whole, also where the short ways begin. */
 TEST(entry_refuses_numbers_with_more_bits)
 {
-	static const uint64_t numbers[] = { SYS_endpoint_call, SYS_endpoint_reply_receive,
+	static const uint64_t numbers[] = { SYS_endpoint_call,       SYS_endpoint_reply_receive,
 					    SYS_notification_signal, SYS_thread_yield,
-					    SYS_guest_enter, SYS_thread_unpark };
+					    SYS_guest_enter,         SYS_thread_unpark };
 	cap_t bits = new_notification();
 
 	for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {

@@ -266,8 +266,8 @@ static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 
 /* The end of an entry that came by SYSCALL: the running thread `t`, which came by SYSCALL too, goes
  * to user mode with these results and ST_OK. */
-__attribute__((always_inline)) static inline void
-arch_thread_leave(struct thread *t, uint64_t a, uint64_t b, uint64_t c)
+__attribute__((always_inline)) static inline void arch_thread_leave(struct thread *t, uint64_t a,
+								    uint64_t b, uint64_t c)
 {
 	__asm__ volatile("jmp user_exit_results" : : "c"(t), "S"(a), "D"(b), "d"(c) : "memory");
 	__builtin_unreachable();
