@@ -182,17 +182,6 @@ void thread_retry_sched(struct thread *t)
 	go_on(t, atomic_fetch_and(&t->flags, ~THREAD_NO_SCHED) & THREAD_NO_SCHED);
 }
 
-/* Nobody who has taken it out of its wait missed a flag that was set before. */
-static bool is_still(const struct thread *t, uintptr_t place)
-{
-	struct object *where = thread_where(place);
-
-	spin_lock(&where->lock);
-	bool same = t->place == place;
-	spin_unlock(&where->lock);
-	return same;
-}
-
 /* After a stop flag was set: ST_OK when `t` is in user mode nowhere and will not be. */
 static status_t make_stop(struct thread *t)
 {
@@ -210,8 +199,14 @@ static status_t make_stop(struct thread *t)
 		} else if (state == THREAD_MOVING) {
 			tlb_serve();
 			arch_cpu_relax();
-		} else if (is_still(t, place)) {
-			return thread_is_loaded(t) ? ST_LATER : ST_OK;
+		} else {
+			/* Who has taken it out of its wait by then has missed no flag. */
+			struct object *where = thread_where(place);
+			spin_lock(&where->lock);
+			bool same = t->place == place;
+			spin_unlock(&where->lock);
+			if (same)
+				return thread_is_loaded(t) ? ST_LATER : ST_OK;
 		}
 	}
 }
