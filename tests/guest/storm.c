@@ -19,14 +19,6 @@ static struct {
 	_Atomic bool go, over;
 } storm;
 
-static uint64_t now(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 /* A number below `n`; each actor has a seed of its own. */
 static uint64_t chance(uint64_t *seed, uint64_t n)
 {
@@ -154,13 +146,13 @@ static void stand_by(struct actor *a)
 	together();
 	uint64_t waits = lock_waits(a->arg[3]);
 	while (!atomic_load(&storm.over)) {
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		struct sys_result r =
 			SYS(cap_copy, a->arg[1], start->cspace, a->arg[2], RIGHT_SIGNAL, 0);
 		wrong += r.status != ST_OK;
 		wrong += STATUS(cap_drop, a->arg[1], r.out[0]) != ST_OK;
 		wrong += STATUS(notification_signal, a->arg[2], 1) != ST_OK;
-		uint64_t cycles = now() - before;
+		uint64_t cycles = cycle_count() - before;
 		worst = cycles > worst ? cycles : worst;
 		calls += 3;
 	}
