@@ -263,8 +263,9 @@ TEST(sched_set_of_cpus_is_obeyed)
 	struct actor *a = on(s, yield_for_ever);
 	actor_start(a);
 	for (uint64_t allowed = 0; allowed < start->cpus; allowed++) {
+		uint64_t begin = yields_on(allowed);
 		CHECK(configure(s, 50, 1024, 1ull << allowed) == ST_OK);
-		pause_for(20 * MS); /* a CPU that it leaves counts the call that it is in */
+		AWAIT(yields_on(allowed) > begin); /* it has left the one before */
 		for (uint64_t cpu = 0; cpu < start->cpus; cpu++)
 			before[cpu] = yields_on(cpu);
 		AWAIT(yields_on(allowed) > before[allowed] + 100);
@@ -444,6 +445,14 @@ static void serve(struct actor *a)
 	}
 }
 
+/* Until it has come to where it waits, or stands. */
+static void settled(const struct actor *a)
+{
+	struct arch_registers r;
+
+	AWAIT(STATUS(thread_read_registers, a->thread, &r) != ST_BAD_STATE);
+}
+
 /* The meeting point of a case, and its server on a sched of its own. */
 static cap_t ep, servers;
 static struct actor *server;
@@ -456,7 +465,7 @@ static void meet(uint64_t priority)
 	server = on(servers, serve);
 	server->arg[0] = ep;
 	actor_start(server);
-	pause_for(10 * MS);
+	settled(server);
 }
 
 /* A client on `sched` calls, and is in its call when this returns. */
@@ -503,6 +512,7 @@ TEST(sched_passive_server_runs_for_its_callers_alone)
 		AWAIT(server->seen == i && spent(donor) - before > (int64_t)(20 * MS));
 		atomic_store(&open, true);
 		answered(client);
+		settled(client);
 		before = spent(donor);
 		pause_for(20 * MS);
 		CHECK(spent(donor) == before && server->seen == i);
@@ -660,7 +670,7 @@ TEST(sched_urgent_caller_hurries_a_chain_of_servers)
 	middle->arg[0] = entrance;
 	middle->arg[1] = ep;
 	actor_start(middle);
-	pause_for(10 * MS);
+	settled(middle);
 	invert(entrance);
 }
 
