@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 #include "console.h"
-#include <abi/node.h>
 #include <lib/sys/program.h>
 #include <stdatomic.h>
 
@@ -108,6 +107,18 @@ void *map(cap_t memory, uint64_t pages, unsigned access)
 void *new_pages(uint64_t pages)
 {
 	return map(new_memory(pages), pages, MAP_READ | MAP_WRITE);
+}
+
+uint64_t count_at(uint64_t offset)
+{
+	struct node_counters n;
+	uint64_t sum = 0;
+
+	for (uint64_t cpu = 0; cpu < start->cpus; cpu++) {
+		must(STATUS(node_counters, start->node, cpu, &n, sizeof(n)), "counters");
+		sum += *(const uint64_t *)((const char *)&n + offset);
+	}
+	return sum;
 }
 
 /* ---- cases ---- */

@@ -168,6 +168,14 @@ void actor_resume(struct actor *a)
 	thread_resume(a->t);
 }
 
+struct actor *actor_ready(struct cspace *cs, int priority)
+{
+	struct actor *a = actor_make(cs, priority);
+
+	actor_resume(a);
+	return a;
+}
+
 static struct object *make(struct actor *a, enum object_type type, cap_t *out)
 {
 	struct object *o = object_create(quota_root, type);
