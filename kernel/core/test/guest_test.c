@@ -442,7 +442,7 @@ static void lose_half_at(enum where at)
 	if (at == INSIDE) { /* the program does not notice */
 		CHECK(worker->t->arch.in_guest &&
 		      user_fault(worker->t, GUEST_VA, FAULT_READ) == ST_OK);
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK) && worker->t->aspace == vm_space(guest));
 	}
 	CHECK(user_fault(worker->t, ARCH_PERSONALITY, FAULT_EXEC) == ST_OK);
