@@ -7,7 +7,7 @@ native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
 include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
-	tests/libc/build.mk tests/services/build.mk
+	tests/libc/build.mk tests/log/build.mk tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -88,6 +88,19 @@ $(foreach p,$(services-test-programs),$(eval $(call \
 $(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
+
+# The log with nothing but its checker; likewise from a composition of its own.
+$(B)/gen/log.c: tests/log/log.composition $(wildcard tools/compos*.py proto/*.h) abi/rights.h \
+		services/init/composition.h kernel/core/sched.h
+	$(call say,COMPOSE $@)
+	@mkdir -p $(@D)
+	$(Q)python3 tools/compose.py $< --files bin/log bin/checker --output $@
+$(eval $(call libc-program,log-root,$(init-files) $(B)/gen/log.c))
+$(eval $(call libc-program,log-checker,$(log-test-checker:%=tests/log/%)))
+$(B)/user/log-test.cpio: $(addprefix $(B)/archive/,log-root log log-checker) tools/archive.py
+	$(call say,CPIO $@)
+	$(Q)python3 tools/archive.py $@ root=$(B)/archive/log-root bin/log=$(B)/archive/log \
+		bin/checker=$(B)/archive/log-checker
 
 # An init with a composition of its own, and the programs that it names.
 services-parts := root bare $(services-test-programs)
