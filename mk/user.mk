@@ -86,21 +86,12 @@ $(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
 
-$(B)/archive/root: $(B)/user/init
-	@mkdir -p $(@D)
-	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@
-
 # An init with a composition of its own, and the programs that it names.
-services-files := root $(services-test-programs:%=bin/%) bin/bare
-$(B)/user/services.cpio: $(foreach p,root bare $(services-test-programs),$(B)/user/services-$(p))
+services-parts := root bare $(services-test-programs)
+$(B)/user/services.cpio: $(services-parts:%=$(B)/archive/services-%) tools/archive.py
 	$(call say,CPIO $@)
-	@rm -rf $@.d && mkdir -p $@.d/bin
-	$(Q)for f in $(services-files); do \
-		$(OBJCOPY-kernel) --strip-debug $(@D)/services-$$(basename $$f) $@.d/$$f && \
-		touch -h -d @0 $@.d/$$f || exit 1; done
-	$(Q)cd $@.d && printf '%s\n' $(sort $(services-files)) | \
-		cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
-	$(Q)mv $@.new $@
+	$(Q)python3 tools/archive.py $@ root=$(B)/archive/services-root \
+		$(foreach p,bare $(services-test-programs),bin/$(p)=$(B)/archive/services-$(p))
 
 # An archive with nothing but the first program.
 $(B)/user/%.cpio: $(B)/archive/% tools/archive.py

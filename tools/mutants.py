@@ -8,7 +8,7 @@ The first line of a patch says which test has to fail, and where it runs:
 
     # caught-by: frame_double_free_panics (host)
 
-Kinds: host (address sanitizer), host-tsan, guest, user, libc, e2e, tools. "(guest, died)"
+Kinds: host (address sanitizer), host-tsan, guest, user, libc, services, e2e, tools. "(guest, died)"
 or "(guest, hung)" say that the mutant takes the whole run with it; else only a
 failure of the named case counts. Each patch is applied in a copy of the tree
 that is built incrementally; the named tests must pass there before.
@@ -27,7 +27,7 @@ import qemu_run
 
 BUILD = os.environ.get("BUILD", "build/x86_64")
 SCRATCH = os.path.abspath("build/mutants")
-KINDS = "host|host-tsan|guest|user|libc|e2e|tools"
+KINDS = "host|host-tsan|guest|user|libc|services|e2e|tools"
 HEAD = re.compile(rf"^# caught-by: (\S+) \(({KINDS})(?:, (died|hung))?\)$")
 CPUS = 4  # of the guest
 TIMEOUT = 60  # seconds, a hang detector
@@ -39,6 +39,7 @@ TARGETS = {"host": ["build/host/asan/unit"], "host-tsan": ["build/host/tsan/unit
            "guest": [f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio"],
            "user": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/test.cpio"],
            "libc": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/libc-test.cpio"],
+           "services": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/services.cpio"],
            "e2e": ["image", f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/user/off.cpio"],
            "tools": ["help"]}
 

@@ -84,7 +84,6 @@ status_t sys_cap_inspect(struct syscall *c)
 		return st;
 	c->out[0] = ref.object->type;
 	c->out[1] = token_rights(ref.token);
-	c->out[2] = c->arg[1];
 	return cap_refuse(&ref, ST_OK);
 }
 

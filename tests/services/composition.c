@@ -9,6 +9,9 @@
 #define MS  1000000ull
 #define KIB 1024ull
 
+/* The machine that the tests run on may stand still for a while. */
+#define PATIENT (60000 * MS)
+
 #define DESK                                                                                       \
 	{                                                                                          \
 		.name = "desk", .kind = GRANT_USE, .rights = RIGHT_CALL, .program = TESTER,        \
@@ -69,21 +72,24 @@ static const struct grant of_victim[] = { LOG, DESK };
 
 static const struct program_spec programs[] = {
 	[TESTER] = { ALIKE, .name = "log", .file = "bin/tester", .restart = RESTART_NEVER,
-		     .heartbeat = 1000 * MS, .stop = 60000 * MS, .protocols = 2, GRANTS(tester) },
+		     .heartbeat = PATIENT, .stop = PATIENT, .protocols = 2, GRANTS(tester) },
 	[KEEPER] = { ALIKE, .name = "keeper", .file = "bin/keeper", .state = 64 * KIB,
 		     .restart = RESTART_ALWAYS, .restarts = 100000, .within = 10 * MS,
-		     .heartbeat = 1000 * MS, .stop = 1000 * MS, .needs = 1 << TESTER,
-		     .protocols = 1, GRANTS(of_keeper) },
+		     .heartbeat = PATIENT, .stop = PATIENT, .needs = 1 << TESTER, .protocols = 1,
+		     GRANTS(of_keeper) },
 	[CLIENT] = { ALIKE, .name = "client", .file = "bin/client", .restart = RESTART_NEVER,
-		     .stop = 1000 * MS, .needs = 1 << TESTER | 1 << KEEPER, GRANTS(of_client) },
+		     .stop = PATIENT, .needs = 1 << TESTER | 1 << KEEPER, GRANTS(of_client) },
 	[SECOND] = { ALIKE, .name = "second", .file = "bin/client", .restart = RESTART_NEVER,
-		     .stop = 1000 * MS, .needs = 1 << TESTER | 1 << KEEPER, GRANTS(of_client) },
+		     .stop = PATIENT, .needs = 1 << TESTER | 1 << KEEPER, GRANTS(of_client) },
 	[VICTIM] = { ALIKE, .name = "victim", .file = "bin/victim", .restart = RESTART_ALWAYS,
-		     .restarts = 100000, .within = 10 * MS, .heartbeat = 300 * MS,
-		     .stop = 1000 * MS, .needs = 1 << TESTER, GRANTS(of_victim) },
+		     .restarts = 100000, .within = 10 * MS, .heartbeat = PATIENT, .stop = PATIENT,
+		     .needs = 1 << TESTER, GRANTS(of_victim) },
 	[MORTAL] = { ALIKE, .name = "mortal", .file = "bin/victim", .restart = RESTART_ALWAYS,
-		     .restarts = 3, .within = 600000 * MS, .heartbeat = 1000 * MS,
-		     .stop = 1000 * MS, .needs = 1 << TESTER, .protocols = 1, GRANTS(of_victim) },
+		     .restarts = 3, .within = 600000 * MS, .heartbeat = PATIENT, .stop = PATIENT,
+		     .needs = 1 << TESTER, .protocols = 1, GRANTS(of_victim) },
+	[HUNG] = { ALIKE, .name = "hung", .file = "bin/victim", .restart = RESTART_ALWAYS,
+		   .restarts = 100000, .within = 10 * MS, .heartbeat = 300 * MS, .stop = PATIENT,
+		   .needs = 1 << TESTER, GRANTS(of_victim) },
 	[BARE] = { ALIKE, .name = "bare", .file = "bin/bare", .state = 64 * KIB,
 		   .restart = RESTART_NEVER, .stop = 50 * MS, .needs = 1 << TESTER, .protocols = 1,
 		   GRANTS(bare) },

@@ -2,4 +2,4 @@
 /* tests/services/numbers.h - the programs of the test composition. */
 #pragma once
 
-enum { TESTER, KEEPER, CLIENT, SECOND, VICTIM, MORTAL, BARE, PROGRAMS };
+enum { TESTER, KEEPER, CLIENT, SECOND, VICTIM, MORTAL, HUNG, BARE, PROGRAMS };

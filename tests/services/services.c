@@ -277,12 +277,20 @@ TEST(services_exit_is_told)
 
 TEST(services_hung_are_found)
 {
+	struct supervisor_restart_req req = { "hung" };
+	struct supervisor_restart_rep rep;
+	struct supervisor_status_rep before, after;
 	uint64_t from = watch_lines();
-	uint64_t incarnation = begin_role(ROLE_HANG);
 
-	watch_await_line(INIT, from, "victim: gives no sign of life");
-	watch_await_hello(VICTIM, incarnation + 1);
-	CHECK(incarnation > 0);
+	watch_await_hello(HUNG, 0);
+	CHECK(status(HUNG, &before));
+	watch_set_role(HUNG, ROLE_HANG);
+	CHECK(supervisor_restart(program_cap("control"), &req, &rep, NULL) == ST_OK);
+	from = watch_await_line(INIT, from, "hung: gives no sign of life") + 1;
+	watch_await_line(INIT, from, "hung: gives no sign of life");
+	watch_set_role(HUNG, ROLE_WAIT);
+	watch_await_hello(HUNG, before.restarts + 2);
+	CHECK(status(HUNG, &after) && after.restarts >= before.restarts + 2);
 }
 
 TEST(services_restarts_have_a_limit)

@@ -17,7 +17,7 @@ const char *option(const char *name);
 _Noreturn void watch(void (*at_end)(void));
 
 /* What `program` is to do when it says hello next; afterwards it is to wait;
- * but the mortal one stays with it. */
+ * but the mortal and the hung one stay with it. */
 void watch_set_role(unsigned program, enum desk_role role);
 
 /* How many lines the log has had. */

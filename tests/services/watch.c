@@ -77,7 +77,7 @@ static status_t take_hello(void *self, struct ipc_request *from, const struct de
 		return ST_BAD_ARG;
 	lock();
 	rep->role = seen.role[program];
-	if (program != MORTAL)
+	if (program != MORTAL && program != HUNG)
 		seen.role[program] = ROLE_WAIT;
 	seen.hello[program] = req->incarnation + 1;
 	unlock_changed();
