@@ -10,7 +10,14 @@ fuzz-core := $(filter-out test/% boot/% %_test.c,$(host-src))
 
 $(eval $(call compile-rules,build/fuzz/obj,clang $(HOST_CFLAGS) $(SANITIZE-fuzz)))
 
-$(fuzz-programs): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.c.o $(fuzz-core:%=build/fuzz/obj/%.o)
+# Those of native programs stand on the fake kernel in place of the core.
+fuzz-user-programs := build/fuzz/dispatch
+fuzz-user := $(filter-out %_test.c,$(host-user-src))
+$(fuzz-user-programs): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.c.o $(fuzz-user:%=build/fuzz/obj/%.o)
+	$(call say,LD $@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^
+
+$(filter-out $(fuzz-user-programs),$(fuzz-programs)): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.c.o $(fuzz-core:%=build/fuzz/obj/%.o)
 	$(call say,LD $@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^
 
@@ -22,6 +29,6 @@ fuzz: $(fuzz-programs) $(B)/boot.cpio
 			-seed_inputs=$(B)/boot.cpio -artifact_prefix=build/fuzz/ \
 			-verbosity=0 -print_final_stats=1 $$f.corpus || exit 1; done
 
--include $(fuzz-core:%=build/fuzz/obj/%.d)
+-include $(fuzz-core:%=build/fuzz/obj/%.d) $(fuzz-user:%=build/fuzz/obj/%.d)
 
 .PHONY: fuzz

@@ -68,8 +68,11 @@ def archive_does_not_tell_who_made_it():
     files = [("b", b"2"), ("a", ELF + b"1")]
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         first = content(make(one, files)[0])
-        os.umask(0o077)
-        second = content(make(two, list(reversed(files)))[0])
+        before = os.umask(0o077)
+        try:
+            second = content(make(two, list(reversed(files)))[0])
+        finally:
+            os.umask(before)
         check(first == second, "the order or the mode is seen in it")
 
 
