@@ -6,8 +6,8 @@
 native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
-	tests/libc/build.mk tests/log/build.mk tests/services/build.mk
+include lib/sys/build.mk services/init/build.mk tests/guest/build.mk \
+	tests/libc/build.mk tests/services/build.mk
 include $(native-lists)
 
 ARCHFLAGS-user-x86_64 := -m64 -march=x86-64 -mgeneral-regs-only -mno-red-zone
@@ -75,12 +75,11 @@ init-files := $(init-src:%=services/init/%) $(init-pure-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
 # What is compiled with the C library's headers.
-libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files) $(log-src:%=services/log/%)
+libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files)
 user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
-$(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
-$(eval $(call libc-program,log,$(log-src:%=services/log/%)))
+$(eval $(call user-program,off,tests/guest/off.c))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
 $(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
 $(foreach p,$(services-test-programs),$(eval $(call \
@@ -88,19 +87,6 @@ $(foreach p,$(services-test-programs),$(eval $(call \
 $(eval $(call user-program,services-bare,tests/services/bare.c))
 
 -include $(lib-sys-objects:.o=.d) $(native-objects:.o=.d)
-
-# The log with nothing but its checker; likewise from a composition of its own.
-$(B)/gen/log.c: tests/log/log.composition $(wildcard tools/compos*.py proto/*.h) abi/rights.h \
-		services/init/composition.h kernel/core/sched.h
-	$(call say,COMPOSE $@)
-	@mkdir -p $(@D)
-	$(Q)python3 tools/compose.py $< --files bin/log bin/checker --output $@
-$(eval $(call libc-program,log-root,$(init-files) $(B)/gen/log.c))
-$(eval $(call libc-program,log-checker,$(log-test-checker:%=tests/log/%)))
-$(B)/user/log-test.cpio: $(addprefix $(B)/archive/,log-root log log-checker) tools/archive.py
-	$(call say,CPIO $@)
-	$(Q)python3 tools/archive.py $@ root=$(B)/archive/log-root bin/log=$(B)/archive/log \
-		bin/checker=$(B)/archive/log-checker
 
 # An init with a composition of its own, and the programs that it names.
 services-parts := root bare $(services-test-programs)

@@ -28,11 +28,12 @@ static uint64_t number, sum;
 /* False: the answer is not what it should be. */
 static bool add(enum store_death death)
 {
-	struct store_add_req req = { ++number, number * 977 % 1009, death };
+	const uint64_t value = ++number * 977 % 1009;
+	const struct store_add_req req = { number, value, death };
 	struct store_add_rep rep;
 	status_t st;
 
-	sum += req.value;
+	sum += value;
 	do
 		st = store_add(program_cap("store"), &req, &rep, NULL);
 	while (st == ST_PEER_GONE);
