@@ -22,7 +22,8 @@ $(filter-out $(fuzz-user-programs),$(fuzz-programs)): build/fuzz/%: build/fuzz/o
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^
 
 # A real archive to begin with, or what a program writes; the rest it finds.
-fuzz: $(fuzz-programs) $(B)/boot.cpio
+fuzz: $(fuzz-programs) $(B)/boot.cpio $(B)/archive/services-bare
+	@mkdir -p build/fuzz/program.corpus && cp $(B)/archive/services-bare build/fuzz/program.corpus/
 	@python3 tests/fuzz/config_seeds.py build/fuzz/config.corpus
 	@for f in $(fuzz-programs); do \
 		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -len_control=0 \
