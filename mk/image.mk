@@ -5,7 +5,7 @@
 include boot/uefi/build.mk
 
 # Files of the boot archive, each made under $(B)/archive/.
-archive-files := root version
+archive-files := root version bin/log bin/config bin/power
 
 $(B)/archive/version: build/gen/core/version.h
 	@mkdir -p $(@D)

@@ -6,7 +6,7 @@
 native-lists := $(filter-out lib/sys/% lib/fake/%,$(wildcard lib/*/build.mk))
 native-libraries := $(native-lists:lib/%/build.mk=%)
 
-include lib/sys/build.mk services/init/build.mk services/log/build.mk tests/guest/build.mk \
+include lib/sys/build.mk services/init/build.mk tests/guest/build.mk \
 	tests/libc/build.mk tests/services/build.mk
 include $(native-lists)
 
@@ -75,14 +75,12 @@ init-files := $(init-src:%=services/init/%) $(init-pure-src:%=services/init/%)
 guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
 # What is compiled with the C library's headers.
-libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files) services/init/nothing.c \
-	$(log-src:%=services/log/%) $(sort $(foreach p,$(services-test-programs),\
-	$(services-test-$(p):%=tests/services/%)))
+libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files) \
+	$(sort $(foreach p,$(services-test-programs),$(services-test-$(p):%=tests/services/%)))
 user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
-$(eval $(call libc-program,init,$(init-files) services/init/nothing.c))
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))
-$(eval $(call libc-program,log,$(log-src:%=services/log/%)))
+$(eval $(call user-program,off,tests/guest/off.c))
 $(eval $(call libc-program,libc-test,$(libc-test-src:%=tests/libc/%)))
 $(eval $(call libc-program,services-root,$(init-files) tests/services/composition.c))
 $(foreach p,$(services-test-programs),$(eval $(call \

@@ -32,7 +32,7 @@ static const char *const end_names[] = {
 	[END_EXIT] = "has ended",           [END_FAILURE] = "has failed",
 	[END_FAULT] = "has faulted",        [END_HANG] = "gives no sign of life",
 	[END_KILL] = "is started anew",     [END_START] = "could not be started",
-	[END_STOP] = "did not end in time",
+	[END_STOP] = "did not end in time", [END_NOISE] = "signals without being asked",
 };
 
 /* The last resort: without init nothing can be kept running. */
@@ -388,10 +388,25 @@ static void begin_reports(void)
 		give_up("no thread for reports");
 }
 
+/* Above all programs: one that spins must not keep init from ending it. */
+static cap_t make_sched(void)
+{
+	const struct startup *s = workshop.startup;
+	const struct sched_share share = { .priority = 255,
+					   .weight = 1024,
+					   .cpus = UINT64_MAX >> (64 - s->cpus) };
+	cap_t sched = CAP_NONE;
+
+	must(sys_sched_create(s->quota, s->sched, &sched), "no sched");
+	must(sys_sched_configure(sched, &share), "no share of the CPUs");
+	return sched;
+}
+
 static void begin_loop(void)
 {
 	const struct startup *s = workshop.startup;
-	const struct thread_setup bound = { .notification = workshop.events };
+	const struct thread_setup bound = { .sched = make_sched(),
+					    .notification = workshop.events };
 	const struct loop_setup setup = { .quota = s->quota,
 					  .service = workshop.endpoint,
 					  .events = workshop.events,

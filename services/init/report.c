@@ -48,7 +48,9 @@ static bool say_to_log(const struct line *l, uint64_t number)
 	static struct log_write_req req; /* there is one thread that writes */
 	struct log_write_rep rep;
 
-	req = (struct log_write_req){ .number = number, .time = l->time, .level = l->level };
+	req = (struct log_write_req){
+		.number = number, .time = l->time, .level = l->level, .cpu = LOG_CPU_UNKNOWN
+	};
 	req.size = (uint16_t)strlen(l->text);
 	memcpy(req.text, l->text, req.size);
 	return log_write(queue.log, &req, &rep, NULL) != ST_PEER_GONE;

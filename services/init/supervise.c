@@ -41,6 +41,15 @@ void supervise_init(struct supervise *s, const struct composition *c)
 
 /* ---- signs of life ---- */
 
+static void count_noise(struct supervise_life *l, uint64_t now)
+{
+	if (now - l->noisy_from > SUPERVISE_NOISE_TIME) {
+		l->noisy_from = now;
+		l->noise = 0;
+	}
+	l->noise++;
+}
+
 void supervise_alive(struct supervise *s, uint64_t programs, uint64_t now)
 {
 	for (unsigned i = 0; i < s->composition->programs; i++) {
@@ -48,6 +57,8 @@ void supervise_alive(struct supervise *s, uint64_t programs, uint64_t now)
 
 		if (!(programs >> i & 1) || !runs(l))
 			continue;
+		if (l->state == SUPERVISOR_READY && !l->asked)
+			count_noise(l, now);
 		l->asked = false;
 		l->failures = 0;
 		if (l->state == SUPERVISOR_READY)
@@ -145,7 +156,8 @@ static struct supervise_step start(struct supervise *s, struct supervise_life *l
 	if (l->state == SUPERVISOR_BACK_OFF)
 		l->restarts++;
 	l->state = SUPERVISOR_STARTED;
-	l->started = now;
+	l->started = l->noisy_from = now;
+	l->noise = 0;
 	l->due = spec_of(s, l)->heartbeat > 0 ? after(now, SUPERVISE_FIRST) : SUPERVISE_NEVER;
 	return step(s, DO_START, l);
 }
@@ -156,6 +168,7 @@ static struct supervise_step kill_it(const struct supervise *s, struct supervise
 	struct supervise_step kill = step(s, DO_KILL, l);
 
 	l->due = SUPERVISE_NEVER;
+	l->noise = 0;
 	kill.why = why;
 	return kill;
 }
@@ -192,6 +205,8 @@ static struct supervise_step next_of(struct supervise *s, struct supervise_life 
 		return start(s, l, now);
 	if (runs(l) && l->due <= now && (l->asked || l->state == SUPERVISOR_STARTED))
 		return kill_it(s, l, END_HANG);
+	if (runs(l) && l->noise > SUPERVISE_NOISE)
+		return kill_it(s, l, END_NOISE);
 	return step(s, ask_now && ask(s, l, now) ? DO_ASK : DO_NOTHING, l);
 }
 

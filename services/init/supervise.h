@@ -11,6 +11,8 @@
  *          SUPERVISE_FIRST is hung.
  * Asking   all at one moment, as far as their times allow: who is due within half of its
  *          time is asked with the others. No answer until it is due again: it is hung.
+ * Noise    a sign of life that nobody asked for is work for init that its sender does not pay for:
+ *          who gives more than SUPERVISE_NOISE within SUPERVISE_NOISE_TIME is killed.
  * Failing  a program that had been ready is started again at once, as its clients wait; one that
  *          had not, after a time that doubles. `restarts` within `within`, counted as a
  *          bucket that fills by each and runs empty in that time, and it is left dead.
@@ -27,11 +29,15 @@
 #define SUPERVISE_LONGEST  10000000000ull /* ... up to this */
 #define SUPERVISE_NEVER    UINT64_MAX
 
+#define SUPERVISE_NOISE      100u
+#define SUPERVISE_NOISE_TIME 1000000000ull
+
 enum supervise_end {
 	END_EXIT,    /* it said that it has come to its end as it should */
 	END_FAILURE, /* it said that it failed */
 	END_FAULT,
 	END_HANG,
+	END_NOISE,
 	END_KILL,  /* somebody wanted a new start */
 	END_START, /* it could not be started */
 	END_STOP,  /* it did not stop in time */
@@ -55,9 +61,10 @@ struct supervise_step {
 struct supervise_life {
 	uint32_t state; /* enum supervisor_state */
 	bool asked, stopping, gave_up, failed;
+	uint32_t noise;    /* signs that were not asked for, since `noisy_from` */
 	uint32_t failures; /* in a row, without having been ready */
 	uint32_t restarts; /* how often it was started after the first time */
-	uint64_t started;
+	uint64_t started, noisy_from;
 	uint64_t due;    /* the next moment that something is to be done about it */
 	uint64_t bucket; /* how full, in nanoseconds, at `filled` */
 	uint64_t filled;

@@ -80,8 +80,8 @@ static int count(struct store *s, unsigned writer)
 	uint64_t last = 0;
 	int n = 0;
 
-	if (p->head >= NUMBERS || p->tail > p->head || p->head - p->tail > area_size(writer) ||
-	    p->head % 8 != 0 || p->tail % 8 != 0)
+	if (p->head >= NUMBERS || p->head - p->tail > area_size(writer) || p->head % 8 != 0 ||
+	    p->tail % 8 != 0)
 		return -1;
 	for (uint64_t at = p->tail; at < p->head; at += length_of(&e), n++) {
 		if (!read(s, writer, at, &e) || e.number <= last)

@@ -14,7 +14,8 @@ enum desk_role {
 	ROLE_EXIT,   /* end as it should be */
 	ROLE_FAIL,   /* end with a status */
 	ROLE_HANG,   /* be ready, then never answer */
-	ROLE_FLOOD,  /* call init and signal without end */
+	ROLE_FLOOD,  /* call init without end */
+	ROLE_NOISE,  /* signal without end */
 	ROLE_VANISH, /* die with calls to init on their way */
 };
 struct desk_hello_req {

@@ -328,6 +328,16 @@ TEST(services_flood_stops_nobody)
 	CHECK(status(VICTIM, &rep) && rep.restarts == incarnation);
 }
 
+TEST(services_noise_is_ended)
+{
+	uint64_t from = watch_lines();
+	uint64_t incarnation = begin_role(ROLE_NOISE);
+
+	watch_await_line(INIT, from, "victim: signals without being asked");
+	watch_await_hello(VICTIM, incarnation + 1);
+	CHECK(incarnation > 0);
+}
+
 TEST(services_vanished_clients_leave_nothing)
 {
 	struct supervisor_status_rep before, after;

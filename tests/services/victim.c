@@ -21,29 +21,28 @@ __attribute__((noinline)) static void victim_outer(volatile int *at)
 	__asm__ volatile("");
 }
 
-static void *flood(void *how)
+static void *flood(void *nothing)
 {
 	const struct program_block *b = program_block();
 	struct supervisor_find_req req = { "nothing" };
 	struct supervisor_find_rep rep;
 	struct msg_cap caps[MSG_CAPS];
 
+	(void)nothing;
 	for (;;) {
-		if (how != NULL)
-			(void)sys_notification_signal(b->alive, UINT64_MAX);
 		if (supervisor_find(b->supervisor, &req, &rep, caps) == ST_OK)
 			abort();
 	}
 	return NULL;
 }
 
-/* Several at once: two that only call, one that signals as well. */
+/* Several at once. */
 static void begin_flood(void)
 {
 	pthread_t thread;
 
-	for (uintptr_t i = 0; i < 3; i++) {
-		if (pthread_create(&thread, NULL, flood, i == 2 ? &thread : NULL) != 0)
+	for (unsigned i = 0; i < 3; i++) {
+		if (pthread_create(&thread, NULL, flood, NULL) != 0)
 			common_fail("no thread");
 	}
 }
@@ -74,6 +73,9 @@ int main(void)
 	case ROLE_FLOOD:
 		begin_flood();
 		break;
+	case ROLE_NOISE:
+		for (;;)
+			(void)sys_notification_signal(program_block()->alive, UINT64_MAX);
 	case ROLE_VANISH:
 		vanish();
 		break;

@@ -216,6 +216,28 @@ TEST(supervise_finds_the_hung)
 	CHECK(next_is(DO_START, 1));
 }
 
+TEST(supervise_ends_the_noisy)
+{
+	CHECK(come_up(1));
+	spec[0].heartbeat = 0;
+	s.life[0].due = SUPERVISE_NEVER;
+	for (unsigned i = 0; i < 5 * SUPERVISE_NOISE; i++) {
+		now += 2 * SUPERVISE_NOISE_TIME / SUPERVISE_NOISE;
+		supervise_alive(&s, 1, now);
+		CHECK(is_quiet());
+	}
+	now += 2 * SUPERVISE_NOISE_TIME;
+	for (unsigned i = 0; i < SUPERVISE_NOISE; i++) {
+		supervise_alive(&s, 1, now);
+		CHECK(is_quiet());
+	}
+	supervise_alive(&s, 1, now);
+	struct supervise_step next = supervise_next(&s, now);
+	CHECK(next.what == DO_KILL && next.why == END_NOISE);
+	supervise_ended(&s, 0, END_NOISE, now);
+	CHECK(next_is(DO_START, 0) && is_quiet());
+}
+
 TEST(supervise_first_sign_has_a_limit)
 {
 	begin(1);

@@ -144,6 +144,8 @@ TEST(log_store_part_that_can_not_be_begins_anew)
 	((struct store_entry *)(memory + 4096 + 5 * STORE_PART))->number = 0;
 	((struct store_entry *)(memory + 4096 + 6 * STORE_PART))->level = 9;
 	CHECK(store_attach(&store, memory, &kept) == STORE_DAMAGED && kept == 1);
+	for (unsigned i = 0; i < 7; i++)
+		CHECK(p[i].head == 0 && p[i].tail == 0);
 	CHECK(finds(0, 8, 7, "text") && finds_none(9) && store.next == 9);
 	for (unsigned i = 0; i < 8; i++)
 		CHECK(say(i, "again"));
