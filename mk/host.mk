@@ -13,7 +13,8 @@ host-user-lists := $(host-libraries:%=lib/%/build.mk) $(host-services:%=services
 include $(host-user-lists)
 host-user-src := $(foreach l,$(host-libraries),$(lib-$(l)-src:%=lib/$(l)/%) \
 	$(lib-$(l)-test-src:%=lib/$(l)/%)) \
-	$(foreach s,$(host-services),$($(s)-test-src:%=services/$(s)/%))
+	$(foreach s,$(host-services),$($(s)-test-src:%=services/$(s)/%)) \
+	$(config-served-src:%=services/config/%)
 
 # core-freestanding-src is what an ordinary program has from its C library.
 host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=kernel/core/%)) \

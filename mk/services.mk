@@ -22,14 +22,30 @@ $(yyjson-src): third_party/yyjson tools/source.sh
 $(foreach s,$(services),$(eval $(s)-files := $($(s)-src:%=services/$(s)/%)))
 $(foreach s,$(services),$(eval $(call libc-program,$(s),$($(s)-files) $($(s)-libraries))))
 
-# The composition, as init has it.
-composition := $(B)/gen/composition.c
-$(composition): services/node.composition $(wildcard tools/compos*.py proto/*.h) abi/rights.h \
-		services/init/composition.h kernel/core/sched.h
-	$(call say,COMPOSE $@)
-	@mkdir -p $(@D)
-	$(Q)python3 tools/compose.py $< --files $(services:%=bin/%) --output $@
-$(eval $(call libc-program,init,$(init-files) $(composition)))
+# $(call compose,<composition>,<names of programs>,<C file that init is linked with>)
+define compose
+$(3): $(1) $(wildcard tools/compos*.py proto/*.h) abi/rights.h services/init/composition.h \
+		kernel/core/sched.h
+	$$(call say,COMPOSE $$@)
+	@mkdir -p $$(@D)
+	$$(Q)python3 tools/compose.py $$< --files $(2:%=bin/%) --output $$@
+endef
+
+$(eval $(call compose,services/node.composition,$(services),$(B)/gen/composition.c))
+$(eval $(call libc-program,init,$(init-files) $(B)/gen/composition.c))
+
+# The log with nothing but a program that looks at it, see tests/log.
+include tests/log/build.mk
+log-test-files := $(log-test-checker:%=tests/log/%)
+$(eval $(call compose,tests/log/log.composition,log checker,$(B)/gen/log.c))
+$(eval $(call libc-program,log-root,$(init-files) $(B)/gen/log.c))
+$(eval $(call libc-program,log-checker,$(log-test-files)))
+$(B)/user/log-test.cpio: $(addprefix $(B)/archive/,log-root log log-checker) tools/archive.py
+	$(call say,CPIO $@)
+	$(Q)python3 tools/archive.py $@ root=$(B)/archive/log-root bin/log=$(B)/archive/log \
+		bin/checker=$(B)/archive/log-checker
+
+libc-src += $(log-files) $(power-files) $(log-test-files)
 
 $(B)/archive/bin/%: $(B)/user/%
 	@mkdir -p $(@D)

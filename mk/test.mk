@@ -7,6 +7,7 @@ TEST_SMP := 1 2 4 8
 USER_SMP := 1 2 4
 LIBC_SMP := 1 4
 SERVICES_SMP := 1 4
+LOG_SMP := 1 2
 SOAK_ROUNDS := 50
 SOAK_DEATHS := 10
 SOAK_SEEDS := 1 2 3
@@ -16,7 +17,8 @@ export BUILD := $(B)
 export PYTHONDONTWRITEBYTECODE := 1
 
 test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf \
-	$(B)/user/test.cpio $(B)/user/off.cpio $(B)/user/libc-test.cpio $(B)/user/services.cpio
+	$(B)/user/test.cpio $(B)/user/off.cpio $(B)/user/libc-test.cpio $(B)/user/services.cpio \
+	$(B)/user/log-test.cpio
 
 # $(call guest-suite,<name>,<CPUs>,<boot options>)
 guest-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
@@ -29,6 +31,10 @@ user-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --appe
 # $(call services-suite,<name>,<CPUs>,<boot options>): init with programs that die
 services-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
 	--kernel $(B)/debug/kernel.elf --archive $(B)/user/services.cpio'
+
+# $(call log-suite,<name>,<CPUs>,<boot options>): the log, which is killed
+log-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
+	--kernel $(B)/debug/kernel.elf --archive $(B)/user/log-test.cpio'
 
 # $(call libc-suite,<CPUs>): the C library's
 libc-suite = 'libc-smp$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(1) \
@@ -44,6 +50,7 @@ test: image $(test-programs)
 		$(foreach n,$(USER_SMP),$(call user-suite,user-smp$(n),$(n),)) \
 		$(foreach n,$(LIBC_SMP),$(call libc-suite,$(n))) \
 		$(foreach n,$(SERVICES_SMP),$(call services-suite,services-smp$(n),$(n),)) \
+		$(foreach n,$(LOG_SMP),$(call log-suite,log-smp$(n),$(n),)) \
 		host-asan=build/host/asan/unit host-tsan=build/host/tsan/unit $(tool-suites)
 
 soak: TEST_TIMEOUT := 3600
@@ -56,6 +63,7 @@ soak: image $(test-programs)
 		$(foreach n,$(LIBC_SMP),$(call libc-suite,$(n))) \
 		$(foreach n,$(SERVICES_SMP),$(call \
 			services-suite,services-smp$(n),$(n),test.rounds=$(SOAK_DEATHS))) \
+		$(foreach n,$(LOG_SMP),$(call log-suite,log-smp$(n),$(n),test.rounds=$(SOAK_DEATHS))) \
 		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
 			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
 

@@ -76,8 +76,7 @@ guest-test-files := $(guest-test-src:%=tests/guest/%)
 guest-bench-files := $(guest-bench-src:%=tests/guest/%)
 # What is compiled with the C library's headers.
 libc-src := $(native-src) $(libc-test-src:%=tests/libc/%) $(init-files) \
-	$(log-src:%=services/log/%) $(sort $(foreach p,$(services-test-programs),\
-	$(services-test-$(p):%=tests/services/%)))
+	$(sort $(foreach p,$(services-test-programs),$(services-test-$(p):%=tests/services/%)))
 user-src := $(lib-sys-src:%=lib/sys/%) $(guest-test-files) $(guest-bench-files)
 $(eval $(call user-program,test,$(guest-test-files)))
 $(eval $(call user-program,bench,$(guest-bench-files)))

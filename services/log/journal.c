@@ -246,7 +246,21 @@ static status_t on_read(void *self, struct ipc_request *from, const struct log_r
 	return req->wait == 0 ? ST_WOULD_BLOCK : wait(j, from, number);
 }
 
-const struct log_ops journal_ops = { .write = on_write, .read = on_read };
+static status_t on_show(void *self, struct ipc_request *from, const struct log_show_req *req,
+			struct log_show_rep *rep, struct msg_cap *caps)
+{
+	struct journal *j = self;
+
+	(void)from;
+	(void)rep;
+	(void)caps;
+	if (req->level < LOG_ERROR || req->level > LOG_DEBUG)
+		return ST_BAD_ARG;
+	j->serial_level = (enum log_level)req->level;
+	return ST_OK;
+}
+
+const struct log_ops journal_ops = { .write = on_write, .read = on_read, .show = on_show };
 
 /* ---- begin ---- */
 

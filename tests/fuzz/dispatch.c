@@ -48,6 +48,9 @@ static void begin(void)
 static size_t take(struct fake_call *c, const uint8_t *data, size_t size)
 {
 	const size_t head = 12;
+	static const uint32_t lengths[4] = { 0, sizeof(struct log_write_req),
+					     sizeof(struct log_read_req),
+					     sizeof(struct log_show_req) };
 
 	if (size < head)
 		return 0;
@@ -55,9 +58,8 @@ static size_t take(struct fake_call *c, const uint8_t *data, size_t size)
 	c->badge = IPC_BADGE(IPC_SESSION(data[0] % 64, data[1] % 2), data[2] % 2, data[3]);
 	c->method = data[4] % 4;
 	c->len = (uint32_t)(data[5] | data[6] << 8) % (MSG_BYTES + 1);
-	if (data[7] % 4 != 0) /* mostly as long as it should be */
-		c->len =
-			c->method == 1 ? sizeof(struct log_write_req) : sizeof(struct log_read_req);
+	if (data[7] % 4 != 0)
+		c->len = lengths[c->method];
 	c->ncaps = data[8] % 8 > MSG_CAPS ? 0 : data[8] % 8;
 	c->flags = data[9] % 16 == 0 ? MSG_FAULT : 0;
 	c->is_gone = data[10] % 8 == 0;

@@ -66,7 +66,7 @@ static void send(struct fake_call *c, uint64_t session, uint32_t method, const v
 		 uint32_t size)
 {
 	memset(c, 0, sizeof(*c));
-	c->badge = IPC_BADGE(session, 0, LOG_WRITE | LOG_READ);
+	c->badge = IPC_BADGE(session, 0, LOG_WRITE | LOG_READ | LOG_SHOW);
 	c->method = method;
 	c->len = size;
 	memcpy(c->bytes, req, size);
@@ -266,10 +266,23 @@ TEST(log_journal_says_once_that_entries_go)
 
 TEST(log_journal_shows_what_is_urgent_enough)
 {
+	static const uint64_t none[] = { 0, LOG_DEBUG + 1, (1ull << 32) + LOG_DEBUG };
+
 	CHECK(begin());
-	journal.serial_level = LOG_WARNING;
+	send(&calls[0], SESSION, 3, &(struct log_show_req){ LOG_WARNING },
+	     sizeof(struct log_show_req));
+	CHECK(serve(&calls[0]) == ST_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		send(&calls[0], SESSION, 3, &(struct log_show_req){ none[i] },
+		     sizeof(struct log_show_req));
+		CHECK(serve(&calls[0]) == ST_BAD_ARG);
+	}
 	write_as(&calls[0], SESSION, 1, "not shown");
 	CHECK(serve(&calls[0]) == ST_OK && strstr(screen, "not shown") == NULL);
+	send(&calls[0], SESSION, 3, &(struct log_show_req){ LOG_INFO },
+	     sizeof(struct log_show_req));
+	write_as(&calls[1], SESSION, 2, "is shown");
+	CHECK(serve(&calls[1]) == ST_OK && strstr(screen, "is shown") != NULL);
 }
 
 TEST(log_journal_lives_with_a_port_that_is_stuck)
