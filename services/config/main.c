@@ -2,19 +2,22 @@
 /* What the node was told at boot, see proto/config.h and docs/book/configuration.md.
  *
  * Capabilities, by their names in the composition: "cmdline" (the page with the boot options),
- * "fw_cfg" (the two ports of QEMU's device), "log". One that is not there tells nothing. All is
- * read once, before the first client; a new incarnation reads it again and finds the same.
+ * "fw_cfg" (the two ports of QEMU's device), "log" (with the right to set what it shows). One that
+ * is not there tells nothing. All is read once, before the first client; a new incarnation reads it
+ * again and finds the same.
  */
 #include <abi/startup.h>
 #include <lib/libc/libc.h>
 #include <lib/loop/loop.h>
 #include <lib/program/program.h>
 #include <lib/sys/calls.h>
+#include <proto/log.h>
 #include <services/config/config.h>
 #include <services/config/fw_cfg.h>
 #include <services/config/service.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FILE_NAME "opt/org.themelios/config"
 
@@ -85,6 +88,25 @@ static void read_all(void)
 	       document_count(&document, "registries"), document_count(&document, "containers"));
 }
 
+/* What the log shows on the serial port is a part of the configuration. */
+static void set_log_level(void)
+{
+	static const char *const names[] = { [LOG_ERROR] = "error",
+					     [LOG_WARNING] = "warning",
+					     [LOG_INFO] = "info",
+					     [LOG_DEBUG] = "debug" };
+	const struct document_value *v = document_find(&document, "log.level", 0);
+	struct log_show_req req = { .level = LOG_INFO };
+	struct log_show_rep rep;
+
+	for (unsigned i = LOG_ERROR; v != NULL && i <= LOG_DEBUG; i++) {
+		if (strcmp(v->text, names[i]) == 0)
+			req.level = i;
+	}
+	if (log_show(program_cap("log"), &req, &rep, NULL) != ST_OK)
+		fprintf(stderr, "log.level could not be set\n");
+}
+
 int main(void)
 {
 	const struct program_block *b = program_block();
@@ -92,6 +114,7 @@ int main(void)
 	if (b == NULL)
 		return 1;
 	read_all();
+	set_log_level();
 	const struct loop_setup setup = {
 		.quota = b->quota, .service = b->service, .events = b->events, .alive = b->alive
 	};
