@@ -164,8 +164,9 @@ class Composition:
         while words.words:
             what = words.take("a word")
             if what == "priority":
+                # The threads of init, which nobody raises, are in the middle: above all programs.
                 program.priority = number(words.take("a number"), 0,
-                                          self.limits["SCHED_PRIORITIES"] - 1)
+                                          self.limits["SCHED_PRIORITIES"] // 2 - 1)
             elif what == "weight":
                 program.weight = number(words.take("a number"), 1, self.limits["SCHED_WEIGHT_MAX"])
             elif what == "budget":

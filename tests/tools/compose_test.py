@@ -207,7 +207,7 @@ def compose_refuses_numbers_out_of_range():
     refused(BASE + " stop 5\n", (6, "'' is no unit of a time"))
     refused(BASE + " stop soon\n", (6, "'soon' is no time"))
     refused(BASE + " state 5000\n", (6, "5000 is not a whole number of pages"))
-    refused(BASE + " cpu priority 256\n", (6, "256 is not within 0 to 255"))
+    refused(BASE + " cpu priority 128\n", (6, "128 is not within 0 to 127"))
     refused(BASE + " cpu weight 0\n", (6, "0 is not within 1 to 65536"))
     refused(BASE + " cpu weight 65537\n", (6, "65537 is not within 1 to 65536"))
     refused(BASE + " cpu budget 10ms of 20ms\n", (6, "a budget is a share in %"))
