@@ -122,6 +122,17 @@ static uint64_t back_off(const struct supervise_life *l)
 	return time < SUPERVISE_LONGEST ? time : SUPERVISE_LONGEST;
 }
 
+/* Those that were asked may have waited for one that hung. */
+static void give_more_time(struct supervise *s, uint64_t now)
+{
+	for (unsigned i = 0; i < s->composition->programs; i++) {
+		struct supervise_life *l = &s->life[i];
+
+		if (l->asked && !l->stopping)
+			l->due = after(now, spec_of(s, l)->heartbeat);
+	}
+}
+
 void supervise_ended(struct supervise *s, unsigned program, enum supervise_end how, uint64_t now)
 {
 	const struct program_spec *p = &s->composition->program[program];
@@ -132,6 +143,8 @@ void supervise_ended(struct supervise *s, unsigned program, enum supervise_end h
 	l->state = SUPERVISOR_ENDED;
 	l->due = SUPERVISE_NEVER;
 	l->asked = false;
+	if (how == END_HANG)
+		give_more_time(s, now);
 	l->failed = failed && !(how == END_KILL && s->stopping);
 	if (!failed)
 		s->was_ready |= 1ull << program;

@@ -11,6 +11,7 @@
  *          SUPERVISE_FIRST is hung.
  * Asking   all at one moment, as far as their times allow: who is due within half of its
  *          time is asked with the others. No answer until it is due again: it is hung.
+ *          Who was asked with it has that time once more: it may have waited for the hung one.
  * Noise    a sign of life that nobody asked for is work for init that its sender does not pay for:
  *          who gives more than SUPERVISE_NOISE within SUPERVISE_NOISE_TIME is killed.
  * Failing  a program that had been ready is started again at once, as its clients wait; one that

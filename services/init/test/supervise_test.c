@@ -216,6 +216,26 @@ TEST(supervise_finds_the_hung)
 	CHECK(next_is(DO_START, 1));
 }
 
+/* They could not answer either, and can now. */
+TEST(supervise_spares_who_waits_for_the_hung)
+{
+	CHECK(come_up(3));
+	now += 100 * MS;
+	CHECK(next_is(DO_ASK, 0) && next_is(DO_ASK, 1) && next_is(DO_ASK, 2) && is_quiet());
+	now += 100 * MS;
+	CHECK(next_is(DO_KILL, 0));
+	supervise_ended(&s, 0, END_HANG, now);
+	CHECK(next_is(DO_START, 0) && is_quiet());
+	now += 10 * MS;
+	supervise_alive(&s, 1 << 0 | 1 << 2, now);
+	CHECK(is_quiet());
+	now += 90 * MS;
+	struct supervise_step next = supervise_next(&s, now);
+	while (next.what == DO_ASK)
+		next = supervise_next(&s, now);
+	CHECK(next.what == DO_KILL && next.program == 1 && next.why == END_HANG);
+}
+
 TEST(supervise_ends_the_noisy)
 {
 	CHECK(come_up(1));
