@@ -11,6 +11,7 @@
 
 #define SLOTS 512 /* of a program's space that are looked at */
 #define LINE  120
+#define LINES 16 /* of what it holds: all that is told fits into the queue of report.c */
 
 static bool read_stack(void *of, uint64_t address, uint64_t *word)
 {
@@ -88,9 +89,10 @@ static void describe_capabilities(const struct program *p)
 	static const char *const names[OBJ_TYPES] = { OBJECT_TYPE_LIST(NAME) };
 #undef NAME
 	char line[LINE] = "";
+	unsigned lines = 0;
 	size_t used = 0;
 
-	for (cap_t slot = 1; slot < SLOTS; slot++) {
+	for (cap_t slot = 1; slot < SLOTS && lines < LINES; slot++) {
 		enum object_type type;
 		rights_t rights;
 
@@ -101,9 +103,12 @@ static void describe_capabilities(const struct program *p)
 		if (used > LINE - 32) {
 			report(LOG_ERROR, "  holds%s", line);
 			used = 0;
+			lines++;
 		}
 	}
-	if (used > 0)
+	if (lines == LINES)
+		report(LOG_ERROR, "  holds more");
+	else if (used > 0)
 		report(LOG_ERROR, "  holds%s", line);
 }
 

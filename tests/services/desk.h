@@ -17,6 +17,7 @@ enum desk_role {
 	ROLE_FLOOD,  /* call init without end */
 	ROLE_NOISE,  /* signal without end */
 	ROLE_VANISH, /* die with calls to init on their way */
+	ROLE_CROWD,  /* fault with as many capabilities as init looks at */
 	ROLE_SPIN,   /* be ready, then let nobody else run */
 };
 struct desk_hello_req {

@@ -261,6 +261,22 @@ TEST(services_fault_is_described)
 	CHECK(holds > from);
 }
 
+/* However much it holds, what comes before is not pushed out. */
+TEST(services_fault_in_a_crowd_is_described)
+{
+	uint64_t from = watch_lines();
+	uint64_t incarnation = begin_role(ROLE_CROWD);
+
+	CHECK(incarnation > 0);
+	uint64_t ended = watch_await_line(INIT, from, "  holds more");
+	CHECK(watch_has_line(INIT, from, "victim: memory fault, address 0xbad000, access 2"));
+	CHECK(watch_has_line(INIT, from, "rip ") && watch_has_line(INIT, from, "victim_inner+"));
+	CHECK(watch_has_line(INIT, from, "  holds 1:quota/1005"));
+	CHECK(!watch_has_line(INIT, from, "lines of mine were lost"));
+	watch_await_hello(VICTIM, incarnation + 1);
+	CHECK(ended > from);
+}
+
 TEST(services_exit_is_told)
 {
 	uint64_t from = watch_lines();

@@ -56,6 +56,17 @@ static void vanish(void)
 	victim_outer((volatile int *)32);
 }
 
+static void crowd(void)
+{
+	cap_t note;
+
+	for (unsigned i = 0; i < 600; i++) {
+		if (sys_notification_create(program_block()->quota, &note) != ST_OK)
+			common_fail("no note");
+	}
+	victim_outer((volatile int *)0xbad000);
+}
+
 /* Comes back to a CPU in the middle of what others do there, and keeps it. */
 static void *spin(void *nothing)
 {
@@ -103,6 +114,9 @@ int main(void)
 			(void)sys_notification_signal(program_block()->alive, UINT64_MAX);
 	case ROLE_VANISH:
 		vanish();
+		break;
+	case ROLE_CROWD:
+		crowd();
 		break;
 	case ROLE_SPIN:
 		spin_everywhere();
