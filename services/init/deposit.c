@@ -24,6 +24,24 @@ static void drop(struct deposit *d)
 	*d = (struct deposit){ .cap = CAP_NONE };
 }
 
+/* What it was paid with may be gone, or its owner has revoked it. */
+static bool is_dead(const struct deposit *d, rights_t *rights)
+{
+	enum object_type type;
+
+	return sys_cap_inspect(workshop.startup->cspace, d->cap, &type, rights) != ST_OK;
+}
+
+static void drop_dead(struct program *p)
+{
+	rights_t rights;
+
+	for (unsigned i = 0; i < SUPERVISOR_DEPOSITS; i++) {
+		if (p->deposit[i].name[0] != '\0' && is_dead(&p->deposit[i], &rights))
+			drop(&p->deposit[i]);
+	}
+}
+
 status_t deposit_add(struct program *p, const struct supervisor_deposit_req *req,
 		     const struct msg_cap *cap)
 {
@@ -31,6 +49,7 @@ status_t deposit_add(struct program *p, const struct supervisor_deposit_req *req
 
 	if (!is_name(req->name))
 		return ST_BAD_ARG;
+	drop_dead(p);
 	if (find(p, req->name) != NULL)
 		return ST_EXISTS;
 	if ((cap->rights & needed) != needed)
@@ -52,13 +71,11 @@ status_t deposit_find(struct program *p, const char name[PROGRAM_NAME], uint64_t
 		      struct msg_cap *copy)
 {
 	struct deposit *d = find(p, name);
-	enum object_type type;
 	rights_t rights;
 
 	if (d == NULL)
 		return ST_BAD_ARG;
-	/* What it was paid with may be gone, or its owner has revoked it. */
-	if (sys_cap_inspect(workshop.startup->cspace, d->cap, &type, &rights) != ST_OK) {
+	if (is_dead(d, &rights)) {
 		drop(d);
 		return ST_BAD_ARG;
 	}

@@ -224,6 +224,22 @@ TEST(services_deposits_are_found)
 	CHECK(withdraw("note") == ST_BAD_ARG);
 }
 
+TEST(services_dead_deposits_make_room)
+{
+	char name[PROGRAM_NAME];
+	cap_t note = new_note();
+
+	for (unsigned i = 0; i < SUPERVISOR_DEPOSITS; i++) {
+		snprintf(name, sizeof(name), "piece %u", i);
+		CHECK(deposit(name, note, UINT16_MAX) == ST_OK);
+	}
+	CHECK(sys_object_destroy(note) == ST_OK);
+	note = new_note();
+	CHECK(deposit("piece 3", note, UINT16_MAX) == ST_OK);
+	CHECK(deposit("another", note, UINT16_MAX) == ST_OK);
+	CHECK(withdraw("piece 3") == ST_OK && withdraw("another") == ST_OK);
+}
+
 /* ---- deaths ---- */
 
 /* The victim takes this role, in a new incarnation; its number. */
