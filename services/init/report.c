@@ -53,7 +53,8 @@ static bool say_to_log(const struct line *l, uint64_t number)
 	};
 	req.size = (uint16_t)strlen(l->text);
 	memcpy(req.text, l->text, req.size);
-	return log_write(queue.log, &req, &rep, NULL) != ST_PEER_GONE;
+	status_t st = log_write(queue.log, &req, &rep, NULL);
+	return st != ST_PEER_GONE && st != ST_BAD_CAP; /* it is left dead: its endpoint is gone */
 }
 
 /* The oldest line, when there is one. */

@@ -39,7 +39,8 @@ def node_power_button_ends_all_in_order():
     lines = stands()
     order = [place(lines, pattern) for pattern in (
         r"power: the power button was pressed", r"init: all programs are told to end",
-        r"init: power: has ended", r"init: config: has ended", r"init: all programs have ended",
+        r"init: power: has ended", r"init: config: has ended", r"init: log: has ended",
+        r"init: all programs have ended",
         r" info  power: off: a program")]
     check(order == sorted(order), lines)
 
