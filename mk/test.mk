@@ -67,7 +67,7 @@ soak: image $(test-programs)
 		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
 			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
 
-bench-programs := $(B)/release/kernel-bench.elf $(B)/user/bench.cpio
+bench-programs := $(B)/release/kernel-bench.elf $(B)/user/bench.cpio $(B)/user/meter.cpio
 
 bench: image $(bench-programs)
 	@python3 tools/bench.py
