@@ -512,7 +512,7 @@ void frame_init(void)
 		first_zone[FRAME_ANY] = FRAME_HIGH;
 	ready = true;
 	frame_stats(&s);
-	log_info("frame", "%lu MiB of RAM, %lu KiB of it in use", (s.total << FRAME_SHIFT) / MIB(1),
+	log_info("frame", "%lu KiB of RAM, %lu KiB of it in use", (s.total << FRAME_SHIFT) / KIB(1),
 		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
