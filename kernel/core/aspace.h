@@ -66,8 +66,6 @@ struct mapping {
 	struct tree_node pagewise; /* in memory->mappings */
 };
 
-extern const struct object_ops aspace_ops, mapping_ops;
-
 /* `kind`: enum aspace_kind. ASPACE_GUEST: `half` is a capability to the half that serves it; else
  * it is NULL. ST_BAD_ARG, ST_NO_MEMORY, as from cap_bind. */
 status_t aspace_create(struct quota *q, uint64_t kind, const struct cap_ref *half,

@@ -113,8 +113,6 @@ struct memory {
 	} transit;
 };
 
-extern const struct object_ops memory_ops;
-
 static inline struct memory *memory_of(const struct cap_ref *ref)
 {
 	return container_of(ref->object, struct memory, obj);

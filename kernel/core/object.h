@@ -101,7 +101,11 @@ struct object_ops {
 		.close = (fn)                                                                      \
 	}
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops, irq_ops, ioport_ops, node_ops;
+
+/* Supplied by each type. */
+#define OBJECT_TYPE_OPS(NAME, name, rights) name##_ops,
+extern const struct object_ops OBJECT_TYPE_LIST(OBJECT_TYPE_OPS) mapping_ops, dma_mapping_ops,
+	sched_part_ops, test_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

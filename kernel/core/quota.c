@@ -3,13 +3,6 @@
 #include <core/assert.h>
 #include <core/grace.h>
 
-static bool quota_close(struct object *o);
-
-const struct object_ops quota_ops = OBJECT_OPS("quota", struct quota, LOCK_QUOTA, quota_close);
-
-/* No other is made of this kind. */
-extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));
-
 struct quota *quota_root;
 
 /* ---- charges ---- */
@@ -260,3 +253,8 @@ static bool quota_close(struct object *o)
 	quota_refund(q->parent, q->drawn);
 	return true;
 }
+
+const struct object_ops quota_ops = OBJECT_OPS("quota", struct quota, LOCK_QUOTA, quota_close);
+
+/* No other is made of this kind. */
+extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));

@@ -17,8 +17,6 @@ struct reply {
 	struct reply_slot slot;
 };
 
-extern const struct object_ops reply_ops;
-
 /* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
  * which runs here or is THREAD_MOVING as well. Gives the number of the call. */
 static inline uint64_t reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
