@@ -626,7 +626,7 @@ static bool aspace_close(struct object *o)
 	/* Who cuts the half writes to the root: he comes first, or finds no binding. */
 	if (atomic_load(&as->table.half) != NULL && !aspace_cut(&as->half))
 		return false;
-	if (!cap_unbind(&as->half) || !pagetable_is_flushed(&as->table))
+	if (!cap_unbind(&as->half) || LOAD(as->table.flushes) != 0)
 		return false;
 	pagetable_free(&as->table);
 	return true;

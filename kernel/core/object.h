@@ -31,10 +31,6 @@
 typedef uint32_t object_id_t;
 typedef uint16_t object_gen_t;
 
-/* What others read without a lock. */
-#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
-#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
-
 struct cap_node;
 struct quota;
 
