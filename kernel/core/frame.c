@@ -422,8 +422,7 @@ static void mark_absent(uint64_t chunk)
 	set_states(first, end, FRAME_ABSENT);
 	for (uint32_t i = 0; i < boot.ram.count; i++) {
 		const struct extent *e = &boot.ram.at[i];
-		set_states(e->base > first ? e->base : first, e->end < end ? e->end : end,
-			   FRAME_BOOT);
+		set_states(most(e->base, first), least(e->end, end), FRAME_BOOT);
 	}
 }
 
@@ -462,12 +461,10 @@ static void map_regions(void)
 
 	for (uint32_t i = 0; i < boot.ram.count; i++) {
 		const struct extent *e = &boot.ram.at[i];
-		uint64_t region = e->base / REGION_FRAMES;
 
-		for (region = region > next ? region : next; region * REGION_FRAMES < e->end;
-		     region++)
-			map_region(region, absent);
-		next = region;
+		for (next = most(next, e->base / REGION_FRAMES); next * REGION_FRAMES < e->end;
+		     next++)
+			map_region(next, absent);
 	}
 }
 
@@ -480,10 +477,9 @@ static void free_taken(struct extent_list *l)
 		set_states(n, end, FRAME_TAIL);
 		while (n < end) {
 			struct frame_buddies *z = &frame_buddies[zone_of(n)];
-			unsigned order = (unsigned)__builtin_ctzll(n);
+			unsigned order =
+				(unsigned)least((unsigned)__builtin_ctzll(n), FRAME_ORDER_MAX);
 
-			if (order > FRAME_ORDER_MAX)
-				order = FRAME_ORDER_MAX;
 			while (n + (1ull << order) > end)
 				order--;
 			spin_lock(&z->lock);

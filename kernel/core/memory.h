@@ -66,7 +66,6 @@ enum memory_kind {
 
 /* Why pages are in transition. */
 enum memory_transit {
-	TRANSIT_NONE,
 	TRANSIT_REPLACE, /* a frame, by one that is nobody else's */
 	TRANSIT_DECOMMIT,
 	TRANSIT_SHARE,   /* they lose the right to write */

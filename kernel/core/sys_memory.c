@@ -85,11 +85,9 @@ static status_t copy_some(struct syscall *c, bool out)
 	char piece[PIECE];
 
 	for (unsigned n = 0; n < BATCH; n++) {
-		size_t size = FRAME_SIZE - c->arg[1] % FRAME_SIZE;
+		size_t size = least(least(PIECE, FRAME_SIZE - c->arg[1] % FRAME_SIZE), c->arg[3]);
 		status_t st = ST_OK;
 
-		size = size < PIECE ? size : PIECE;
-		size = size < c->arg[3] ? size : c->arg[3];
 		if (!out)
 			st = user_copy_in(c->self, piece, c->arg[2], size);
 		if (st == ST_OK)
