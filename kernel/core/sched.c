@@ -230,11 +230,8 @@ uint64_t sched_spent(const struct sched *s)
 
 /* ---- the end ---- */
 
-const struct object_ops sched_part_ops = {
-	.name = "sched part",
-	.size = ALIGN_UP(sizeof(struct sched_part), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-};
+const struct object_ops sched_part_ops =
+	OBJECT_OPS("sched part", struct sched_part, LOCK_IPC, NULL);
 
 /* No thread has it for its home any more. What runs on it looks for something else, and then,
  * a grace period later, nobody has a pointer to its parts. */
@@ -258,12 +255,7 @@ static bool sched_close(struct object *o)
 	return true;
 }
 
-const struct object_ops sched_ops = {
-	.name = "sched",
-	.size = ALIGN_UP(sizeof(struct sched), OBJECT_GRANULE),
-	.rank = LOCK_IPC,
-	.close = sched_close,
-};
+const struct object_ops sched_ops = OBJECT_OPS("sched", struct sched, LOCK_IPC, sched_close);
 
 void sched_init(struct quota *q)
 {
