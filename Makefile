@@ -43,6 +43,7 @@ include mk/kernel.mk
 include mk/image.mk
 include mk/libc.mk
 include mk/user.mk
+include mk/services.mk
 include mk/host.mk
 include mk/fuzz.mk
 include mk/run.mk
@@ -58,7 +59,8 @@ help:
 
 #: make            the node image, in build/ARCH/
 #: make run        boots the kernel in QEMU, serial line on the terminal; the exit
-#:                 status is the guest's verdict; BOOT=uefi boots the node image
+#:                 status is the guest's verdict; BOOT=uefi boots the node image; PRESS='text'
+#:                 presses its power button when a line has the text
 #: make test       all tests; the last line is "N passed, N failed, N skipped"
 #: make lint       warnings of two compilers as errors, style, layers, budgets
 #: make format     lays out all C files with clang-format

@@ -33,6 +33,7 @@ typedef int32_t status_t;
 	S(LATER, -23, "the server answers later (never seen by a caller)")                         \
 	S(CORRUPT, -24, "the data does not have the form that its format demands")                 \
 	S(UNSUPPORTED, -25, "this machine can't do it")                                            \
+	S(NO_SESSION, -26, "the server knows no session of the caller's; nothing was done")        \
 	/* resources */                                                                            \
 	S(NO_MEMORY, -32, "no memory within the quota")                                            \
 	S(NO_SLOTS, -33, "no free capability slot")                                                \

@@ -5,21 +5,24 @@
 include boot/uefi/build.mk
 
 # Files of the boot archive, each made under $(B)/archive/.
-archive-files := root version
+archive-files := root version bin/log bin/config bin/power
 
 $(B)/archive/version: build/gen/core/version.h
 	@mkdir -p $(@D)
 	@echo 'ThemeliOS $(VERSION) ($(COMMIT))' >$@
 
-# Names, times, owners and modes are those of no particular machine.
-$(B)/boot.cpio: $(archive-files:%=$(B)/archive/%) $(rule-files)
+.PRECIOUS: $(B)/archive/%
+# Programs keep their symbols, for backtraces.
+$(B)/archive/%: $(B)/user/%
+	@mkdir -p $(@D)
+	$(Q)$(OBJCOPY-kernel) --strip-debug $< $@
+
+$(B)/archive/root: $(B)/archive/init
+	$(Q)cp $< $@
+
+$(B)/boot.cpio: $(archive-files:%=$(B)/archive/%) tools/archive.py $(rule-files)
 	$(call say,CPIO $@)
-	@rm -rf $@.d && mkdir -p $@.d
-	$(Q)for f in $(sort $(archive-files)); do \
-		install -D -m 644 $(B)/archive/$$f $@.d/$$f && touch -h -d @0 $@.d/$$f || exit 1; done
-	$(Q)cd $@.d && printf '%s\n' $(sort $(archive-files)) | \
-		cpio --quiet -o -H newc --reproducible -R 0:0 >../$(@F).new
-	$(Q)mv $@.new $@
+	$(Q)python3 tools/archive.py $@ $(foreach f,$(archive-files),$(f)=$(B)/archive/$(f))
 
 # What the kernel sees when the firmware gives no command line.
 CMDLINE ?=

@@ -2,8 +2,6 @@
 # The C library of native programs: musl (third_party/musl) with its system calls led to
 # lib/libc. It is built in a copy of its source, by its own makefile.
 
-include lib/libc/build.mk
-
 musl := $(B)/musl
 libc := $(musl)/lib/libc.a
 libc-sysroot := $(B)/sysroot
@@ -23,7 +21,7 @@ $(libc): build/src/musl/VERSION lib/libc/syscall_arch.h mk/libc.mk
 	$(Q)rm -rf $(musl) && mkdir -p $(B) && cp -r build/src/musl $(musl)
 	$(Q)cp lib/libc/syscall_arch.h $(musl)/arch/$(ARCH)/
 	$(Q)cd $(musl)/src && rm -r $(musl-entries) $(musl-unused)
-	$(Q)cd $(musl) && CC=$(CC-kernel) CFLAGS='-Os -fno-pic -fno-pie' \
+	$(Q)cd $(musl) && CC=$(CC-kernel) CFLAGS='-Os -fpie -fstack-protector-strong -fno-omit-frame-pointer' \
 		./configure --target=$(ARCH)-linux-gnu --disable-shared --prefix=/ >configure.log 2>&1 \
 		|| { cat configure.log; false; }
 	$(Q)$(MAKE) -C $(musl) --no-print-directory MAKEFLAGS=-j$(shell nproc) AR=ar RANLIB=ranlib \

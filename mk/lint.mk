@@ -10,6 +10,8 @@ CLANG_KERNEL := clang --target=$(ARCH)-linux-gnu -fsyntax-only -Wthread-safety \
 	$(filter-out -ftrivial-auto-var-init=%,$(KERNEL_CFLAGS)) $(call includes,$(ARCH))
 CLANG_HOST := clang -fsyntax-only $(HOST_CFLAGS)
 CLANG_USER := clang --target=$(ARCH)-linux-gnu -fsyntax-only $(USER_CFLAGS)
+CLANG_LIBC := clang --target=$(ARCH)-linux-gnu -fsyntax-only -Wthread-safety \
+	$(subst $(gcc-include),$(shell clang -print-resource-dir)/include,$(LIBC_CFLAGS))
 
 # $(call syntax-rules,<directory>,<suffix of the sources>,<command>): an empty file
 # says that the source it is named after was read without a word.
@@ -25,12 +27,15 @@ endef
 
 lint-clang-release := $(filter %.c,$(kernel-src))
 lint-clang-debug := $(filter %.c,$(kernel-src) $(kernel-test-src) $(kernel-bench-src))
-lint-clang-host := $(host-src) $(core-tsan-test-src:%=kernel/core/%)
+lint-clang-host := $(filter-out build/%,$(host-src)) $(host-user-src) $(core-tsan-test-src:%=kernel/core/%)
 $(eval $(call syntax-rules,clang-release,c,$(CLANG_KERNEL)))
 $(eval $(call syntax-rules,clang-debug,c,$(CLANG_KERNEL) -DDEBUG))
 lint-clang-user := $(filter %.c,$(user-src))
+lint-clang-libc := $(filter %.c,$(libc-src))
 $(eval $(call syntax-rules,clang-host,c,$(CLANG_HOST)))
 $(eval $(call syntax-rules,clang-user,c,$(CLANG_USER)))
+$(eval $(call syntax-rules,clang-libc,c,$(CLANG_LIBC)))
+$(lint-clang-libc:%=$(lint-dir)/clang-libc/%.ok): $(libc)
 
 # Every header compiles alone, for the machine and, if it is not a port's, for
 # the host; a structure that others see (abi/) has no hidden padding.

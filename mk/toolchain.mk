@@ -6,10 +6,14 @@ CC-x86_64 := x86_64-linux-gnu-gcc
 LD-x86_64 := x86_64-linux-gnu-ld
 NM-x86_64 := x86_64-linux-gnu-nm
 OBJCOPY-x86_64 := x86_64-linux-gnu-objcopy
+READELF-x86_64 := x86_64-linux-gnu-readelf
+AR-x86_64 := x86_64-linux-gnu-ar
 CC-kernel := $(CC-$(ARCH))
 LD-kernel := $(LD-$(ARCH))
 NM-kernel := $(NM-$(ARCH))
 OBJCOPY-kernel := $(OBJCOPY-$(ARCH))
+READELF-kernel := $(READELF-$(ARCH))
+AR-kernel := $(AR-$(ARCH))
 CC-host   := gcc
 
 WARNINGS := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \

@@ -10,8 +10,10 @@
 
 #define LOG_WRITE 1u
 #define LOG_READ  2u
+#define LOG_SHOW  4u
 
-#define LOG_TEXT 400 /* bytes of one entry */
+#define LOG_TEXT        400 /* bytes of one entry */
+#define LOG_CPU_UNKNOWN 0xffffu
 
 enum log_level { LOG_ERROR = 1, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
@@ -46,8 +48,18 @@ struct log_read_rep {
 	char text[LOG_TEXT];
 };
 
+/* From now on what is at least as urgent as `level` is shown on the serial port. ST_BAD_ARG: that
+ * is none. The next incarnation of the log begins with that of its arguments again. */
+struct log_show_req {
+	uint64_t level; /* enum log_level */
+};
+struct log_show_rep {
+	uint64_t reserved;
+};
+
 #define LOG_TABLE(M)                                                                               \
 	M(log, 1, write, LOG_WRITE, 0, 0, PROTO_AGAIN)                                             \
-	M(log, 2, read, LOG_READ, 0, 0, PROTO_AGAIN)
+	M(log, 2, read, LOG_READ, 0, 0, PROTO_AGAIN)                                               \
+	M(log, 3, show, LOG_SHOW, 0, 0, PROTO_AGAIN)
 
 PROTO_DEFINE(log, LOG_TABLE)

@@ -25,7 +25,8 @@ struct supervisor_exit_rep {
 };
 
 /* ST_EXISTS: the name is taken. ST_NO_SLOTS: there are SUPERVISOR_DEPOSITS already. ST_BAD_ARG: the
- * name is empty or does not end. */
+ * name is empty or does not end. ST_NO_RIGHT: the capability lacks RIGHT_COPY or RIGHT_SEND, so it
+ * could not be given again. */
 struct supervisor_deposit_req {
 	char name[PROGRAM_NAME];
 	uint64_t
@@ -35,7 +36,7 @@ struct supervisor_deposit_rep {
 	uint64_t reserved;
 };
 
-/* A copy of the deposit of that name. ST_BAD_ARG: there is none. */
+/* A copy of the deposit of that name. ST_BAD_ARG: there is none, or what it was has died. */
 struct supervisor_find_req {
 	char name[PROGRAM_NAME];
 };
@@ -52,7 +53,8 @@ struct supervisor_withdraw_rep {
 };
 
 /* Tells all programs to end, in the reverse of the order of their start, then ends the machine.
- * `how` is an enum node_power. Answered at once; ST_BAD_STATE: it is under way already. */
+ * `how` is an enum node_power. Answered at once; ST_BAD_STATE: it is under way already;
+ * ST_BAD_ARG: no such way. */
 struct supervisor_shutdown_req {
 	uint64_t how;
 };
@@ -81,7 +83,7 @@ struct supervisor_status_rep {
 };
 
 /* Kills a program, which is then restarted as if it had failed. ST_BAD_ARG: there is none of that
- * name. */
+ * name; ST_BAD_STATE: it does not run. */
 struct supervisor_restart_req {
 	char name[PROGRAM_NAME];
 };

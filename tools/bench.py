@@ -37,7 +37,8 @@ class Unfit(Exception):
 def boot(**machine):
     """One boot of the kernel that ships: the runner's result, seconds from the
     first line to idle, KiB used."""
-    result = qemu_run.run(qemu_run.machine(**machine), judge=qemu_run.judge_boot)
+    result = qemu_run.run(qemu_run.machine(**machine), judge=qemu_run.judge_boot,
+                          press="composition: up")
     if result.verdict != qemu_run.PASSED:
         raise Unfit(f"the boot {result.verdict}: {result.why}")
     at = next((i for i, line in enumerate(result.lines) if IDLE.search(line)), None)

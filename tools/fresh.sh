@@ -55,6 +55,6 @@ run() {
 }
 run 'git -c advice.detachedHead=false clone -q /root/repository /root/themelios'
 echo "fresh: make run"
-run 'cd /root/themelios && make run'
+run 'cd /root/themelios && make run PRESS="composition: up"'
 echo "fresh: make test"
 run 'cd /root/themelios && make test'

@@ -6,6 +6,9 @@
     qemu_run.py --esp DIR [option ...]            UEFI firmware, files from DIR
     qemu_run.py [option ...] -- COMMAND ...       any command in QEMU's place
 
+--press TEXT presses the machine's power button when a line has TEXT: a node that
+stands does not end by itself.
+
 Exit status: 0 passed, 1 failed (the guest said so), 3 died (ended without a
 closing line), 4 hung (the time-out, which is there for nothing else), 5 nothing
 was run.
@@ -15,13 +18,16 @@ nothing. A run of tests closes with "N passed, N failed, N skipped"; a plain
 boot closes with the log line "power: off", or says why it can't go on.
 """
 import argparse
+import json
 import os
 import re
 import selectors
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 PASSED, FAILED, DIED, HUNG, NOTHING = "passed", "failed", "died", "hung", "nothing was run"
@@ -103,11 +109,34 @@ def judge_boot(lines, status):
     return PASSED, ""
 
 
-class Reader:
-    """Cuts what the child writes into lines, and keeps those that count."""
+class Button:
+    """The machine's power button, which is pressed once, by way of QEMU's monitor."""
 
-    def __init__(self, greeting, echo):
-        self.greeting, self.echo = greeting, echo
+    def __init__(self, folder):
+        self.path, self.pressed = os.path.join(folder, "monitor"), False
+        self.arguments = ["-qmp", f"unix:{self.path},server=on,wait=off"]
+
+    def press(self):
+        if self.pressed:
+            return
+        self.pressed = True
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(self.path)
+            with monitor.makefile("rw") as lines:
+                lines.readline()  # its greeting
+                for command in ("qmp_capabilities", "system_powerdown"):
+                    lines.write(json.dumps({"execute": command}) + "\n")
+                    lines.flush()
+                    while "return" not in json.loads(lines.readline()):
+                        pass  # an event
+
+
+class Reader:
+    """Cuts what the child writes into lines, and keeps those that count. `at` is a text and what
+    is called when a line has it."""
+
+    def __init__(self, greeting, echo, at=None):
+        self.greeting, self.echo, self.at = greeting, echo, at
         self.rest, self.lines, self.times = b"", [], []
         self.start = time.monotonic()
 
@@ -130,6 +159,8 @@ class Reader:
             text = text[at:]
         self.lines.append(text)
         self.times.append(time.monotonic() - self.start)
+        if self.at and self.at[0] in text:
+            self.at[1]()
 
 
 def watch(child, reader, timeout):
@@ -152,10 +183,19 @@ def watch(child, reader, timeout):
     return True
 
 
-def run(command, timeout=60, judge=judge_tests, greeting=GREETING, echo=False):
+def run(command, timeout=60, judge=judge_tests, greeting=GREETING, echo=False, press=None):
     """Runs `command` to its end and judges it. Kills what it started, and
-    nothing else, if that does not end in `timeout` seconds."""
-    reader = Reader(greeting, echo)
+    nothing else, if that does not end in `timeout` seconds. `press`: QEMU's power
+    button is pressed when a line has this text."""
+    if press is None:
+        return _run(command, timeout, judge, Reader(greeting, echo))
+    with tempfile.TemporaryDirectory() as folder:
+        button = Button(folder)
+        return _run(command + button.arguments, timeout, judge,
+                    Reader(greeting, echo, (press, button.press)))
+
+
+def _run(command, timeout, judge, reader):
     child = subprocess.Popen(TIED + command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, start_new_session=True)
     ended = False
@@ -206,10 +246,12 @@ def main():
     add_machine_options(parser)
     parser.add_argument("--timeout", default=60, type=float)
     parser.add_argument("--boot", action="store_true", help="a plain boot, no tests")
+    parser.add_argument("--press", help="press the power button when a line has this text")
     options = parser.parse_args(own)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     judge = judge_boot if options.boot else judge_tests
-    result = run(command or machine_from(options), options.timeout, judge, echo=True)
+    result = run(command or machine_from(options), options.timeout, judge, echo=True,
+                 press=options.press)
     if result.verdict != PASSED:
         print(f"qemu_run: {result.verdict}: {result.why}", flush=True)
     return EXIT[result.verdict]

@@ -13,6 +13,7 @@ package=$(told Package) suite=$(told Suite) sha256=$(told SHA256)
 
 state=$(pwd)/build/apt
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/parts" "$dir.new"
+exec 9>"$state/lock" && flock 9 # apt does one thing at a time
 mirror=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 	awk '$1 == "bookworm" && $2 == "main" { print $3; exit }')
 if [ -z "$mirror" ]; then

@@ -14,6 +14,7 @@ struct arch_thread;
 struct boot_info;
 struct cpu;
 struct quota;
+struct thread;
 
 /* From port.h:
  *   struct arch_cpu                         the port's part of struct cpu
@@ -22,6 +23,7 @@ struct quota;
  *   void *arch_phys_to_virt(paddr_t)        direct map of all RAM
  *   paddr_t arch_virt_to_phys(const void *) of an address in the direct map
  *   uint64_t arch_cycles(void)              free-running counter, for seeds and benchmarks
+ *   uint64_t arch_time_local(void)          a clock of this CPU's own, in ns: differences count
  *   ARCH_FRAME_TABLE                        where the frame table is mapped
  *   ARCH_USER_END                           user addresses end here
  *   ARCH_PERSONALITY                        the last entry of a root's user half begins here
@@ -36,8 +38,8 @@ struct quota;
  *                                           other way round, so that an exit goes to its program
  *   void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
  *                                           both at once
- *   bool arch_thread_switch_short(struct arch_cpu *, struct arch_thread *, struct arch_thread *)
- *                                           the same, unless it takes more than a few instructions
+ *   bool arch_thread_is_near(const struct arch_cpu *, const struct arch_thread *to)
+ *                                           a few instructions switch to it
  *   bool arch_root_switch(paddr_t, const uint32_t *tag)
  *                                           arch_root_load, likewise; not of the kernel's
  *   arch_thread.guest                       kernel address of its state page, NULL: it has none
@@ -45,12 +47,16 @@ struct quota;
  *                                           its guest runs, or is interrupted; any CPU may ask
  *   void arch_thread_jump(struct arch_thread *, vaddr_t, uint64_t)
  *                                           it goes on there, with this first result
- *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop,
- *   arch_guest_stops_quickly
+ *   struct arch_guest_start, arch_guest_start, arch_guest_run, arch_guest_stop
  *                                           the short way in and out, see guest_fast.c
- *   void arch_thread_leave(struct arch_thread *, uint64_t, uint64_t, uint64_t)
+ *   void arch_thread_leave(struct thread *, uint64_t, uint64_t, uint64_t)
  *                                           goes to user mode from where ipc_fast.h begins, with
  *                                           these results of a system call that waited
+ *   struct ipc_result                       three results
+ *   void arch_thread_leave_to(struct cpu *, struct thread *to, struct thread *from,
+ *                             struct ipc_result)
+ *                                           the same for one that is near, in place of the running
+ *                                           thread; sets cpu.current
  * From pte.h: what an entry of a user page table looks like, for core/pagetable.c alone.
  *   void arch_count_up(_Atomic uint64_t *)  adds 1 where nobody else writes
  *   void arch_release_next(_Atomic uint16_t *) the same, with release
@@ -173,7 +179,7 @@ void arch_thread_get(const struct arch_thread *t, struct arch_registers *r);
 
 /* The running thread `t` makes system call `number` and leaves the kernel, it or whoever runs
  * then: what an entry does that has no shorter way. */
-void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
+void arch_syscall(struct thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
 
 /* The system call that it made is made again when it goes to user mode. */
 void arch_thread_restart(struct arch_thread *t, uint64_t number,

@@ -103,9 +103,10 @@ MUST_CHECK static inline status_t cap_find(const struct cspace *cs, cap_t handle
 	uint32_t gen = (uint32_t)(handle >> 32);
 	struct cap_slot *slot;
 
+	OPAQUE(gen); /* one word in one register, though it is compared twice */
 	if (LIKELY((uint32_t)handle < CSPACE_CHUNK))
 		slot = cspace_slot_near(cs, (uint32_t)handle);
-	else if ((slot = cspace_slot(cs, (uint32_t)handle)) == NULL)
+	else if ((slot = cspace_slot(cs, handle)) == NULL)
 		return ST_BAD_CAP;
 	/* In this order: cap_still compares the generation once more, so token and
 	 * badge are those of this generation. */

@@ -5,28 +5,10 @@
 #include <core/grace.h>
 #include <core/quota.h>
 
-#define CHUNKS_MAX  (CSPACE_SLOTS_MAX / CSPACE_CHUNK)
 #define LOOK_BATCH  128u /* slots looked at between two preemption points */
 #define FRAME_BATCH 16   /* frames given back */
 
 /* ---- the table ---- */
-
-struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index)
-{
-	uint32_t number = index / CSPACE_CHUNK;
-
-	if (number == 0)
-		return &cs->first[index];
-	if (number >= CHUNKS_MAX)
-		return NULL;
-	struct cap_slot **directory =
-		__atomic_load_n(&cs->directory[number / CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
-	if (directory == NULL)
-		return NULL;
-	struct cap_slot *chunk =
-		__atomic_load_n(&directory[number % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
-	return chunk == NULL ? NULL : &chunk[index % CSPACE_CHUNK];
-}
 
 static void *frame_for(struct cspace *cs)
 {
@@ -62,7 +44,7 @@ static status_t cspace_grow(struct cspace *cs) REQUIRES(cs->obj.lock)
 {
 	uint32_t number = cs->slots / CSPACE_CHUNK;
 
-	if (number == CHUNKS_MAX)
+	if (number == CSPACE_SLOTS_MAX / CSPACE_CHUNK)
 		return ST_NO_SLOTS;
 	struct cap_slot *chunk = frame_for(cs);
 	if (chunk == NULL)

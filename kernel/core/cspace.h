@@ -85,8 +85,24 @@ static inline struct cap_slot *cspace_slot_near(const struct cspace *cs, uint32_
 	return &cs->first[index % CSPACE_CHUNK];
 }
 
-/* The slot of `index`, or NULL beyond the table. */
-struct cap_slot *cspace_slot(const struct cspace *cs, uint32_t index);
+/* The slot of the index in the lower half of `handle`, or NULL beyond the table. */
+static inline struct cap_slot *cspace_slot(const struct cspace *cs, uint64_t handle)
+{
+	uint32_t index = (uint32_t)handle;
+	uint32_t number = index / CSPACE_CHUNK;
+
+	if (number == 0)
+		return &cs->first[index];
+	if (index >= CSPACE_SLOTS_MAX)
+		return NULL;
+	struct cap_slot **directory =
+		__atomic_load_n(&cs->directory[number / CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
+	if (directory == NULL)
+		return NULL;
+	struct cap_slot *chunk =
+		__atomic_load_n(&directory[number % CSPACE_DIRECTORY], __ATOMIC_ACQUIRE);
+	return chunk == NULL ? NULL : &chunk[index % CSPACE_CHUNK];
+}
 
 /* Takes `count` empty slots, all or none. Each is filled before its tree lock, which
  * the caller holds, is let go. ST_NO_MEMORY, ST_NO_SLOTS; ST_BAD_CAP: the space died. */

@@ -126,8 +126,9 @@ status_t endpoint_undelivered(struct endpoint *ep, const struct thread *server, 
 static status_t call_server(struct endpoint *ep, struct thread *self, uint64_t deadline)
 	RELEASES(ep->obj.lock)
 {
-	struct thread *server = ipc_take_server(ep, THREAD_MOVING);
+	struct thread *server = ep->servers;
 
+	ipc_take_server(ep, server, THREAD_MOVING);
 	spin_unlock(&ep->obj.lock);
 	thread_set_deadline(self, deadline);
 	status_t st = deliver(self, server);
@@ -185,7 +186,7 @@ void endpoint_come_back(struct thread *self)
 {
 	struct endpoint *ep = self->serving;
 
-	reply_abandon(&self->obj, false);
+	reply_abandon(&self->obj);
 	self->debtor = 0;
 	if (ep != NULL)
 		unhold(ep, self);

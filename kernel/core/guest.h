@@ -53,5 +53,5 @@ bool guest_fault(struct thread *self, const struct msg_fault *f);
 
 /* guest_fast.c, called by the machine's entry as ipc_call is: the running thread makes the
  * call guest_enter, or its guest a system call. On return cpu.current goes to user mode. */
-void guest_enter(cap_t self, uint64_t a1, uint64_t a2, struct arch_thread *user);
-void guest_called(struct arch_thread *user);
+void guest_enter(cap_t self);
+void guest_called(void);

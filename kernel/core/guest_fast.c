@@ -38,53 +38,41 @@ __attribute__((noinline)) static void slow(struct thread *self, cap_t handle)
 {
 	uint64_t arg[ARCH_SYSCALL_ARGS] = { handle };
 
-	arch_syscall(&self->arch, SYS_guest_enter, arg);
+	arch_syscall(self, SYS_guest_enter, arg);
 }
 
-void guest_enter(cap_t handle, uint64_t a1, uint64_t a2, struct arch_thread *user)
+void guest_enter(cap_t handle)
 {
-	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	const struct pagetable *table = c->tables.table;
 	struct arch_guest_start start;
 
-	(void)a1, (void)a2;
 	if (UNLIKELY(!at_ease(c, self)) || UNLIKELY(table->root[ROOT_GUEST].pa == 0) ||
-	    UNLIKELY(!is_self(self, handle)) || UNLIKELY(exit_of(user)->reason != GUEST_SYSCALL) ||
-	    UNLIKELY(!arch_guest_start(user, &start))) {
+	    UNLIKELY(!is_self(self, handle)) ||
+	    UNLIKELY(exit_of(&self->arch)->reason != GUEST_SYSCALL) ||
+	    UNLIKELY(!arch_guest_start(&self->arch, &start))) {
 		slow(self, handle);
 		return;
 	}
 	pagetable_flip(&c->tables, table, ROOT_GUEST);
 	cpu_count_up(&c->counters.calls[SYS_guest_enter]);
-	arch_guest_run(user, &start);
+	arch_guest_run(&self->arch, &start);
 }
 
-ALWAYS_INLINE void come_back(struct arch_thread *user)
+void guest_called(void)
 {
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 
-	exit_of(user)->reason = GUEST_SYSCALL;
-	arch_guest_stop(user);
+	exit_of(&self->arch)->reason = GUEST_SYSCALL;
+	arch_guest_stop(&self->arch);
 	/* Should the guest be cut off, its tables are there until this CPU has seen it. */
 	pagetable_flip(&c->tables, c->tables.table, ROOT_MAIN);
 	if (UNLIKELY(atomic_load_explicit(&c->resched, memory_order_relaxed))) {
-		arch_thread_result(user, ST_OK, 0, 0, 0);
+		arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
 		thread_exit_slow();
 		return;
 	}
-	arch_thread_leave(user, 0, 0, 0);
-}
-
-__attribute__((noinline)) static void come_back_slowly(struct arch_thread *user)
-{
-	come_back(user);
-}
-
-void guest_called(struct arch_thread *user)
-{
-	if (LIKELY(arch_guest_stops_quickly()))
-		come_back(user);
-	else
-		come_back_slowly(user);
+	arch_thread_leave(self, 0, 0, 0);
 }

@@ -13,7 +13,7 @@ COLD void slow(struct thread *self, uint64_t number, uint64_t a0, uint64_t a1, u
 {
 	uint64_t arg[ARCH_SYSCALL_ARGS] = { a0, a1, a2 };
 
-	arch_syscall(&self->arch, number, arg);
+	arch_syscall(self, number, arg);
 }
 
 /* The call that began here ends with an error. */
@@ -24,13 +24,14 @@ COLD void refuse(struct thread *self, status_t st)
 	thread_exit_kernel();
 }
 
-void ipc_switch_long(struct thread *from, struct thread *to)
+/* `from`, whose place is written, leaves the CPU to `to`, which ran here last. */
+ALWAYS_INLINE void hand_over(struct cpu *c, struct thread *from, struct thread *to)
 {
-	struct cpu *c = arch_this_cpu();
 	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
 
 	pagetable_switch(&c->tables, &as->table, c->bit);
 	arch_thread_switch(&from->arch, &to->arch);
+	/* Another CPU may load `from` from here on. */
 	atomic_store_explicit(&c->current, to, memory_order_release);
 }
 
@@ -62,11 +63,16 @@ COLD void call_fails(struct endpoint *ep, struct thread *self, struct thread *se
 	refuse(self, st);
 }
 
-UNCHECKED_LOCKS
-void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread *user)
+ALWAYS_INLINE void take_server(struct endpoint *ep, struct thread *server) RELEASES(ep->obj.lock)
 {
-	struct thread *self = container_of(user, struct thread, arch);
+	ipc_take_server(ep, server, THREAD_RUNNING);
+	spin_unlock(&ep->obj.lock);
+}
+
+UNCHECKED_LOCKS void ipc_call(cap_t handle, uint64_t info, uint64_t deadline)
+{
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
@@ -80,19 +86,16 @@ void ipc_call(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread
 	struct thread *server = ep->servers;
 	if (UNLIKELY(server == NULL) || !ipc_can_run(c, server))
 		goto unlock;
-	if (LIKELY((uint32_t)info == 0)) {
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+	if ((uint32_t)info == 0) {
+		take_server(ep, server);
 	} else if ((block = message_plain(self, info)) != NULL) {
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+		take_server(ep, server);
 		info = message_copy(block->word, server, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) != ST_OK)
 			goto unlock;
-		(void)ipc_take_server(ep, THREAD_RUNNING);
-		spin_unlock(&ep->obj.lock);
+		take_server(ep, server);
 		struct message_carried m = message_carry(self, server, info);
 		if (UNLIKELY(m.status != ST_OK)) {
 			call_fails(ep, self, server, m.status);
@@ -114,12 +117,12 @@ slow:
 
 /* Takes the caller off the running thread's hand if it can run at once: since its call this CPU
  * has chosen nobody, so what it charges is what the caller ran on. */
-ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint64_t hot)
+ALWAYS_INLINE struct thread *take_caller(const struct cpu *c, struct thread *self, uint32_t flags)
 {
 	spin_lock(&self->obj.lock);
 	struct thread *caller = atomic_load_explicit(&self->reply.caller, memory_order_relaxed);
 	if (UNLIKELY(caller == NULL) || UNLIKELY(self->reply.number <= c->epoch) ||
-	    UNLIKELY(thread_hot(caller) != hot)) {
+	    UNLIKELY((thread_hot(caller) ^ flags) != c->hot)) {
 		spin_unlock(&self->obj.lock);
 		return NULL;
 	}
@@ -182,7 +185,7 @@ __attribute__((noinline)) static void answer_fault(cap_t handle, uint64_t info, 
 	struct thread *caller = NULL;
 
 	if (MSG_METHOD(info) == FAULT_RETRY && (uint32_t)info == 0)
-		caller = take_caller(c, self, c->hot | THREAD_FAULTED);
+		caller = take_caller(c, self, THREAD_FAULTED);
 	if (UNLIKELY(caller == NULL)) {
 		slow(self, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
 	} else if (UNLIKELY(!wait_again(self, &ref))) {
@@ -190,37 +193,39 @@ __attribute__((noinline)) static void answer_fault(cap_t handle, uint64_t info, 
 	} else {
 		atomic_fetch_and(&caller->flags, ~THREAD_FAULTED);
 		cpu_count_up(&c->counters.fast[FAST_REPLY]);
-		if (!ipc_switch(c, self, caller))
-			ipc_switch_long(self, caller);
+		hand_over(c, self, caller);
 	}
 }
 
-void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline, struct arch_thread *user)
+void ipc_reply_receive(cap_t handle, uint64_t info, uint64_t deadline)
 {
-	struct thread *self = container_of(user, struct thread, arch);
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct thread *caller = NULL;
 	const struct msg_block *block;
 	struct cap_ref ref UNINITIALIZED;
 
-	if (UNLIKELY(deadline != TIMER_NEVER) ||
-	    !find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
+	if (UNLIKELY(deadline != TIMER_NEVER)) {
 		slow(self, SYS_endpoint_reply_receive, handle, info, deadline);
 		return;
 	}
-	if (LIKELY((uint32_t)info == 0)) {
-		caller = take_caller(c, self, c->hot);
+	if (!find(self, handle, OBJ_ENDPOINT, RIGHT_RECEIVE, &ref)) {
+		slow(self, SYS_endpoint_reply_receive, handle, info, TIMER_NEVER);
+		return;
+	}
+	if ((uint32_t)info == 0) {
+		caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 	} else if ((block = message_plain(self, info)) != NULL) {
-		caller = take_caller(c, self, c->hot);
+		caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 		info = message_copy(block->word, caller, info);
 	} else {
 		info &= ~(uint64_t)MSG_FLAGS;
 		if (message_check(self, info) == ST_OK)
-			caller = take_caller(c, self, c->hot);
+			caller = take_caller(c, self, 0);
 		if (UNLIKELY(caller == NULL))
 			goto fault;
 		struct message_carried m = message_carry(self, caller, info);
@@ -243,11 +248,52 @@ fault:
 
 /* ---- signal ---- */
 
-UNCHECKED_LOCKS
-void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread *user)
+/* `t`, which is about to be taken out of its wait, runs next (THREAD_RUNNING), and the running
+ * thread `self` is ready, if `t` is more urgent than all that is ready here. False: it takes more;
+ * nothing has changed. */
+UNCHECKED_LOCKS ALWAYS_INLINE bool preempt(struct cpu *c, struct thread *self, struct thread *t)
 {
-	struct thread *self = container_of(user, struct thread, arch);
+	const struct sched *s = t->home;
+	struct run_queue *rq = c->run_queue;
+
+	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) ||
+	    UNLIKELY((s->budget | t->debtor) != 0))
+		return false;
+	struct sched_part *p = s->part[c->id];
+	int priority = (int)sched_priority(s);
+	spin_lock(&rq->lock);
+	struct sched_part *was = rq->running;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	if (UNLIKELY(priority <= rq->priority) || UNLIKELY(!(s->cpus & c->bit)) ||
+	    UNLIKELY(((uintptr_t)p->ready[0].head | (uintptr_t)p->ready[1].head) != 0) ||
+	    UNLIKELY(p == rq->aside) || UNLIKELY(sched_of(self, NULL) != was->sched)) {
+		thread_put(self, THREAD_RUNNING, NULL);
+		spin_unlock(&rq->lock);
+		return false;
+	}
+	rq_charge(rq, was);
+	part_catch_up(rq, p);
+	rq_begin(rq, p);
+	part_push(rq, was, self, true);
+	if (LIKELY(rq->aside == NULL))
+		rq->aside = was;
+	else
+		part_enter(rq, was);
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+	rq->debtor = 0;
+	thread_put(t, THREAD_RUNNING, NULL);
+	spin_unlock(&rq->lock);
+	c->epoch = c->call_number;
+	if (UNLIKELY(was->sched->cpus != c->bit))
+		sched_move_away(self, c->id);
+	return true;
+}
+
+UNCHECKED_LOCKS void ipc_signal(cap_t handle, uint64_t bits)
+{
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct cap_ref ref UNINITIALIZED;
 
 	if (!find_locked(self, handle, OBJ_NOTIFICATION, RIGHT_SIGNAL, &ref))
@@ -260,44 +306,84 @@ void ipc_signal(cap_t handle, uint64_t bits, uint64_t unused, struct arch_thread
 	if (t == NULL) {
 		atomic_fetch_or(&n->bits, allowed);
 	} else {
-		if (!ipc_can_run(c, t) || !sched_preempt(c, self, t))
+		if (!ipc_can_run(c, t) || !preempt(c, self, t))
 			goto unlock;
 		thread_queue_remove(&n->waiters, t);
 	}
 	spin_unlock(&n->obj.lock);
 	cpu_count_up(&c->counters.fast[FAST_SIGNAL]);
 	if (t == NULL) {
-		arch_thread_leave(user, 0, 0, 0);
+		arch_thread_leave(self, 0, 0, 0);
 	} else {
-		arch_thread_result(user, ST_OK, 0, 0, 0);
+		arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
 		ipc_leave(c, self, t, (struct ipc_result){ MSG_NOTIFICATION, allowed, 0 });
 	}
 	return;
 unlock:
 	spin_unlock(&n->obj.lock);
 slow:
-	slow(self, SYS_notification_signal, handle, bits, unused);
+	slow(self, SYS_notification_signal, handle, bits, 0);
 }
 
 /* ---- yield ---- */
 
-void ipc_yield(cap_t handle, uint64_t unused, uint64_t unused2, struct arch_thread *user)
+/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
+ * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
+ * again. */
+ALWAYS_INLINE bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
+				  const struct thread *self, const struct thread *next)
 {
-	struct thread *self = container_of(user, struct thread, arch);
+	const struct run_queue *rq = c->run_queue;
+
+	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
+	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
+	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
+	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
+}
+
+/* The thread that runs next (THREAD_RUNNING), which is the next on the sched of the running thread
+ * `self`, or `self` if there is nobody else. NULL: it takes more; nothing has changed. */
+UNCHECKED_LOCKS ALWAYS_INLINE struct thread *take_turn(struct cpu *c, struct thread *self)
+{
+	struct run_queue *rq = c->run_queue;
+
+	spin_lock(&rq->lock);
+	struct sched_part *p = rq->running;
+	struct thread_queue *q = &p->ready[false];
+	struct thread *next = q->head != NULL ? q->head : self;
+	thread_put(self, THREAD_MOVING, NULL);
+	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
+	bool simple = turn_is_simple(c, p, self, next);
+	if (LIKELY(simple && next != self)) {
+		thread_queue_remove(q, next);
+		thread_queue_push(q, self);
+		self->in_guests = false;
+		p->new_turn = true;
+		thread_put(self, THREAD_READY, &p->obj);
+		self = next;
+	}
+	thread_put(self, THREAD_RUNNING, NULL);
+	spin_unlock(&rq->lock);
+	return LIKELY(simple) ? next : NULL;
+}
+
+void ipc_yield(cap_t handle)
+{
 	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
 	struct thread *next = NULL;
 	struct cap_ref ref UNINITIALIZED;
 
 	if (find(self, handle, OBJ_THREAD, RIGHT_CONTROL, &ref) && ref.object == &self->obj)
-		next = sched_turn(c, self);
+		next = take_turn(c, self);
 	if (next == NULL) {
-		slow(self, SYS_thread_yield, handle, unused, unused2);
+		slow(self, SYS_thread_yield, handle, 0, 0);
 		return;
 	}
 	cpu_count_up(&c->counters.fast[FAST_YIELD]);
-	arch_thread_result(user, ST_OK, 0, 0, 0);
-	if (next != self && !ipc_switch(c, self, next))
-		ipc_switch_long(self, next);
+	arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
+	if (next != self)
+		hand_over(c, self, next);
 	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
 		guest_resume(next);
 }

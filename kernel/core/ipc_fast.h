@@ -18,11 +18,11 @@
 #include <core/endpoint.h>
 
 /* The system calls endpoint_call, endpoint_reply_receive, notification_signal and thread_yield of
- * the running thread, whose registers are at `user`; arguments as in abi/syscall.def. */
-void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
-void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline, struct arch_thread *user);
-void ipc_signal(cap_t notification, uint64_t bits, uint64_t unused, struct arch_thread *user);
-void ipc_yield(cap_t thread, uint64_t unused, uint64_t unused2, struct arch_thread *user);
+ * the running thread; arguments as in abi/syscall.def. */
+void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline);
+void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline);
+void ipc_signal(cap_t notification, uint64_t bits);
+void ipc_yield(cap_t thread);
 
 /* Lets `c` use the fast path, or not (boot option test.slow). */
 static inline void ipc_fast_allow(struct cpu *c, bool allow)
@@ -36,14 +36,12 @@ static inline bool ipc_can_run(const struct cpu *c, const struct thread *t)
 	return LIKELY(thread_hot(t) == c->hot);
 }
 
-/* The server that came last, which is there, leaves the endpoint and holds the next call. Nobody
- * else is helped: where servers wait, no caller does. `state` is THREAD_RUNNING only for one that
+/* `server`, the one that came last, leaves the endpoint and holds the next call. Nobody else is
+ * helped: where servers wait, no caller does. `state` is THREAD_RUNNING only for one that
  * ipc_can_run: the CPU that another is of may still be on its way from it to the next. */
-ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep, enum thread_state state)
-	REQUIRES(ep->obj.lock)
+ALWAYS_INLINE void ipc_take_server(struct endpoint *ep, struct thread *server,
+				   enum thread_state state) REQUIRES(ep->obj.lock)
 {
-	struct thread *server = ep->servers;
-
 	if (UNLIKELY(ep->holder != server)) {
 		if (ep->holder != NULL)
 			atomic_store_explicit(&ep->holder->serving, NULL, memory_order_relaxed);
@@ -52,34 +50,21 @@ ALWAYS_INLINE struct thread *ipc_take_server(struct endpoint *ep, enum thread_st
 	}
 	ep->servers = server->next;
 	thread_put(server, state, NULL);
-	return server;
 }
 
-/* `from`, whose place is written, leaves the CPU to `to`, which ran here last. False: that takes
- * more than a few instructions, ipc_switch_long does the rest. */
-void ipc_switch_long(struct thread *from, struct thread *to);
-
-MUST_CHECK ALWAYS_INLINE bool ipc_switch(struct cpu *c, struct thread *from, struct thread *to)
-{
-	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
-
-	if (UNLIKELY(!pagetable_switch_short(&c->tables, &as->table, c->bit)) ||
-	    UNLIKELY(!arch_thread_switch_short(&c->arch, &from->arch, &to->arch)))
-		return false;
-	/* Another CPU may load `from` from here on. */
-	atomic_store_explicit(&c->current, to, memory_order_release);
-	return true;
-}
-
-/* The same, and the kernel is left: `to`, which made a system call, is given its results. */
-struct ipc_result {
-	uint64_t a, b, c;
-};
+/* `from`, whose place is written, leaves the CPU to `to`, which ran here last. It goes on with what
+ * its system call gives it. */
 
 ALWAYS_INLINE void ipc_leave(struct cpu *c, struct thread *from, struct thread *to,
 			     struct ipc_result r)
 {
-	if (UNLIKELY(!ipc_switch(c, from, to)))
-		ipc_switch_long(from, to);
-	arch_thread_leave(&to->arch, r.a, r.b, r.c);
+	struct aspace *as = atomic_load_explicit(&to->aspace, memory_order_relaxed);
+
+	if (LIKELY(pagetable_switch_short(&c->tables, &as->table, c->bit)) &&
+	    LIKELY(arch_thread_is_near(&c->arch, &to->arch))) {
+		arch_thread_leave_to(c, to, from, r);
+		return;
+	}
+	thread_switch(c, to);
+	arch_thread_leave(to, r.a, r.b, r.c);
 }

@@ -34,7 +34,7 @@ void reply_put_again(struct object *holder, const struct cap_ref *by, struct thr
 
 	spin_lock(&holder->lock);
 	/* It may even be another object by now, with a call of its own. */
-	bool closed = slot->closed || (by != NULL && holder->gen != token_gen(by->token));
+	bool closed = by != NULL && holder->gen != token_gen(by->token);
 	if (!closed) {
 		slot->caller = caller;
 		thread_put(caller, THREAD_REPLY, holder);
@@ -78,9 +78,7 @@ status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
 
 	spin_lock(&self->obj.lock);
 	struct thread *caller = self->reply.caller;
-	if (r->slot.closed)
-		st = ST_PEER_GONE;
-	else if (r->slot.caller != NULL)
+	if (r->slot.caller != NULL)
 		st = ST_EXISTS;
 	else if (caller == NULL)
 		st = ST_BAD_STATE;
@@ -94,10 +92,9 @@ status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
 	return st;
 }
 
-void reply_abandon(struct object *holder, bool for_good)
+void reply_abandon(struct object *holder)
 {
 	spin_lock(&holder->lock);
-	slot_of(holder)->closed |= for_good;
 	struct thread *caller = take(holder, 0);
 	spin_unlock(&holder->lock);
 	if (caller != NULL)
@@ -118,7 +115,7 @@ void reply_forget(struct object *holder, struct thread *t)
 static bool reply_object_close(struct object *o)
 {
 	if (!(o->flags & OBJECT_NEW))
-		reply_abandon(o, true);
+		reply_abandon(o);
 	return true;
 }
 

@@ -46,13 +46,12 @@ status_t reply_answer(struct object *holder, struct thread *self, const struct a
 		      struct thread **caller) MUST_CHECK;
 
 /* Moves the call in the hand of the running thread `self` into `r`, which is locked:
- * ST_BAD_STATE if it has none; ST_EXISTS if `r` has one; ST_PEER_GONE if `r` dies. */
+ * ST_BAD_STATE if it has none; ST_EXISTS if `r` has one. */
 status_t reply_save(struct reply *r, struct thread *self, uint64_t *number)
 	REQUIRES(r->obj.lock) MUST_CHECK;
 
-/* Wakes whoever waits for `holder`'s answer with ST_PEER_GONE; `for_good`: nobody will wait there
- * any more. */
-void reply_abandon(struct object *holder, bool for_good);
+/* Wakes whoever waits for `holder`'s answer with ST_PEER_GONE. */
+void reply_abandon(struct object *holder);
 
 /* Takes the caller `t` out (THREAD_MOVING): deadline, death. */
 void reply_forget(struct object *holder, struct thread *t) REQUIRES(holder->lock);

@@ -9,8 +9,6 @@
 #define DRAW_SHIFT 4
 #define DRAW_MIN   20000 /* ns: less is not worth a timer */
 
-#define LAG_MAX SCHED_SLICE_NS /* of virtual time */
-
 #define PICK_BATCH  16 /* threads that look for another part, before interrupts are let in */
 #define STEAL_PARTS 64 /* of one CPU, that an idle one looks at */
 
@@ -21,32 +19,9 @@ static struct run_queue *queue_of(uint32_t cpu)
 
 /* ---- parts in levels, threads in parts; the queue's lock is held ---- */
 
-/* The most urgent level with a part in it, or -1. */
-static int level_top(const struct run_queue *rq)
-{
-	for (int word = SCHED_PRIORITIES / 64 - 1; word >= 0; word--) {
-		if (rq->levels[word] != 0)
-			return word * 64 + 63 - __builtin_clzll(rq->levels[word]);
-	}
-	return -1;
-}
-
 static struct sched_part *part_at(struct tree_node *n)
 {
 	return container_of(n, struct sched_part, node);
-}
-
-static bool part_is_allowed(const struct sched_part *p)
-{
-	return p->sched->cpus >> p->cpu & 1;
-}
-
-/* Whose turn it is in `p`. */
-static struct thread *part_first(const struct sched_part *p)
-{
-	struct thread *t = p->ready[p->guest_next].head;
-
-	return t != NULL ? t : p->ready[!p->guest_next].head;
 }
 
 /* True if the CPU has to look at `p`: it may run, or has threads that can go elsewhere. */
@@ -57,22 +32,7 @@ static bool part_has_work(const struct sched_part *p)
 	return part_first(p) != NULL;
 }
 
-/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual time of
- * another level says nothing here. */
-static void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
-{
-	unsigned priority = sched_priority(p->sched);
-	uint64_t vtime = rq->level[priority].vtime;
-
-	if (p->level != priority)
-		p->vtime = vtime;
-	else if (p->vtime + LAG_MAX < vtime)
-		p->vtime = vtime - LAG_MAX;
-	p->level = (uint8_t)priority;
-}
-
-/* Into its level, unless it is there, or has nothing to do. */
-static void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+void part_enter(struct run_queue *rq, struct sched_part *p)
 {
 	/* The part that runs is outside: its virtual time moves. */
 	if (p->node.linked || p == rq->running || p == rq->aside || !part_has_work(p))
@@ -91,23 +51,6 @@ static void part_leave(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->
 	tree_remove(parts, &p->node);
 	if (tree_first(parts) == NULL)
 		rq->levels[p->level / 64] &= ~(1ull << p->level % 64);
-}
-
-/* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
- * has nowhere else to go. */
-static void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t, bool front)
-	REQUIRES(rq->lock)
-{
-	t->in_guests = sched_serves(t) && !p->throttled;
-	if (front) {
-		thread_queue_push_front(&p->ready[t->in_guests], t);
-		p->guest_next = t->in_guests;
-	} else {
-		thread_queue_push(&p->ready[t->in_guests], t);
-	}
-	atomic_store_explicit(&rq->ready, rq->ready + 1, memory_order_relaxed);
-	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
-	thread_put(t, THREAD_READY, &p->obj);
 }
 
 /* The caller's from now on: THREAD_MOVING, or THREAD_RUNNING here. */
@@ -130,19 +73,19 @@ static void pool_refill(struct ktimer *timer)
 
 	s->in_period = false;
 	sched_fill(s);
-	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
-		(void)sched_part_update(s->part[cpu], true);
+	(void)sched_update_parts(s, true);
 }
 
 /* Draws a piece of the pool for the part that is about to run, and begins a period if none
  * is running. False: the pool is empty. */
-static bool part_draw(struct sched_part *p, uint64_t now)
+static bool part_draw(struct sched_part *p)
 {
 	struct sched *s = p->sched;
 	int64_t piece = (int64_t)(s->budget >> DRAW_SHIFT);
 
 	if (s->budget == 0)
 		return true;
+	uint64_t now = time_now();
 	if (!s->in_period && !atomic_exchange(&s->in_period, true)) {
 		/* Who goes on where the last one ended has no gap between them. */
 		uint64_t begin = now < s->period_end + s->period ? s->period_end : now;
@@ -173,22 +116,10 @@ static bool debt_charge(uint64_t token, uint64_t ran)
 	return owes;
 }
 
-/* The part that runs pays until now, and what it has drawn and not spent goes back, or what was
- * spent too much. */
-static void rq_charge(struct run_queue *rq, uint64_t now) REQUIRES(rq->lock)
+/* What it has drawn and not spent goes back, or what was spent too much. */
+void part_pay(struct run_queue *rq, struct sched_part *p, uint64_t ran)
 {
-	struct sched_part *p = rq->running;
-	uint64_t ran = now - rq->since;
-
-	rq->since = now;
-	if (p == NULL)
-		return;
-	p->vtime += ran * SCHED_WEIGHT_DEFAULT / p->sched->weight;
-	/* When the turn began is not known exactly: it is not to be cut short for that. */
-	p->turn = p->new_turn ? 0 : p->turn + ran;
-	p->new_turn = false;
-	p->spent += ran;
-	if (LIKELY(rq->debtor == 0) || !debt_charge(rq->debtor, ran))
+	if (rq->debtor == 0 || !debt_charge(rq->debtor, ran))
 		p->allowance -= p->sched->budget != 0 ? (int64_t)ran : 0;
 	if (p->allowance != 0)
 		atomic_fetch_add(&p->sched->pool, p->allowance);
@@ -219,11 +150,12 @@ static void slice_arm(struct run_queue *rq) REQUIRES(rq->lock)
 		return;
 	/* If it is armed for earlier it fires, finds nothing to do and is armed anew: cheaper
 	 * than moving it at every switch. */
-	if (LIKELY(rq->slice_end <= rq->since + left))
+	uint64_t end = time_now() + left;
+	if (LIKELY(rq->slice_end <= end))
 		return;
 	if (rq->slice_end != TIMER_NEVER)
 		(void)timer_cancel(&rq->slice);
-	rq->slice_end = rq->since + left;
+	rq->slice_end = end;
 	timer_set(&rq->slice, rq->slice_end, slice_over);
 }
 
@@ -263,14 +195,19 @@ static uint32_t choose_cpu(const struct thread *t, const struct sched *s)
 	return best;
 }
 
-/* `t` is ready on CPU `here`, behind something else: takes it out (THREAD_MOVING) if it is better
- * off elsewhere. */
-static bool move_away(struct thread *t, uint32_t here)
+/* The same, but only takes it out (THREAD_MOVING). */
+static bool leaves(struct thread *t, uint32_t here)
 {
 	atomic_thread_fence(memory_order_seq_cst); /* see steal */
 	const struct sched *s = sched_of(t, NULL);
 
 	return s != NULL && choose_cpu(t, s) != here && sched_take(t);
+}
+
+void sched_move_away(struct thread *t, uint32_t here)
+{
+	if (leaves(t, here))
+		thread_settle(t);
 }
 
 /* Queues `t` on the CPU of `rq`: 1 if it goes first there, 0 if it waits behind others, -1 if
@@ -312,7 +249,7 @@ void sched_wake(struct thread *t)
 		int first = rq_accept(queue_of(cpu), s, t);
 		if (first < 0)
 			arch_cpu_relax(); /* it was changed, or died, meanwhile */
-		else if (LIKELY(first) || !move_away(t, cpu))
+		else if (LIKELY(first) || !leaves(t, cpu))
 			return;
 	}
 }
@@ -368,7 +305,7 @@ static struct thread *steal(uint32_t self)
 	struct thread *t = NULL;
 
 	/* We have said that we are idle; who leaves a thread waiting looks for that afterwards
-	 * (move_away): he sees it, or we see his thread. */
+	 * (leaves): he sees it, or we see his thread. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (uint32_t i = 1; i < count && t == NULL; i++) {
 		struct run_queue *rq = queue_of((self + i) % count);
@@ -399,16 +336,6 @@ static bool put_back(struct run_queue *rq, struct thread *t, struct sched_part *
 	return true;
 }
 
-/* `p`, which is in no level, is charged from now on. */
-static void rq_begin(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
-{
-	struct sched_level *level = &rq->level[p->level];
-
-	if (p->vtime > level->vtime)
-		level->vtime = p->vtime;
-	rq->running = p;
-}
-
 /* Runs the first thread of `p`, which is in no level. */
 static struct thread *rq_run(struct run_queue *rq, struct sched_part *p, const struct sched *payer)
 	REQUIRES(rq->lock)
@@ -431,8 +358,7 @@ static struct thread *part_try(struct run_queue *rq, struct sched_part *p) REQUI
 	struct sched *payer;
 	bool allowed = part_is_allowed(p);
 
-	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched &&
-		   part_draw(p, rq->since)))
+	if (LIKELY(allowed && !p->throttled && sched_of(t, &payer) == p->sched && part_draw(p)))
 		return rq_run(rq, p, payer);
 	if (allowed && p->throttled) /* its own threads wait */
 		t = p->ready[true].head;
@@ -453,7 +379,7 @@ static struct sched_part *rq_first(struct run_queue *rq, struct sched_part *was,
 	rq->aside = NULL;
 	if (was == NULL || !part_has_work(was)) {
 		was = aside != NULL && part_has_work(aside) ? aside : NULL;
-		lead = LAG_MAX;
+		lead = SCHED_LAG_MAX;
 	} else if (aside != NULL) {
 		part_enter(rq, aside);
 	}
@@ -489,7 +415,10 @@ static struct thread *pick_once(struct cpu *c)
 
 	spin_lock(&rq->lock);
 	struct sched_part *was = rq->running;
-	rq_charge(rq, time_now());
+	if (was != NULL)
+		rq_charge(rq, was);
+	else
+		rq->since = arch_time_local();
 	rq->running = NULL;
 	bool over = was != NULL && was->turn >= SCHED_SLICE_NS;
 	/* What left for another CPU may run there while its registers are still here. */
@@ -499,7 +428,7 @@ static struct thread *pick_once(struct cpu *c)
 	if (was != NULL && !goes_on)
 		was->turn = 0;
 	struct thread *next = NULL;
-	struct sched_part *p = rq_first(rq, was, goes_on ? LAG_MAX : 0);
+	struct sched_part *p = rq_first(rq, was, goes_on ? SCHED_LAG_MAX : 0);
 	while (p != NULL && (next = part_try(rq, p)) == NULL)
 		p = rq_first(rq, NULL, 0);
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
@@ -507,8 +436,10 @@ static struct thread *pick_once(struct cpu *c)
 	spin_unlock(&rq->lock);
 	if (rq->running != NULL)
 		begin_epoch(c, next);
-	if ((runs && !back) || (back && next != t && move_away(t, c->id)))
+	if (runs && !back)
 		thread_settle(t);
+	else if (back && next != t)
+		sched_move_away(t, c->id);
 	return next;
 }
 
@@ -546,87 +477,9 @@ bool sched_is_charged(const struct thread *t)
 	return p != NULL && sched_of(t, NULL) == p->sched;
 }
 
-/* ---- short ways ---- */
-
-bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t)
-{
-	const struct sched *s = t->home;
-	struct run_queue *rq = c->run_queue;
-
-	if (UNLIKELY(s == NULL) || UNLIKELY(sched_serves(t)) || UNLIKELY(s->budget != 0) ||
-	    UNLIKELY(t->debtor != 0))
-		return false;
-	struct sched_part *p = s->part[c->id];
-	int priority = (int)sched_priority(s);
-	spin_lock(&rq->lock);
-	struct sched_part *was = rq->running;
-	thread_put(self, THREAD_MOVING, NULL);
-	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
-	bool ok = priority > rq->priority && part_is_allowed(p) && part_first(p) == NULL &&
-		  p != rq->aside && sched_of(self, NULL) == was->sched;
-	if (LIKELY(ok)) {
-		rq_charge(rq, time_now());
-		part_catch_up(rq, p);
-		rq_begin(rq, p);
-		part_push(rq, was, self, true);
-		if (LIKELY(rq->aside == NULL))
-			rq->aside = was;
-		else
-			part_enter(rq, was);
-		atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-		rq->debtor = 0;
-	}
-	thread_put(LIKELY(ok) ? t : self, THREAD_RUNNING, NULL);
-	spin_unlock(&rq->lock);
-	if (UNLIKELY(!ok))
-		return false;
-	c->epoch = c->call_number;
-	if (UNLIKELY(was->sched->cpus != c->bit) && move_away(self, c->id))
-		thread_settle(self);
-	return true;
-}
-
-/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
- * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
- * again. */
-static bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
-			   const struct thread *self, const struct thread *next)
-{
-	const struct run_queue *rq = c->run_queue;
-
-	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
-	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
-	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
-	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
-}
-
-struct thread *sched_turn(struct cpu *c, struct thread *self)
-{
-	struct run_queue *rq = c->run_queue;
-
-	spin_lock(&rq->lock);
-	struct sched_part *p = rq->running;
-	struct thread_queue *q = &p->ready[false];
-	struct thread *next = q->head != NULL ? q->head : self;
-	thread_put(self, THREAD_MOVING, NULL);
-	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
-	bool simple = turn_is_simple(c, p, self, next);
-	if (LIKELY(simple && next != self)) {
-		thread_queue_pop(q);
-		thread_queue_push(q, self);
-		self->in_guests = false;
-		p->new_turn = true;
-		thread_put(self, THREAD_READY, &p->obj);
-		self = next;
-	}
-	thread_put(self, THREAD_RUNNING, NULL);
-	spin_unlock(&rq->lock);
-	return LIKELY(simple) ? next : NULL;
-}
-
 /* ---- parts change ---- */
 
-bool sched_part_update(struct sched_part *p, bool refilled)
+static bool part_update(struct sched_part *p, bool refilled)
 {
 	struct run_queue *rq = queue_of(p->cpu);
 
@@ -641,6 +494,15 @@ bool sched_part_update(struct sched_part *p, bool refilled)
 	spin_unlock(&rq->lock);
 	if (look && !unused)
 		cpu_resched(p->cpu);
+	return unused;
+}
+
+bool sched_update_parts(struct sched *s, bool refilled)
+{
+	bool unused = true;
+
+	for (uint32_t cpu = 0; cpu < cpu_count(); cpu++)
+		unused = (s->part[cpu] == NULL || part_update(s->part[cpu], refilled)) && unused;
 	return unused;
 }
 

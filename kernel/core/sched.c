@@ -181,8 +181,7 @@ status_t sched_configure(struct sched *s, const struct sched_params *p, const st
 	if (fill)
 		sched_fill(s);
 	spin_unlock(&s->obj.lock);
-	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
-		(void)sched_part_update(s->part[cpu], false);
+	(void)sched_update_parts(s, false);
 	for (unsigned i = 0; i < WALK_BATCH && (t = walk_next(s)) != NULL; i++)
 		sched_refresh(t);
 	return t == NULL ? ST_OK : ST_LATER;
@@ -213,6 +212,14 @@ status_t sched_create(struct quota *q, const struct sched *parent, struct sched 
 	return ST_OK;
 }
 
+/* What the part that `rq` charges has not paid yet. The clock of another CPU may be ahead. */
+static uint64_t since(const struct run_queue *rq)
+{
+	uint64_t now = arch_time_local();
+
+	return now > rq->since ? now - rq->since : 0;
+}
+
 uint64_t sched_spent(const struct sched *s)
 {
 	uint64_t spent = 0;
@@ -222,7 +229,7 @@ uint64_t sched_spent(const struct sched *s)
 		spin_lock(&rq->lock);
 		spent += s->part[cpu]->spent;
 		if (rq->running == s->part[cpu])
-			spent += time_now() - rq->since;
+			spent += since(rq);
 		spin_unlock(&rq->lock);
 	}
 	return spent;
@@ -238,12 +245,9 @@ const struct object_ops sched_part_ops =
 static bool sched_close(struct object *o)
 {
 	struct sched *s = container_of(o, struct sched, obj);
-	bool unused = true;
 
 	s->cpus = 0;
-	for (unsigned cpu = 0; cpu < cpu_count(); cpu++)
-		unused = (s->part[cpu] == NULL || sched_part_update(s->part[cpu], false)) && unused;
-	if (!unused)
+	if (!sched_update_parts(s, false))
 		return false;
 	(void)timer_cancel(&s->refill);
 	if (!(o->flags & OBJECT_NEW) && !grace_passed(&s->ticket))

@@ -36,7 +36,8 @@
 #define SCHED_CHAIN          16 /* servers that call servers: how far a sched is followed */
 #define SCHED_WEIGHT_DEFAULT 1024u
 #define SCHED_WEIGHT_MAX     65536u
-#define SCHED_SLICE_NS       4000000ull /* turn of one thread among equals */
+#define SCHED_SLICE_NS       4000000ull     /* turn of one thread among equals */
+#define SCHED_LAG_MAX        SCHED_SLICE_NS /* of virtual time */
 #define SCHED_PERIOD_MIN_NS  1000000ull
 #define SCHED_PERIOD_MAX_NS  10000000000ull
 #define SCHED_BUDGET_MIN_NS  50000ull
@@ -117,8 +118,8 @@ struct sched *sched_follow(const struct thread *t, struct sched **payer);
 /* True if `t` serves somebody, on whose sched it may run. */
 static inline bool sched_serves(const struct thread *t)
 {
-	return atomic_load_explicit(&t->reply.caller, memory_order_relaxed) != NULL ||
-	       atomic_load_explicit(&t->helper, memory_order_relaxed) != NULL;
+	return ((uintptr_t)atomic_load_explicit(&t->reply.caller, memory_order_relaxed) |
+		(uintptr_t)atomic_load_explicit(&t->helper, memory_order_relaxed)) != 0;
 }
 
 static inline bool sched_is_dry(const struct sched *s)
@@ -177,7 +178,7 @@ struct run_queue {
 	struct sched_part *running; /* being charged; outside its level */
 	struct sched_part *aside;   /* gave way to something more urgent; outside its level, too */
 	uint64_t debtor;            /* token of the sched that pays instead; 0: none */
-	uint64_t since;             /* from when */
+	uint64_t since;             /* from when, by arch_time_local */
 	struct ktimer slice;
 	_Atomic uint64_t slice_end; /* for when it is armed; TIMER_NEVER: it isn't */
 
@@ -208,19 +209,105 @@ void sched_yield_turn(void);
  * look at the queues. */
 bool sched_is_charged(const struct thread *t);
 
-/* The short ways to another thread, for ipc_fast.c: it runs next (THREAD_RUNNING), and the running
- * thread `self` is ready. sched_preempt: `t`, which is about to be taken out of its wait, is more
- * urgent than all that is ready here. sched_turn: the one given, which is the next on the sched
- * of `self`, or `self` if there is nobody else. False or NULL: it takes more, or something else
- * would come first; nothing has changed.
- */
-bool sched_preempt(struct cpu *c, struct thread *self, struct thread *t) MUST_CHECK;
-struct thread *sched_turn(struct cpu *c, struct thread *self) MUST_CHECK;
-
 /* Fills the pool of `s` for a period, but what it owes stays owed. */
 void sched_fill(struct sched *s);
 
-/* Parameters have changed, the sched dies, or (`refilled`) a period has begun, which matters if
- * the part waited for that: it finds its place anew. True if it has no thread and is not charged.
- */
-bool sched_part_update(struct sched_part *p, bool refilled);
+/* Parameters have changed, the sched dies, or (`refilled`) a period has begun, which matters to
+ * parts that waited for that: each finds its place anew. True if none has a thread or is
+ * charged. */
+bool sched_update_parts(struct sched *s, bool refilled);
+
+/* ---- what the short ways of ipc_fast.c share with run_queue.c; the queue's lock is held ---- */
+
+static inline bool part_is_allowed(const struct sched_part *p)
+{
+	return p->sched->cpus >> p->cpu & 1;
+}
+
+/* Whose turn it is in `p`. */
+static inline struct thread *part_first(const struct sched_part *p)
+{
+	struct thread *t = p->ready[p->guest_next].head;
+
+	return t != NULL ? t : p->ready[!p->guest_next].head;
+}
+
+/* The most urgent level with a part in it, or -1. */
+static inline int level_top(const struct run_queue *rq)
+{
+	for (int word = SCHED_PRIORITIES / 64 - 1; word >= 0; word--) {
+		if (rq->levels[word] != 0)
+			return word * 64 + 63 - __builtin_clzll(rq->levels[word]);
+	}
+	return -1;
+}
+
+/* Who slept, or waited for its budget, gets no more back than to be the next one. Virtual time of
+ * another level says nothing here. */
+static inline void part_catch_up(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	uint8_t priority = p->sched->priority;
+	uint64_t vtime = rq->level[priority].vtime;
+
+	if (p->level != priority)
+		p->vtime = vtime;
+	else if (p->vtime + SCHED_LAG_MAX < vtime)
+		p->vtime = vtime - SCHED_LAG_MAX;
+	p->level = priority;
+}
+
+/* `p`, which is in no level, is charged from now on. */
+static inline void rq_begin(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	struct sched_level *level = &rq->level[p->level];
+
+	if (p->vtime > level->vtime)
+		level->vtime = p->vtime;
+	rq->running = p;
+}
+
+/* `p`, the part that runs, pays until now. part_pay: the rest, where there are budgets. */
+void part_pay(struct run_queue *rq, struct sched_part *p, uint64_t ran);
+static inline void rq_charge(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock)
+{
+	uint64_t now = arch_time_local();
+	uint64_t ran = now - rq->since;
+	uint32_t weight = p->sched->weight;
+
+	rq->since = now;
+	p->vtime +=
+		LIKELY(weight == SCHED_WEIGHT_DEFAULT) ? ran : ran * SCHED_WEIGHT_DEFAULT / weight;
+	/* When the turn began is not known exactly: it is not to be cut short for that. */
+	p->turn += ran;
+	if (UNLIKELY(p->new_turn))
+		p->turn = 0;
+	p->new_turn = false;
+	p->spent += ran;
+	if (UNLIKELY((rq->debtor | p->sched->budget | (uint64_t)p->allowance) != 0))
+		part_pay(rq, p, ran);
+}
+
+/* While the budget lasts, a thread that serves another is a guest; if it is used up, who comes
+ * has nowhere else to go. */
+static inline void part_push(struct run_queue *rq, struct sched_part *p, struct thread *t,
+			     bool front) REQUIRES(rq->lock)
+{
+	bool in_guests = sched_serves(t) && !p->throttled;
+
+	thread_queue_push(&p->ready[in_guests], t);
+	if (front) {
+		p->ready[in_guests].head = t;
+		p->guest_next = in_guests;
+	}
+	t->in_guests = in_guests;
+	atomic_store_explicit(&rq->ready, rq->ready + 1, memory_order_relaxed);
+	atomic_store_explicit(&t->cpu, p->cpu, memory_order_relaxed);
+	thread_put(t, THREAD_READY, &p->obj);
+}
+
+/* Into its level, unless it is there, or has nothing to do. */
+void part_enter(struct run_queue *rq, struct sched_part *p) REQUIRES(rq->lock);
+
+/* `t` is ready on CPU `here`, behind something else: makes it ready elsewhere if it is better off
+ * there. No lock is held. */
+void sched_move_away(struct thread *t, uint32_t here);

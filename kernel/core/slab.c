@@ -163,8 +163,8 @@ void slab_publish(struct object *o)
 
 	if (LIKELY(LOAD(s->published)))
 		return;
+	page_mark(s, true); /* first: whoever reads that it is published goes on without */
 	STORE(s->published, true);
-	page_mark(s, true);
 }
 
 void slab_free(struct slab_cache *cache, struct object *o)

@@ -64,10 +64,15 @@ status_t sys_cap_drop(struct syscall *c)
 	return st != ST_OK ? st : cap_drop(&ref);
 }
 
-/* Tells type and rights, never the badge. */
+/* Tells type and rights, never the badge. No handle has generation 0: with it, the slot is
+ * looked at, whatever it has. */
 status_t sys_cap_inspect(struct syscall *c)
 {
+	const struct cap_slot *slot = cspace_slot(space_of(&c->cap[0]), (uint32_t)c->arg[1]);
 	struct cap_ref ref;
+
+	if (slot != NULL && c->arg[1] >> 32 == 0)
+		c->arg[1] |= (uint64_t)atomic_load_explicit(&slot->gen, memory_order_relaxed) << 32;
 	status_t st = find(c, 0, 1, &ref);
 
 	if (st != ST_OK)

@@ -11,7 +11,6 @@ struct syscall_cap {
 };
 
 struct syscall_line {
-	const char *name;
 	syscall_fn *handler;
 	uint8_t mode;
 	uint8_t caps;
@@ -28,8 +27,7 @@ struct syscall_line {
 
 static const struct syscall_line lines[] = {
 #define SYSCALL(nr, name, how, list)                                                               \
-	[nr] = { #name,                                                                            \
-		 sys_##name,                                                                       \
+	[nr] = { sys_##name,                                                                       \
 		 how,                                                                              \
 		 sizeof((const struct syscall_cap[]){ list }) / sizeof(struct syscall_cap),        \
 		 { list } },
@@ -45,11 +43,6 @@ static const struct syscall_line lines[] = {
 #undef SYSCALL
 
 _Static_assert(ARRAY_LEN(lines) <= CPU_SYSCALLS, "at most 64 system calls");
-
-const char *syscall_name(uint64_t number)
-{
-	return number < ARRAY_LEN(lines) ? lines[number].name : NULL;
-}
 
 static inline status_t find(struct syscall *c, const struct syscall_line *line, unsigned i)
 {

@@ -44,6 +44,3 @@ typedef status_t syscall_fn(struct syscall *c);
 /* Runs call `number` for the running thread and writes its results into its registers. The
  * arguments are changed. */
 void syscall_dispatch(struct thread *self, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS]);
-
-/* The name of call `number`, or NULL. */
-const char *syscall_name(uint64_t number);

@@ -101,6 +101,7 @@ void thread_run(struct thread *t)
 	}
 	thread_put(t, THREAD_RUNNING, NULL);
 	cpu_count_up(&c->counters.direct);
+	cpu_count_up(&c->counters.switches);
 	thread_switch(c, t);
 }
 
@@ -181,17 +182,6 @@ void thread_retry_sched(struct thread *t)
 	go_on(t, atomic_fetch_and(&t->flags, ~THREAD_NO_SCHED) & THREAD_NO_SCHED);
 }
 
-/* Nobody who has taken it out of its wait missed a flag that was set before. */
-static bool is_still(const struct thread *t, uintptr_t place)
-{
-	struct object *where = thread_where(place);
-
-	spin_lock(&where->lock);
-	bool same = t->place == place;
-	spin_unlock(&where->lock);
-	return same;
-}
-
 /* After a stop flag was set: ST_OK when `t` is in user mode nowhere and will not be. */
 static status_t make_stop(struct thread *t)
 {
@@ -209,8 +199,14 @@ static status_t make_stop(struct thread *t)
 		} else if (state == THREAD_MOVING) {
 			tlb_serve();
 			arch_cpu_relax();
-		} else if (is_still(t, place)) {
-			return thread_is_loaded(t) ? ST_LATER : ST_OK;
+		} else {
+			/* Who has taken it out of its wait by then has missed no flag. */
+			struct object *where = thread_where(place);
+			spin_lock(&where->lock);
+			bool same = t->place == place;
+			spin_unlock(&where->lock);
+			if (same)
+				return thread_is_loaded(t) ? ST_LATER : ST_OK;
 		}
 	}
 }
@@ -299,9 +295,6 @@ void thread_switch(struct cpu *c, struct thread *to)
 {
 	struct thread *from = c->current;
 
-	if (from == to)
-		return;
-	cpu_count_up(&c->counters.switches);
 	if (LIKELY(from != NULL && to != NULL && to->loaded_on == c->id)) {
 		arch_thread_switch(&from->arch, &to->arch);
 		atomic_store_explicit(&c->current, to, memory_order_release);
@@ -320,7 +313,10 @@ struct thread *thread_next(void)
 
 	c->resched = false; /* before it looks */
 	struct thread *next = sched_pick();
-	thread_switch(c, next);
+	if (next != c->current) {
+		cpu_count_up(&c->counters.switches);
+		thread_switch(c, next);
+	}
 	return next;
 }
 
@@ -383,7 +379,8 @@ UNCHECKED_LOCKS void thread_fault(struct thread *self, const struct msg_fault *f
 		report(self, o);
 		return;
 	}
-	struct thread *server = ipc_take_server(ep, THREAD_RUNNING);
+	struct thread *server = ep->servers;
+	ipc_take_server(ep, server, THREAD_RUNNING);
 	spin_unlock(&ep->obj.lock);
 	struct msg_block *into = message_block(server);
 	if (LIKELY(into != NULL))

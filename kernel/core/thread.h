@@ -72,7 +72,6 @@ enum thread_state {
 struct reply_slot {
 	_Atomic(struct thread *) caller; /* who waits; NULL: none */
 	uint64_t number;                 /* as the server was told; never repeated */
-	bool closed;                     /* the holder dies: takes no more callers */
 };
 
 struct aspace;
@@ -82,9 +81,9 @@ struct memory;
 struct notification;
 struct sched;
 
-/* Threads in a row, first come first. */
+/* Threads in a row, first come first: a ring, in which the first one's `prev` is the last. */
 struct thread_queue {
-	struct thread *head, *tail;
+	struct thread *head;
 };
 
 /* What a thread holds on to by its configuration: the binding in force, and a place for its
@@ -339,42 +338,24 @@ void thread_switch(struct cpu *c, struct thread *to);
 
 static inline void thread_queue_push(struct thread_queue *q, struct thread *t)
 {
-	t->next = NULL;
-	t->prev = q->tail;
-	if (q->tail == NULL)
-		q->head = t;
-	else
-		q->tail->next = t;
-	q->tail = t;
-}
+	struct thread *first = q->head;
 
-static inline void thread_queue_push_front(struct thread_queue *q, struct thread *t)
-{
-	t->prev = NULL;
-	t->next = q->head;
-	if (q->head == NULL)
-		q->tail = t;
-	else
-		q->head->prev = t;
-	q->head = t;
-}
-
-/* Takes the first one out; there is one. */
-static inline void thread_queue_pop(struct thread_queue *q)
-{
-	q->head = q->head->next;
-	*(q->head == NULL ? &q->tail : &q->head->prev) = NULL;
+	if (first == NULL) {
+		q->head = t->next = t->prev = t;
+		return;
+	}
+	t->next = first;
+	t->prev = first->prev;
+	first->prev->next = t;
+	first->prev = t;
 }
 
 static inline void thread_queue_remove(struct thread_queue *q, struct thread *t)
 {
-	if (t->prev == NULL)
-		q->head = t->next;
-	else
-		t->prev->next = t->next;
-	if (t->next == NULL)
-		q->tail = t->prev;
-	else
-		t->next->prev = t->prev;
-	t->next = t->prev = NULL;
+	struct thread *next = t->next;
+
+	t->prev->next = next;
+	next->prev = t->prev;
+	if (q->head == t)
+		q->head = next != t ? next : NULL;
 }

@@ -316,7 +316,7 @@ static bool thread_close(struct object *o)
 		atomic_fetch_or(&t->flags, THREAD_DYING);
 		if (!thread_kill(t))
 			return false;
-		reply_abandon(o, true);
+		reply_abandon(o);
 		endpoint_come_back(t);
 		thread_clear_deadline(t);
 	}

@@ -2,11 +2,6 @@
 #include <core/timer.h>
 #include <core/cpu.h>
 
-struct timer_queue {
-	struct spinlock lock;
-	struct tree timers; /* by deadline */
-} ALIGNED(64);
-
 static struct timer_queue queues[CPU_MAX];
 
 uint64_t time_now(void)
@@ -105,14 +100,4 @@ void timer_interrupt(void)
 	}
 	arch_timer_arm(first_deadline(q));
 	spin_unlock(&q->lock);
-}
-
-uint64_t timer_next(void)
-{
-	struct timer_queue *q = arch_this_cpu()->timers;
-
-	spin_lock(&q->lock);
-	uint64_t deadline = first_deadline(q);
-	spin_unlock(&q->lock);
-	return deadline;
 }

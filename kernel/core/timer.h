@@ -13,6 +13,7 @@
  * deadline fire in the order of setting.
  */
 #pragma once
+#include <core/spinlock.h>
 #include <core/tree.h>
 #include <stdatomic.h>
 
@@ -30,6 +31,12 @@ struct ktimer {
 
 	_Atomic uint32_t cpu; /* CPU number + 1 whose queue it is in, 0: none */
 };
+
+/* One for each CPU. */
+struct timer_queue {
+	struct spinlock lock;
+	struct tree timers; /* by deadline */
+} ALIGNED(64);
 
 /* Nanoseconds since boot. Never goes backwards, on one CPU or across CPUs: a
  * value read on one CPU and handed to another is not later than what that one
@@ -52,6 +59,3 @@ bool timer_cancel(struct ktimer *t);
  * interrupt is armed again at once. */
 #define TIMER_BATCH 32
 void timer_interrupt(void);
-
-/* Earliest deadline queued on this CPU, or TIMER_NEVER. */
-uint64_t timer_next(void);

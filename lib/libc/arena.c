@@ -22,13 +22,13 @@ static struct {
 
 bool arena_init(void)
 {
-	struct sys_result r = SYS(memory_create, libc_startup->quota, ARENA_PAGES, 0);
+	struct sys_result r = SYS(memory_create, libc_own->quota, ARENA_PAGES, 0);
 	uint32_t place;
 
 	if (r.status != ST_OK)
 		return false;
 	/* What musl makes its canary of lies before. */
-	__builtin_memcpy(&place, libc_startup->seed + 16, sizeof(place));
+	__builtin_memcpy(&place, libc_own->seed + 16, sizeof(place));
 	arena.memory = r.out[0];
 	arena.base = ARENA_LOWEST + (uint64_t)(place % ARENA_PLACES) * MEMORY_PAGE;
 	return true;
@@ -86,7 +86,7 @@ static long map(uint32_t page, uint64_t pages, unsigned access)
 	if (access == 0)
 		return 0;
 	status_t st =
-		SYS(aspace_map, libc_startup->aspace, arena.memory, va, page, pages, access).status;
+		SYS(aspace_map, libc_own->aspace, arena.memory, va, page, pages, access).status;
 	return st == ST_OK ? 0 : -ENOMEM;
 }
 
@@ -121,7 +121,7 @@ long arena_unmap(uint64_t va, uint64_t pages)
 
 	if (pages == 0 || !pages_of(va, pages, &page))
 		return -EINVAL;
-	if (SYS(aspace_unmap, libc_startup->aspace, va, pages).status != ST_OK)
+	if (SYS(aspace_unmap, libc_own->aspace, va, pages).status != ST_OK)
 		return -ENOMEM;
 	/* What can't be given back, a pinned page say, stays taken: it would not be of zeros. */
 	if (SYS(memory_decommit, arena.memory, page, pages).status != ST_OK)
@@ -140,7 +140,7 @@ long arena_protect(uint64_t va, uint64_t pages, unsigned access)
 
 	if (!pages_of(va, pages, &page))
 		return -EINVAL;
-	if (SYS(aspace_unmap, libc_startup->aspace, va, pages).status != ST_OK)
+	if (SYS(aspace_unmap, libc_own->aspace, va, pages).status != ST_OK)
 		return -ENOMEM;
 	return map(page, pages, access);
 }

@@ -25,7 +25,7 @@ __attribute__((visibility("hidden"))) long libc_call(long n, long a, long b, lon
 
 uint64_t libc_now(void)
 {
-	const struct startup_clock *k = &libc_startup->clock;
+	const struct startup_clock *k = &libc_own->clock;
 	uint64_t ticks = machine_ticks();
 
 	ticks = ticks > k->base ? ticks - k->base : 0;

@@ -18,14 +18,22 @@
 
 #define LIBC_THREADS 256
 
-/* Supplied by the program: takes its output. `level` is 1 or 2, as the file's number. */
+/* Takes the program's output. `level` is 1 or 2, as the file's number; size 0 ends a line that has
+ * begun. Programs may supply their own; else lib/program has it. */
 void libc_write(int level, const char *bytes, size_t size);
 
-/* Supplied by the program: its end, with the status that main returned. */
+/* The program's end, with the status that main returned. Programs may supply their own; else
+ * lib/program has it. */
 _Noreturn void libc_exit(int status);
 
-/* The start-up block of the program. */
-extern const struct startup *libc_startup;
+/* What the program's start-up block begins with; and all of it, a struct startup or a struct
+ * program_block, as libc_own->magic says. */
+extern const struct startup_own *libc_own;
+extern const void *libc_startup;
+
+/* Where threads that begin from now on report their faults: init, for a program that it started;
+ * CAP_NONE: nobody is told. */
+extern cap_t libc_fault;
 
 /* The calling thread's own capability, and its message block. */
 cap_t libc_thread(void);

@@ -9,6 +9,9 @@
 
 #define NEVER UINT64_MAX
 
+/* A function within which FS comes to point elsewhere. */
+#define NO_CANARY __attribute__((no_stack_protector))
+
 /* ---- lock.c: short critical sections ---- */
 
 struct lock {
@@ -52,8 +55,8 @@ struct thread {
 	struct thread *next;
 };
 
-/* The running thread becomes the first of the table. thread_init gives it a message block;
- * false: no memory. */
+/* The running thread becomes the first of the table; before this no function may have a canary.
+ * thread_init gives it a message block; false: no memory. */
 void thread_adopt_first(void);
 bool thread_init(void);
 

@@ -5,7 +5,13 @@
 #include <errno.h>
 #include <stdarg.h>
 
+cap_t libc_fault;
+
 static struct thread threads[LIBC_THREADS];
+
+/* What FS points to where there is no TLS of musl's: before there is one, and at a thread's end,
+ * when its own may be gone. The canary of stacks is all it has. */
+static uint64_t bare_tls[MACHINE_CANARY + 1];
 
 struct thread *thread_self(void)
 {
@@ -28,7 +34,7 @@ int thread_number(const struct thread *t)
 }
 
 /* Gives it a page for its message block, which it keeps for whoever has the slot next. */
-static status_t give_block(struct thread *t, cap_t sched)
+static status_t give_block(struct thread *t, cap_t sched, cap_t fault)
 {
 	uint64_t offset;
 
@@ -39,19 +45,27 @@ static status_t give_block(struct thread *t, cap_t sched)
 		t->block = (struct msg_block *)va;
 	}
 	cap_t memory = arena_memory((uint64_t)t->block, &offset);
-	return SYS(thread_configure, t->cap, sched, CAP_NONE, CAP_NONE, memory, offset).status;
+	return SYS(thread_configure, t->cap, sched, fault, CAP_NONE, memory, offset).status;
 }
 
-void thread_adopt_first(void)
+/* Frames that are on the stack already are never returned from. */
+static void use_bare_tls(void)
 {
-	threads[0].cap = libc_startup->thread;
+	machine_set_tls((uint64_t)bare_tls);
+}
+
+NO_CANARY void thread_adopt_first(void)
+{
+	__builtin_memcpy(&bare_tls[MACHINE_CANARY], libc_own->seed, sizeof(uint64_t));
+	use_bare_tls();
+	threads[0].cap = libc_own->thread;
 	atomic_store(&threads[0].state, THREAD_TAKEN);
 	machine_set_thread(&threads[0]);
 }
 
 bool thread_init(void)
 {
-	return give_block(&threads[0], CAP_NONE) == ST_OK;
+	return give_block(&threads[0], CAP_NONE, CAP_NONE) == ST_OK;
 }
 
 /* A free slot, after what is left of threads that have ended was cleared away. */
@@ -90,12 +104,12 @@ int __clone(int (*run)(void *), void *stack, int flags, void *arg, ...)
 	t->clear = va_arg(more, volatile int *);
 	va_end(more);
 
-	const struct startup *s = libc_startup;
+	const struct startup_own *s = libc_own;
 	struct sys_result made = SYS(thread_create, s->quota, s->aspace, s->cspace);
 	if (made.status != ST_OK)
 		goto give_back;
 	t->cap = made.out[0];
-	if (give_block(t, s->sched) != ST_OK)
+	if (give_block(t, s->sched, libc_fault) != ST_OK)
 		goto destroy;
 	struct arch_registers regs;
 	machine_thread_registers(&regs, (uint64_t)enter, (uint64_t)stack, (uint64_t)arg,
@@ -113,10 +127,11 @@ give_back:
 }
 
 /* The last a thread does, on the stack behind its message block: its own may be gone. */
-static _Noreturn void end(struct thread *t)
+static NO_CANARY _Noreturn void end(struct thread *t)
 {
 	volatile int *clear = t->clear;
 
+	use_bare_tls();
 	if (t->unmap != 0)
 		arena_unmap(t->unmap, t->unmap_pages);
 	t->unmap = 0;
@@ -130,7 +145,7 @@ static _Noreturn void end(struct thread *t)
 		SYS(thread_suspend, cap);
 }
 
-_Noreturn void thread_end(void)
+NO_CANARY _Noreturn void thread_end(void)
 {
 	struct thread *t = thread_self();
 

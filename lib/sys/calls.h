@@ -91,7 +91,8 @@ static inline status_t sys_cap_revoke(cap_t space, cap_t handle)
 	return SYS(cap_revoke, space, handle).status;
 }
 
-/* Tells the type of the object and the rights, but never the badge.
+/* Tells the type of the object and the rights, but never the badge. A handle of generation 0,
+ * which no capability has, stands for whatever is in that slot.
  *
  * ST_BAD_CAP: `handle` names nothing in `space`. */
 static inline status_t sys_cap_inspect(cap_t space, cap_t handle, enum object_type *type,

@@ -21,6 +21,9 @@ enum grant_kind {
 	GRANT_FILE,    /* the pages of a file of the boot archive: `file` */
 	GRANT_QUOTA,   /* all memory, to make quotas below it */
 	GRANT_SCHED,   /* all CPUs, to make scheds below it */
+	GRANT_IRQ,     /* interrupts of the source `from` (abi/device.h), to its first CPU */
+	GRANT_CMDLINE, /* a page, read-only: the boot options, with their zero byte */
+	GRANT_ACPI,    /* a page, read-only: uint64_t, as startup.acpi_rsdp */
 };
 
 struct grant {
@@ -42,7 +45,8 @@ struct program_spec {
 	uint64_t limit, reservation; /* of its quota, in bytes */
 	uint64_t state;              /* limit of what outlives it; 0: nothing does */
 	uint32_t priority, weight;
-	uint64_t budget, period, cpus; /* nanoseconds; budget 0: no limit; a bit for each CPU */
+	uint64_t budget, period, cpus; /* nanoseconds; budget 0: no limit; a bit for each CPU,
+					* whether there is one or not */
 	enum restart_policy restart;
 	uint32_t restarts;  /* so many ... */
 	uint64_t within;    /* ... within so many nanoseconds, then it is left dead */

@@ -10,7 +10,7 @@ from qemu_run import GREETING, judge_boot, machine, run
 from remote import Remote, symbol
 
 KERNEL = f"{BUILD}/release/kernel.elf"
-ARCHIVE = f"{BUILD}/boot.cpio"
+ARCHIVE = f"{BUILD}/user/off.cpio"
 IMAGE = f"{BUILD}/themelios.efi"
 ESP = f"{BUILD}/esp"
 TIMEOUT = 60  # hang detector
@@ -32,7 +32,7 @@ def direct(**more):
 
 def boot(command):
     """Runs and keeps every line, the firmware's too."""
-    return run(command, TIMEOUT, judge_boot, greeting=None)
+    return run(command, TIMEOUT, judge_boot, greeting=None, press="composition: up")
 
 
 def check_boots(command):

@@ -10,7 +10,7 @@ LINE = re.compile(r"^\[ *(\d+\.\d{6})\] cpu\d+ (error|warn |info |debug) [a-z0-9
 
 def boot(**more):
     command = qemu_run.machine(kernel=f"{BUILD}/release/kernel.elf",
-                               archive=f"{BUILD}/boot.cpio", **more)
+                               archive=f"{BUILD}/user/off.cpio", **more)
     return qemu_run.run(command, judge=qemu_run.judge_boot)
 
 
@@ -38,7 +38,7 @@ def log_option_drops_what_is_less_urgent():
 @case
 def boots_without_a_serial_port():
     command = qemu_run.machine(kernel=f"{BUILD}/release/kernel.elf",
-                               archive=f"{BUILD}/boot.cpio")
+                               archive=f"{BUILD}/user/off.cpio")
     command[command.index("-serial") + 1] = "none"
     result = qemu_run.run(command, judge=qemu_run.judge_boot)
     check(result.verdict != qemu_run.HUNG, result.why)

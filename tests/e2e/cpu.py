@@ -5,7 +5,7 @@ from cases import BUILD, case, check, main
 
 
 def boot(cpu, append="", kernel="release/kernel.elf", judge=qemu_run.judge_boot):
-    command = qemu_run.machine(f"{BUILD}/{kernel}", f"{BUILD}/boot.cpio", append=append, smp=2)
+    command = qemu_run.machine(f"{BUILD}/{kernel}", f"{BUILD}/user/off.cpio", append=append, smp=2)
     command[command.index("-cpu") + 1] = cpu
     return qemu_run.run(command, timeout=60, judge=judge)
 

@@ -37,7 +37,7 @@ REASONS = {
 def crash(name):
     """Boots and crashes; checks what every report has. Gives the lines of the
     report and the functions of its backtrace."""
-    command = qemu_run.machine(f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/boot.cpio",
+    command = qemu_run.machine(f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/user/off.cpio",
                                append=f"test.crash={name}", smp=1)
     result = qemu_run.run(command, timeout=60, judge=qemu_run.judge_boot)
     text = "\n".join(result.lines)

@@ -14,7 +14,7 @@ def debug_stops_in_kernel_main():
     commands = ["hbreak kernel_main", "continue", "backtrace", "kill"]
     done = subprocess.run(
         [sys.executable, "tools/debug.py", "--kernel", f"{BUILD}/debug/kernel.elf",
-         "--archive", f"{BUILD}/boot.cpio", "--", "-batch",
+         "--archive", f"{BUILD}/user/off.cpio", "--", "-batch",
          *(word for command in commands for word in ("-ex", command))],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
     check("hit Breakpoint 1, kernel_main (" in done.stdout, done.stdout + done.stderr)

@@ -6,7 +6,7 @@ from qemu_run import judge_boot, machine, run
 
 KERNEL = f"{BUILD}/release/kernel.elf"
 TESTS = f"{BUILD}/debug/kernel-test.elf"
-ARCHIVE = f"{BUILD}/boot.cpio"
+ARCHIVE = f"{BUILD}/user/off.cpio"
 TIMEOUT = 60  # hang detector
 
 

@@ -3,8 +3,8 @@
 import qemu_run
 from cases import BUILD, case, check, main
 
-SHIPPED = {"kernel": f"{BUILD}/release/kernel.elf", "archive": f"{BUILD}/boot.cpio"}
-TESTS = {"kernel": f"{BUILD}/debug/kernel-test.elf", "archive": f"{BUILD}/boot.cpio",
+SHIPPED = {"kernel": f"{BUILD}/release/kernel.elf", "archive": f"{BUILD}/user/off.cpio"}
+TESTS = {"kernel": f"{BUILD}/debug/kernel-test.elf", "archive": f"{BUILD}/user/off.cpio",
          "append": "test=random_sample_for_comparison"}
 IMAGE = {"esp": f"{BUILD}/esp"}
 NO_SOURCE = "max,-rdrand,-rdseed"
@@ -18,7 +18,7 @@ def with_cpu(command, model):
 def boot(files, extra):
     """A plain boot of the kernel that ships, on a processor without a source."""
     command = with_cpu(qemu_run.machine(extra=extra, **files), NO_SOURCE)
-    return qemu_run.run(command, judge=qemu_run.judge_boot)
+    return qemu_run.run(command, judge=qemu_run.judge_boot, press="composition: up")
 
 
 def sample(model):

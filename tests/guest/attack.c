@@ -526,6 +526,22 @@ static void serve_and_count(struct actor *a)
 		atomic_fetch_add(&a->seen, 1);
 }
 
+static void await_more(const struct actor *a, uint64_t seen)
+{
+	while (a->seen <= seen)
+		sleep_until(time_before() + MS);
+}
+
+/* Once `urgent` runs it has the CPU to itself. */
+static void stands_still_beside(const struct actor *a, struct actor *urgent)
+{
+	actor_start(urgent);
+	await_more(urgent, 0);
+	uint64_t before = a->seen;
+	sleep_until(time_before() + 10 * MS);
+	CHECK(a->seen == before);
+}
+
 /* A call lends no more than the caller has: the server that spins in it is in nobody's way. */
 TEST(attack_priority_by_a_call)
 {
@@ -543,18 +559,11 @@ TEST(attack_priority_by_a_call)
 	give_priority(client, 20, 1);
 	give_priority(other, 60, 1);
 	JOB(client, endpoint_call, ep, 0, NEVER);
-	while (server->seen == 0)
-		sleep_until(time_before() + MS);
-	/* The more urgent one has the CPU to itself. */
-	actor_start(other);
-	while (other->seen == 0)
-		sleep_until(time_before() + MS);
+	await_more(server, 0);
+	stands_still_beside(server, other);
 	uint64_t before = server->seen;
-	sleep_until(time_before() + 10 * MS);
-	CHECK(server->seen == before);
 	job_kill(other);
-	while (server->seen == before)
-		sleep_until(time_before() + MS);
+	await_more(server, before);
 }
 
 /* Who lends by a call and dies has lent nothing any more. */
@@ -573,15 +582,9 @@ TEST(attack_priority_of_the_dead)
 	give_priority(client, 100, 1);
 	give_priority(other, 60, 1);
 	JOB(client, endpoint_call, ep, 0, NEVER);
-	while (server->seen == 0)
-		sleep_until(time_before() + MS);
+	await_more(server, 0);
 	job_kill(client);
-	actor_start(other);
-	while (other->seen == 0)
-		sleep_until(time_before() + MS);
-	uint64_t before = server->seen;
-	sleep_until(time_before() + 10 * MS);
-	CHECK(server->seen == before);
+	stands_still_beside(server, other);
 }
 
 /* ---- partners ---- */

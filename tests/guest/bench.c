@@ -7,19 +7,11 @@
 #define WARM   16
 #define ROUNDS 64
 
-static uint64_t now(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 static uint64_t empty(void)
 {
-	uint64_t before = now();
+	uint64_t before = cycle_count();
 
-	return now() - before;
+	return cycle_count() - before;
 }
 
 static uint64_t sample[ROUNDS];
@@ -48,9 +40,9 @@ static uint64_t median(void)
 static uint64_t measure(void (*once)(void))
 {
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		once();
-		note(i, before, now());
+		note(i, before, cycle_count());
 	}
 	return median();
 }
@@ -73,9 +65,9 @@ static void call(struct actor *a)
 {
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
 		a->block->cap[0] = (struct msg_cap){ a->arg[2], 0xffff, 0, 0 };
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		struct sys_result r = sys_call3(SYS_endpoint_call, a->arg[0], a->arg[1], NEVER);
-		uint64_t after = now();
+		uint64_t after = cycle_count();
 		if (r.status != ST_OK || r.out[0] != a->arg[3])
 			return;
 		note(i, before, after);
@@ -146,9 +138,9 @@ static void wait_for_signals(struct actor *a)
 {
 	for (;;) {
 		volatile uint64_t *at = (volatile uint64_t *)a->arg[1];
-		at[1] = now();
+		at[1] = cycle_count();
 		struct sys_result r = sys_call3(SYS_notification_wait, a->arg[0], NEVER, 0);
-		at[0] = now();
+		at[0] = cycle_count();
 		at[2] += r.status == ST_OK && r.out[1] == 1;
 	}
 }
@@ -182,7 +174,7 @@ TEST(signal_to_waiter)
 	yield();
 	at = woken_at;
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		signal();
 		note(i, before, at[0]);
 	}
@@ -191,7 +183,7 @@ TEST(signal_to_waiter)
 	/* From when it waits again until the one that it had preempted goes on. */
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
 		signal();
-		note(i, at[1], now());
+		note(i, at[1], cycle_count());
 	}
 	CHECK(at[2] == 2 * (WARM + ROUNDS));
 	bench_report("context_switch_instr", median(), "instructions");
@@ -214,9 +206,9 @@ static void handle_faults(struct actor *a)
 	bool right = r.status == ST_OK;
 
 	for (unsigned i = 0; i < WARM + ROUNDS && right; i++) {
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		r = sys_call3(SYS_endpoint_reply_receive, a->arg[0], FAULT_RETRY, NEVER);
-		note(i, before, now());
+		note(i, before, cycle_count());
 		right = r.status == ST_OK && (r.out[0] & MSG_FAULT) && f->kind == FAULT_MEMORY &&
 			f->address == NOWHERE;
 	}
@@ -346,10 +338,10 @@ static uint64_t measure_after(void (*prepare)(void), void (*once)(void))
 
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
 		prepare();
-		uint64_t before = now();
+		uint64_t before = cycle_count();
 		once();
 		if (i >= WARM)
-			sum += now() - before - empty();
+			sum += cycle_count() - before - empty();
 	}
 	return sum / ROUNDS;
 }

@@ -10,14 +10,6 @@
 #define ROUNDS 64
 #define REVOKE 1000
 
-static uint64_t now(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 /* Mean cycles of `once`, called with what `before` gives, without what an empty measurement takes.
  * `after` gets its answer. False, and no figure: it failed. */
 static bool tell(const char *name, cap_t (*before)(void), struct sys_result (*once)(cap_t),
@@ -27,10 +19,10 @@ static bool tell(const char *name, cap_t (*before)(void), struct sys_result (*on
 
 	for (unsigned i = 0; i < WARM + ROUNDS; i++) {
 		cap_t cap = before == NULL ? CAP_NONE : before();
-		uint64_t begin = now();
+		uint64_t begin = cycle_count();
 		struct sys_result r = once(cap);
-		uint64_t end = now();
-		uint64_t nothing = now() - end;
+		uint64_t end = cycle_count();
+		uint64_t nothing = cycle_count() - end;
 
 		if (r.status != ST_OK)
 			return false;
@@ -125,9 +117,9 @@ TEST(cap_revoke_1000)
 	for (unsigned round = 0; round < 3; round++) {
 		for (unsigned i = 0; i < REVOKE; i++)
 			CHECK(STATUS(cap_copy, space, start->cspace, parent, 0xffff, 0) == ST_OK);
-		uint64_t begin = now();
+		uint64_t begin = cycle_count();
 		CHECK(STATUS(cap_revoke, start->cspace, parent) == ST_OK);
-		uint64_t cycles = now() - begin;
+		uint64_t cycles = cycle_count() - begin;
 		if (round == 2)
 			bench_report("cap_revoke_1000_instr", cycles, "instructions");
 	}

@@ -8,36 +8,10 @@
 
 #define RW (MAP_READ | MAP_WRITE)
 
-static cap_t memory, thread;
-
-/* Each call that writes to its caller's memory, 64 bytes at least. */
-static status_t call_to(unsigned which, void *va)
+static status_t call_from(unsigned which, const struct sources *by, const void *va)
 {
-	struct log_part part;
-	uint64_t all;
-
-	switch (which) {
-	case 0:
-		return sys_memory_read(memory, 0, va, 64);
-	case 1:
-		return sys_aspace_scan(start->aspace, 0x7000000000, 64, va);
-	case 2:
-		return sys_thread_read_registers(thread, va);
-	case 3:
-		return sys_node_log(start->node, 0, va, 64, &part);
-	case 4:
-		return sys_node_counters(start->node, 0, va, 64, &all);
-	default:
-		return sys_node_entropy(start->node, va, 64);
-	}
-}
-
-#define CALLS 6
-
-static status_t call_from(unsigned which, const void *va)
-{
-	return which == 0 ? sys_memory_write(memory, 0, va, 64)
-			  : sys_thread_write_registers(thread, va);
+	return which == 0 ? sys_memory_write(by->memory, 0, va, 64)
+			  : sys_thread_write_registers(by->thread, va);
 }
 
 /* Memory that its quota has no page for. */
@@ -55,15 +29,14 @@ static void *unpaid(void)
 
 TEST(buffer_that_is_not_paid_for)
 {
+	struct sources by = { new_memory(1), job_new()->thread };
 	char *va = unpaid();
 
-	memory = new_memory(1);
-	thread = job_new()->thread;
-	for (unsigned i = 0; i < CALLS; i++) {
-		CHECK(call_to(i, va) == ST_NO_MEMORY);
-		CHECK(call_to(i, va + MEMORY_PAGE - 32) == ST_NO_MEMORY);
+	for (unsigned i = 0; i < WRITING_CALLS; i++) {
+		CHECK(write_by_call(i, &by, va) == ST_NO_MEMORY);
+		CHECK(write_by_call(i, &by, va + MEMORY_PAGE - 32) == ST_NO_MEMORY);
 	}
-	CHECK(sys_memory_write(memory, 0, va, 64) == ST_OK); /* it reads as zeros */
+	CHECK(sys_memory_write(by.memory, 0, va, 64) == ST_OK); /* it reads as zeros */
 }
 
 /* The destination of a copy has nobody to pay for it either. */
@@ -96,19 +69,18 @@ TEST(buffer_that_comes_and_goes)
 	cap_t pages = new_memory(2);
 	char *va = map(pages, 2, RW);
 	struct actor *a = actor_new(come_and_go);
+	struct sources by = { new_memory(1), job_new()->thread };
 
-	memory = new_memory(1);
-	thread = job_new()->thread;
 	a->arg[0] = pages;
 	a->arg[1] = (uint64_t)va;
 	actor_start(a);
 	for (uint64_t i = 0; i < test_rounds(500); i++) {
-		for (unsigned n = 0; n < CALLS; n++) {
-			status_t st = call_to(n, va + MEMORY_PAGE - 32);
+		for (unsigned n = 0; n < WRITING_CALLS; n++) {
+			status_t st = write_by_call(n, &by, va + MEMORY_PAGE - 32);
 			CHECK(st == ST_OK || st == ST_BAD_ADDRESS);
 		}
 		for (unsigned n = 0; n < 2; n++) {
-			status_t st = call_from(n, va + MEMORY_PAGE - 32);
+			status_t st = call_from(n, &by, va + MEMORY_PAGE - 32);
 			CHECK(st == ST_OK || st == ST_BAD_ADDRESS || (n == 1 && st == ST_BAD_ARG));
 		}
 		yield();

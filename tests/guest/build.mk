@@ -4,6 +4,7 @@ guest-test-src += attack.c
 guest-test-src += aspace.c
 guest-test-src += buffer.c
 guest-test-src += cap.c
+guest-test-src += copy.c
 guest-test-src += device.c
 guest-test-src += dma.c
 guest-test-src += entry.c

@@ -447,6 +447,24 @@ TEST(cap_inspect_tells_type_and_rights)
 	      (RIGHT_READ | RIGHT_MAP | RIGHT_EXEC | more));
 }
 
+/* Whoever may change a space can see all that is in it; to use any of it he needs its handle. */
+TEST(cap_inspect_looks_into_slots)
+{
+	cap_t ep = new_endpoint(), slot = (uint32_t)ep;
+
+	CHECK(STATUS(cap_drop, start->cspace, ep) == ST_OK);
+	CHECK(REFUSES(ST_BAD_CAP, cap_inspect, start->cspace, slot));
+	ep = new_endpoint();
+	CHECK((uint32_t)ep == slot && ep >> 32 > 1);
+	struct sys_result r = SYS(cap_inspect, start->cspace, slot);
+	CHECK(r.status == ST_OK && r.out[0] == OBJ_ENDPOINT);
+	CHECK(REFUSES(ST_BAD_CAP, cap_inspect, start->cspace, slot | 1ull << 32));
+	CHECK(REFUSES(ST_BAD_CAP, cap_drop, start->cspace, slot));
+	CHECK(REFUSES(ST_BAD_CAP, endpoint_receive, slot, 0));
+	CHECK(REFUSES(ST_BAD_CAP, cap_inspect, start->cspace, UINT32_MAX));
+	CHECK(STATUS(cap_drop, start->cspace, ep) == ST_OK);
+}
+
 TEST(cap_inspect_never_tells_the_badge)
 {
 	const uint64_t badge = 0x1234567812345678;

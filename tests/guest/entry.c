@@ -34,3 +34,18 @@ TEST(entry_refuses_numbers_that_are_none)
 		CHECK(r.out[0] == 0 && r.out[1] == 0 && r.out[2] == 0);
 	}
 }
+
+/* RAX counts as a whole, also where the short ways begin. */
+TEST(entry_refuses_numbers_with_more_bits)
+{
+	static const uint64_t numbers[] = { SYS_endpoint_call,       SYS_endpoint_reply_receive,
+					    SYS_notification_signal, SYS_thread_yield,
+					    SYS_guest_enter,         SYS_thread_unpark };
+	cap_t bits = new_notification();
+
+	for (unsigned i = 0; i < ARRAY_LEN(numbers); i++) {
+		struct sys_result r = sys_call6(numbers[i] | 1ull << 32, bits, 1, NEVER, 0, 0, 0);
+		CHECK(r.status == ST_BAD_SYSCALL);
+	}
+	CHECK(STATUS(notification_wait, bits, 0) == ST_WOULD_BLOCK);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The short way from thread to thread: it is gone whatever a message carries, it is counted, and
  * the boot option test.slow turns it off (tests/e2e/fast_path.py compares the results). */
+#include "registers.h"
 #include "world.h"
 #include <abi/node.h>
 
@@ -102,6 +103,37 @@ TEST(fast_path_refuses_as_the_other_does)
 	own_block()->word[0] = 5;
 	struct sys_result r = SYS(endpoint_call, entrance, MSG_INFO(3, 8, 0) | MSG_FAULT, NEVER);
 	CHECK(r.status == ST_OK && server->seen == 82);
+}
+
+/* ---- what is switched in passing ---- */
+
+static void serve_with_bases(struct actor *a)
+{
+	set_bases(0x1111000, 0x2222000);
+	struct sys_result r = SYS(endpoint_receive, a->arg[0], NEVER);
+	while (r.status == ST_OK) {
+		a->seen += fs_base() == 0x1111000 && gs_base() == 0x2222000;
+		r = SYS(endpoint_reply_receive, a->arg[0], 0, NEVER);
+	}
+}
+
+TEST(fast_path_switches_bases)
+{
+	if (!bases_can_be_set())
+		SKIP("no FSGSBASE");
+	struct actor *server = process_new(serve_with_bases);
+	uint64_t fs = fs_base(), gs = gs_base();
+	cap_t ep = new_endpoint();
+
+	server->arg[0] = actor_give(server, ep, RIGHT_RECEIVE, 0);
+	actor_start(server);
+	yield();
+	for (uint64_t i = 1; i <= ROUNDS; i++) {
+		set_bases(fs, i << 12);
+		CHECK(STATUS(endpoint_call, ep, 0, NEVER) == ST_OK);
+		CHECK(fs_base() == fs && gs_base() == i << 12 && server->seen == i);
+	}
+	set_bases(fs, gs);
 }
 
 /* ---- an answer is given once ---- */

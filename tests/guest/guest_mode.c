@@ -281,6 +281,17 @@ TEST(guest_mode_fix_up_catches_bad_addresses)
 
 /* ---- kicks ---- */
 
+/* Lets the program that counts go on until it comes to `count`. */
+static void enter_and_kick(struct sandbox *s, uint64_t count)
+{
+	sandbox_start(s, task_enter);
+	while (count_of(s) < count)
+		yield();
+	CHECK(STATUS(thread_kick, s->thread) == ST_OK);
+	sandbox_await(s);
+	CHECK(s->shared->result == GUEST_KICK);
+}
+
 TEST(guest_mode_endless_loop_ends_with_a_kick)
 {
 	struct sandbox s;
@@ -295,13 +306,7 @@ TEST(guest_mode_endless_loop_ends_with_a_kick)
 		CHECK(s.regs->rip - (uint64_t)foreign_spin < 64 && s.regs->r15 == FOREIGN);
 		CHECK(s.regs->rax >= SPINS && s.regs->rax - count_of(&s) <= 1);
 		/* It can be gone on with. */
-		uint64_t before = count_of(&s);
-		sandbox_start(&s, task_enter);
-		while (count_of(&s) < before + SPINS)
-			yield();
-		CHECK(STATUS(thread_kick, s.thread) == ST_OK);
-		sandbox_await(&s);
-		CHECK(s.shared->result == GUEST_KICK);
+		enter_and_kick(&s, count_of(&s) + SPINS);
 	}
 }
 
@@ -440,12 +445,7 @@ TEST(guest_mode_flags_of_the_kernel_stay)
 		/* Without interrupts no kick would come. */
 		memset(s.pages, 0, 8);
 		begin_with_flags(&s, foreign_spin, 0, behind);
-		sandbox_start(&s, task_enter);
-		while (count_of(&s) < SPINS)
-			yield();
-		CHECK(STATUS(thread_kick, s.thread) == ST_OK);
-		sandbox_await(&s);
-		CHECK(s.shared->result == GUEST_KICK);
+		enter_and_kick(&s, SPINS);
 	}
 }
 

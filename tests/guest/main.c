@@ -122,17 +122,17 @@ static void run_all(void)
 		run_case(&made);
 }
 
-void program_main(const struct startup *s)
+void program_main(const struct startup_own *own)
 {
-	start = s;
-	console_init(s->ports);
+	start = (const struct startup *)own;
+	console_init(start->ports);
 	if (option("test.power") != NULL) /* for tests/e2e/power.py */
-		SYS(node_power, s->node, number_from("test.power", NODE_OFF));
+		SYS(node_power, start->node, number_from("test.power", NODE_OFF));
 	world_isolate(grow);
 	run_all();
 	say("%u passed, %u failed, %u skipped", totals.passed, totals.failed, totals.skipped);
-	SYS(node_power, s->node,
+	SYS(node_power, start->node,
 	    totals.failed == 0 && totals.passed > 0 ? NODE_OFF : NODE_OFF_FAILED);
 	for (;;)
-		SYS(thread_suspend, s->thread);
+		SYS(thread_suspend, start->thread);
 }

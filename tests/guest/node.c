@@ -72,20 +72,6 @@ TEST(node_log_to_bad_addresses)
 
 /* ---- counters ---- */
 
-static uint64_t counter(uint64_t offset)
-{
-	struct node_counters n;
-	uint64_t sum = 0, all;
-
-	for (uint64_t cpu = 0; cpu < start->cpus; cpu++) {
-		(void)sys_node_counters(start->node, cpu, &n, sizeof(n), &all);
-		sum += *(const uint64_t *)((const char *)&n + offset);
-	}
-	return sum;
-}
-
-#define COUNT(field) counter(__builtin_offsetof(struct node_counters, field))
-
 TEST(node_counters_count)
 {
 	uint64_t calls = COUNT(calls[SYS_thread_unpark]), refused = COUNT(refused);

@@ -2,6 +2,7 @@
 #include "refuse.h"
 #include "console.h"
 #include <abi/node.h>
+#include <lib/sys/calls.h>
 #include <lib/sys/program.h>
 
 void count_calls(struct counts *out, unsigned number)
@@ -97,4 +98,29 @@ bool each_bad_address(uint64_t size, bool write, bool (*try)(uint64_t va))
 		return false;
 	}
 	return true;
+}
+
+/* ---- calls that write ---- */
+
+#define NOWHERE 0x7000000000
+
+status_t write_by_call(unsigned which, const struct sources *from, void *va)
+{
+	struct log_part part;
+	uint64_t all;
+
+	switch (which) {
+	case 0:
+		return sys_memory_read(from->memory, 0, va, 64);
+	case 1:
+		return sys_aspace_scan(start->aspace, NOWHERE, 64, va);
+	case 2:
+		return sys_thread_read_registers(from->thread, va);
+	case 3:
+		return sys_node_log(start->node, 0, va, 64, &part);
+	case 4:
+		return sys_node_counters(start->node, 0, va, 64, &all);
+	default:
+		return sys_node_entropy(start->node, va, 64);
+	}
 }

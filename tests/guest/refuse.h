@@ -32,3 +32,12 @@ bool can_write(void *va);
 /* Calls `try` with every address at which a buffer of `size` bytes can't be read or, with `write`,
  * can't be written; it is false when a call did not refuse it. True if all were refused. */
 bool each_bad_address(uint64_t size, bool write, bool (*try)(uint64_t va));
+
+/* What the calls need that write to their caller's memory: memory to read, a stopped thread. */
+struct sources {
+	cap_t memory, thread;
+};
+
+/* Makes one of these calls, each of which writes 64 bytes at least. */
+#define WRITING_CALLS 6
+status_t write_by_call(unsigned which, const struct sources *from, void *va);

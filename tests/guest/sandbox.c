@@ -80,23 +80,15 @@ uint64_t task_repeat_until_error(struct shared *s)
 	return EXIT->reason;
 }
 
-static uint64_t cycles(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 uint64_t task_measure(struct shared *s)
 {
 	uint64_t sum = 0;
 
 	for (uint64_t n = 0; n < s->arg[0]; n++) {
-		uint64_t before = cycles();
+		uint64_t before = cycle_count();
 		s->status = sys_call3(SYS_guest_enter, s->self, 0, 0).status;
-		uint64_t after = cycles();
-		sum += after - before - (cycles() - after);
+		uint64_t after = cycle_count();
+		sum += after - before - (cycle_count() - after);
 	}
 	return sum;
 }
@@ -134,7 +126,7 @@ static void personality_main(struct shared *s)
 
 static uint64_t moved(const void *code)
 {
-	return (uint64_t)code + SHIFT;
+	return (uint64_t)code - (uint64_t)program_text + OWN_TEXT;
 }
 
 cap_t sandbox_guest(const struct sandbox *s)
@@ -144,7 +136,7 @@ cap_t sandbox_guest(const struct sandbox *s)
 	map_at(guest, start->segment[0], (uint64_t)program_text,
 	       pages_of(program_text, program_rodata), MAP_READ | MAP_EXEC);
 	map_at(guest, start->segment[1], (uint64_t)program_rodata,
-	       pages_of(program_rodata, program_data), MAP_READ);
+	       pages_of(program_rodata, program_relro), MAP_READ);
 	map_at(guest, s->memory, FOREIGN, FOREIGN_PAGES, MAP_READ | MAP_WRITE | MAP_EXEC);
 	return guest;
 }

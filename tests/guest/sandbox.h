@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/guest/sandbox.h - a personality with one foreign program.
  *
- * The personality is a thread in a half of its own. It has the program's text there, moved up by
- * SHIFT, and a page that it shares with the test. The foreign program has pages in a guest
+ * The personality is a thread in a half of its own. It has the program's text there, at OWN_TEXT,
+ * and a page that it shares with the test. The foreign program has pages in a guest
  * half: text as the test has it, where that has it, and data that can be executed too.
  */
 #pragma once
@@ -10,10 +10,10 @@
 #include <abi/guest.h>
 
 #define PERSONALITY 0x7f8000000000ull
-#define SHIFT       PERSONALITY       /* its text, from the test's */
-#define OWN_DATA    0x7f8010000000ull /* its struct shared, its stack behind */
-#define OWN_STATE   0x7f8020000000ull /* its state page */
-#define OWN_FS      0x7f8030000000ull /* segment bases of its thread */
+#define OWN_TEXT    (PERSONALITY + 0x400000) /* the program's text */
+#define OWN_DATA    0x7f8010000000ull        /* its struct shared, its stack behind */
+#define OWN_STATE   0x7f8020000000ull        /* its state page */
+#define OWN_FS      0x7f8030000000ull        /* segment bases of its thread */
 #define OWN_GS      0x7f8040000000ull
 #define FOREIGN     0x200000ull /* the foreign program's pages */
 

@@ -163,14 +163,6 @@ static struct actor *worker(void (*run)(struct actor *), unsigned cpu, cap_t don
 	return a;
 }
 
-static uint64_t now(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 /* Lets `count` workers do `rounds` operations each, beginning together or not; cycles for each
  * operation. */
 static uint64_t cost(void (*run)(struct actor *), unsigned count, bool together, struct scale *out)
@@ -193,12 +185,12 @@ static uint64_t cost(void (*run)(struct actor *), unsigned count, bool together,
 		left |= 1ull << i;
 	}
 	yield(); /* servers wait now */
-	uint64_t begin = now();
+	uint64_t begin = cycle_count();
 	for (unsigned i = 0; i < count; i++)
 		actor_start(a[i]);
 	while (left != 0)
 		left &= ~SYS(notification_wait, done, NEVER).out[1];
-	uint64_t cycles = now() - begin;
+	uint64_t cycles = cycle_count() - begin;
 	for (unsigned i = 0; i < count; i++)
 		out->wrong += work_of(a[i])->wrong;
 	out->waits = work_of(a[0])->waits;

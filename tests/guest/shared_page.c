@@ -236,42 +236,16 @@ TEST(shared_page_dma)
 
 /* ---- copies by the kernel to an address ---- */
 
-static cap_t stopped;
-
-static status_t copy_to(unsigned which, void *va)
-{
-	cap_t source = stopped;
-	uint64_t all;
-	struct log_part part;
-
-	switch (which) {
-	case 0:
-		return sys_memory_read(new_memory(1), 0, va, 64);
-	case 1:
-		return sys_aspace_scan(start->aspace, VA, 1, va);
-	case 2:
-		return sys_thread_read_registers(source, va);
-	case 3:
-		return sys_node_log(start->node, 0, va, 64, &part);
-	case 4:
-		return sys_node_counters(start->node, 0, va, 64, &all);
-	default:
-		return sys_node_entropy(start->node, va, 64);
-	}
-}
-
-#define COPIES 6
-
 TEST(shared_page_as_a_buffer)
 {
 	struct page p = new_page();
 	char *good = new_pages(1), *bad = map(p.weak, 2, MAP_READ);
+	struct sources from = { new_memory(1), job_new()->thread };
 
-	stopped = job_new()->thread;
-	for (unsigned i = 0; i < COPIES; i++) {
-		CHECK(copy_to(i, good) == ST_OK);
-		CHECK(copy_to(i, bad) == ST_BAD_ADDRESS);
-		CHECK(copy_to(i, bad + PAGE - 32) == ST_BAD_ADDRESS);
+	for (unsigned i = 0; i < WRITING_CALLS; i++) {
+		CHECK(write_by_call(i, &from, good) == ST_OK);
+		CHECK(write_by_call(i, &from, bad) == ST_BAD_ADDRESS);
+		CHECK(write_by_call(i, &from, bad + PAGE - 32) == ST_BAD_ADDRESS);
 	}
 	/* From what can be written into what can't. */
 	char *joined = (char *)VA;
@@ -279,10 +253,8 @@ TEST(shared_page_as_a_buffer)
 			     RW) == ST_OK);
 	CHECK(sys_aspace_map(start->aspace, p.weak, &(struct aspace_range){ VA + PAGE, 0, 1 },
 			     MAP_READ) == ST_OK);
-	for (unsigned i = 0; i < COPIES; i++) {
-		if (i != 1) /* one byte */
-			CHECK(copy_to(i, joined + PAGE - 8) == ST_BAD_ADDRESS);
-	}
+	for (unsigned i = 0; i < WRITING_CALLS; i++)
+		CHECK(write_by_call(i, &from, joined + PAGE - 8) == ST_BAD_ADDRESS);
 	CHECK(is_whole(&p));
 }
 
@@ -292,16 +264,15 @@ TEST(shared_page_after_read_only_share)
 	struct page p = new_page();
 	cap_t to = new_memory(2);
 	struct actor *a = job_new();
+	struct sources from = { new_memory(1), a->thread };
 	const struct memory_pages all = { 0, 0, 2 };
 
 	CHECK(sys_memory_share(to, p.memory, &all, SHARE_READ_ONLY) == ST_OK);
 	char *va = map(to, 2, RW);
 	CHECK(can_read(va) && !can_write(va) && !can_write(va + PAGE));
 	CHECK(REFUSES(ST_NO_RIGHT, thread_configure, a->thread, 0, 0, 0, to, 0));
-	for (unsigned i = 0; i < COPIES; i++) {
-		if (i != 2)
-			CHECK(copy_to(i, va) == ST_BAD_ADDRESS);
-	}
+	for (unsigned i = 0; i < WRITING_CALLS; i++)
+		CHECK(write_by_call(i, &from, va) == ST_BAD_ADDRESS);
 	CHECK(is_whole(&p));
 }
 

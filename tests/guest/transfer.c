@@ -407,15 +407,21 @@ TEST(transfer_in_an_answer_to_a_full_space)
 
 /* ---- sides that die ---- */
 
+/* The client's capabilities are on their way, and nobody takes them. */
+static void open_with_waiting_client(struct pair *p)
+{
+	pair_open(p);
+	load(p, p->client, MSG_CAP_MOVE);
+	JOB(p->client, endpoint_call, p->entrance, MSG_INFO(0, 0, MSG_CAPS), NEVER);
+	CHECK(job_waits(p->client));
+}
+
 /* A capability on its way stays with the sender, who dies in the queue: it is where it was. */
 TEST(transfer_whose_sender_dies_in_the_queue)
 {
 	struct pair p;
 
-	pair_open(&p);
-	load(&p, p.client, MSG_CAP_MOVE);
-	JOB(p.client, endpoint_call, p.entrance, MSG_INFO(0, 0, MSG_CAPS), NEVER);
-	CHECK(job_waits(p.client));
+	open_with_waiting_client(&p);
 	job_kill(p.client);
 	CHECK(kept(&p, p.client) == MSG_CAPS);
 	JOB(p.server, endpoint_receive, p.service, 0);
@@ -469,10 +475,7 @@ TEST(transfer_of_what_is_revoked_meanwhile)
 {
 	struct pair p;
 
-	pair_open(&p);
-	load(&p, p.client, MSG_CAP_MOVE);
-	JOB(p.client, endpoint_call, p.entrance, MSG_INFO(0, 0, MSG_CAPS), NEVER);
-	CHECK(job_waits(p.client));
+	open_with_waiting_client(&p);
 	CHECK(STATUS(cap_revoke, start->cspace, p.object[2]) == ST_OK);
 	JOB(p.server, endpoint_receive, p.service, NEVER);
 	CHECK(job_end(p.server).status == ST_CANCELLED);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "world.h"
 #include "console.h"
-#include <abi/node.h>
 #include <lib/sys/program.h>
 #include <stdatomic.h>
 
@@ -108,6 +107,18 @@ void *map(cap_t memory, uint64_t pages, unsigned access)
 void *new_pages(uint64_t pages)
 {
 	return map(new_memory(pages), pages, MAP_READ | MAP_WRITE);
+}
+
+uint64_t count_at(uint64_t offset)
+{
+	struct node_counters n;
+	uint64_t sum = 0;
+
+	for (uint64_t cpu = 0; cpu < start->cpus; cpu++) {
+		must(STATUS(node_counters, start->node, cpu, &n, sizeof(n)), "counters");
+		sum += *(const uint64_t *)((const char *)&n + offset);
+	}
+	return sum;
 }
 
 /* ---- cases ---- */
@@ -219,26 +230,26 @@ struct actor *actor_new(void (*run)(struct actor *self))
 /* The parts of the program: what is not written is shared, of the data there is a copy. */
 static void map_program(cap_t aspace)
 {
+	const uint64_t data_pages = (uint64_t)(program_end - program_relro) / MEMORY_PAGE;
+	const cap_t data = new_memory(data_pages);
 	const struct {
-		char *from, *to;
+		cap_t memory;
+		char *first, *from, *to; /* `first` is where the memory begins */
 		unsigned access;
 	} part[] = {
-		{ program_text, program_rodata, MAP_READ | MAP_EXEC },
-		{ program_rodata, program_data, MAP_READ },
-		{ program_data, program_end, MAP_READ | MAP_WRITE },
+		{ start->segment[0], program_text, program_text, program_rodata,
+		  MAP_READ | MAP_EXEC },
+		{ start->segment[1], program_rodata, program_rodata, program_relro, MAP_READ },
+		{ data, program_relro, program_relro, program_data, MAP_READ },
+		{ data, program_relro, program_data, program_end, MAP_READ | MAP_WRITE },
 	};
 
-	for (unsigned i = 0; i < ARRAY_LEN(part); i++) {
-		uint64_t pages = (uint64_t)(part[i].to - part[i].from) / MEMORY_PAGE;
-		cap_t memory = start->segment[i];
-		if (part[i].access & MAP_WRITE) {
-			cap_t copy = new_memory(pages);
-			must(STATUS(memory_share, copy, memory, 0, 0, pages, SHARE_COPY), "a copy");
-			memory = copy;
-		}
-		must(STATUS(aspace_map, aspace, memory, part[i].from, 0, pages, part[i].access),
+	must(STATUS(memory_share, data, start->segment[2], 0, 0, data_pages, SHARE_COPY), "a copy");
+	for (unsigned i = 0; i < ARRAY_LEN(part); i++)
+		must(STATUS(aspace_map, aspace, part[i].memory, part[i].from,
+			    (uint64_t)(part[i].from - part[i].first) / MEMORY_PAGE,
+			    (uint64_t)(part[i].to - part[i].from) / MEMORY_PAGE, part[i].access),
 		     "the program");
-	}
 }
 
 struct actor *process_new(void (*run)(struct actor *self))

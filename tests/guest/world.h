@@ -8,6 +8,7 @@
 #pragma once
 #include <abi/memory.h>
 #include <abi/msg.h>
+#include <abi/node.h>
 #include <abi/startup.h>
 #include <lib/sys/string.h>
 #include <lib/sys/syscall.h>
@@ -44,6 +45,19 @@ void *map(cap_t memory, uint64_t pages, unsigned access);
 
 /* New memory, mapped to be read and written. */
 void *new_pages(uint64_t pages);
+
+/* What all CPUs together have counted: a field of struct node_counters. */
+#define COUNT(field) count_at(__builtin_offsetof(struct node_counters, field))
+uint64_t count_at(uint64_t offset);
+
+/* Of this CPU; with -icount, instructions. Part of whatever code asks, wherever that is mapped. */
+static inline __attribute__((always_inline)) uint64_t cycle_count(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
 
 /* The status of a call that has no results that count. */
 #define STATUS(...) (SYS(__VA_ARGS__).status)

@@ -76,6 +76,11 @@ beast_\name\()_at:
 	AT_ONCE lidt, lidt (%rdi)
 	AT_ONCE invlpg, invlpg (%rdi)
 	AT_ONCE wbinvd, wbinvd
+	AT_ONCE rdpmc, rdpmc
+	AT_ONCE sysenter, sysenter
+	AT_ONCE sysexit, sysexitl
+	AT_ONCE interrupt_nmi, int $2
+	AT_ONCE interrupt_machine, int $18
 	AT_ONCE interrupt_80, int $0x80
 	AT_ONCE interrupt_timer, int $242
 	AT_ONCE interrupt_page, int $14
@@ -176,6 +181,25 @@ beast_\name\()_at:
 	xorl %esp, %esp
 	HERE stack_gone
 	pushq %rax
+
+	AT_ONCE misaligned_vector, movaps 8(%rdi), %xmm0
+
+	/* Whoever takes this on leaves the flag set. */
+	BEAST misaligned
+	pushfq
+	orl $0x40000, (%rsp)
+	popfq
+	HERE misaligned
+	movl 1(%rdi), %eax
+
+	BEAST simd
+	pushq $0x1d80 /* division by zero is not masked */
+	ldmxcsr (%rsp)
+	xorps %xmm1, %xmm1
+	movl $0x3f800000, %eax
+	movd %eax, %xmm0
+	HERE simd
+	divss %xmm1, %xmm0
 
 	BEAST x87
 	fninit

@@ -1,1 +1,1 @@
-libc-test-src := main.c libc.c
+libc-test-src := main.c guard.c libc.c

@@ -4,6 +4,7 @@
 #include <lib/libc/libc.h>
 #include <lib/sys/syscall.h>
 #include <stdio.h>
+#include <string.h>
 #include <test/test.h>
 
 /* A 16550 (see kernel/arch/x86_64/console.c). */
@@ -21,13 +22,18 @@ static struct {
 	int line;
 } report;
 
+static const struct startup *given(void)
+{
+	return libc_startup;
+}
+
 static void put(char c)
 {
 	for (unsigned n = 0; n < LOOKS; n++) {
-		if (SYS(ioport_read, libc_startup->ports, UART_LSR, 1).out[0] & LSR_THR_EMPTY)
+		if (SYS(ioport_read, given()->ports, UART_LSR, 1).out[0] & LSR_THR_EMPTY)
 			break;
 	}
-	SYS(ioport_write, libc_startup->ports, UART_DATA, 1, c);
+	SYS(ioport_write, given()->ports, UART_DATA, 1, c);
 }
 
 void libc_write(int level, const char *bytes, size_t size)
@@ -42,9 +48,9 @@ void libc_write(int level, const char *bytes, size_t size)
 
 void libc_exit(int status)
 {
-	SYS(node_power, libc_startup->node, status == 0 ? NODE_OFF : NODE_OFF_FAILED);
+	SYS(node_power, given()->node, status == 0 ? NODE_OFF : NODE_OFF_FAILED);
 	for (;;)
-		SYS(thread_suspend, libc_startup->thread);
+		SYS(thread_suspend, given()->thread);
 }
 
 void test_fail(const char *file, int line, const char *what)
@@ -57,11 +63,21 @@ void test_fail(const char *file, int line, const char *what)
 	report.what = what;
 }
 
+/* The boot option "test": what the names of the cases begin with. */
+static bool is_wanted(const char *name)
+{
+	const char *option = strstr(given()->cmdline, "test=");
+
+	return option == NULL || strncmp(name, option + 5, strcspn(option + 5, " ")) == 0;
+}
+
 int main(void)
 {
 	unsigned passed = 0, failed = 0;
 
 	for (const struct test_case *c = __start_test_cases; c != __stop_test_cases; c++) {
+		if (!is_wanted(c->name))
+			continue;
 		report.failed = false;
 		c->run();
 		if (report.failed) {

@@ -42,6 +42,7 @@ struct arch_thread {
 };
 
 struct cpu;
+struct thread;
 struct arch_irq;
 typedef void arch_irq_fn(struct arch_irq *irq);
 
@@ -63,6 +64,13 @@ struct arch_cpu {
 	struct host_user *user;   /* modelled: what it knows of user page tables, user_mmu.c */
 	uint64_t timer;           /* what arch_timer_arm said last */
 };
+
+uint64_t arch_time_ns(void);
+
+static inline uint64_t arch_time_local(void)
+{
+	return arch_time_ns();
+}
 
 /* The program's first thread acts as the boot CPU, from its first instruction. */
 extern _Thread_local struct cpu *host_this_cpu;
@@ -154,11 +162,13 @@ static inline void arch_count_up(_Atomic uint64_t *n)
 void arch_thread_save(struct arch_thread *t);
 void arch_thread_load(struct arch_thread *t);
 
-/* A test goes to user mode by itself. */
-static inline void arch_thread_leave(struct arch_thread *t, uint64_t a, uint64_t b, uint64_t c)
-{
-	arch_thread_result(t, ST_OK, a, b, c);
-}
+/* user.c: a test goes to user mode by itself. */
+void arch_thread_leave(struct thread *t, uint64_t a, uint64_t b, uint64_t c);
+struct ipc_result {
+	uint64_t a, b, c;
+};
+void arch_thread_leave_to(struct cpu *c, struct thread *to, struct thread *from,
+			  struct ipc_result r);
 
 static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
 {
@@ -166,17 +176,14 @@ static inline void arch_thread_switch(struct arch_thread *from, struct arch_thre
 	arch_thread_load(to);
 }
 
-/* Every second one is told to be long, so that both ways are gone. */
-static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
-					    struct arch_thread *to)
+/* Every second one is told to be far, so that both ways are gone. */
+static inline bool arch_thread_is_near(const struct arch_cpu *c, const struct arch_thread *to)
 {
-	static _Thread_local bool is_long;
+	static _Thread_local bool is_far;
 
-	(void)c;
-	is_long = !is_long;
-	if (!is_long)
-		arch_thread_switch(from, to);
-	return !is_long;
+	(void)c, (void)to;
+	is_far = !is_far;
+	return !is_far;
 }
 
 /* ---- guest mode; a test plays the guest ---- */
@@ -212,9 +219,4 @@ static inline void arch_guest_stop(struct arch_thread *t)
 {
 	*t->guest = t->inside;
 	t->in_guest = false;
-}
-
-static inline bool arch_guest_stops_quickly(void)
-{
-	return true;
 }

@@ -51,9 +51,22 @@ void arch_guest_leave(struct arch_thread *t, bool keep)
 }
 
 /* A test leaves the kernel by itself. */
-void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
+void arch_syscall(struct thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
-	syscall_dispatch(container_of(t, struct thread, arch), number, arg);
+	syscall_dispatch(t, number, arg);
+}
+
+void arch_thread_leave(struct thread *t, uint64_t a, uint64_t b, uint64_t c)
+{
+	arch_thread_result(&t->arch, ST_OK, a, b, c);
+}
+
+void arch_thread_leave_to(struct cpu *c, struct thread *to, struct thread *from,
+			  struct ipc_result r)
+{
+	arch_thread_switch(&from->arch, &to->arch);
+	atomic_store_explicit(&c->current, to, memory_order_release);
+	arch_thread_leave(to, r.a, r.b, r.c);
 }
 
 void arch_thread_save(struct arch_thread *t)

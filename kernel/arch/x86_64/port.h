@@ -32,6 +32,7 @@
 #define ARCH_PCIDS 64
 
 struct cpu;
+struct thread;
 struct trap_frame;
 
 /* The processor's task state segment (Intel SDM volume 3, figure 8-11): which
@@ -67,10 +68,10 @@ struct arch_cpu {
 	uint64_t canary; /* first: the compiler was told its place, see cpu.c */
 
 	/* Next, for user.S. */
-	struct arch_thread *user; /* who goes to user mode, or came from there */
-	uint64_t user_rsp;        /* its stack pointer, for a moment */
-	uint64_t stack_top;       /* where entries from user mode begin */
+	uint64_t user_rsp;  /* the user's stack pointer, for a moment */
+	uint64_t stack_top; /* where entries from user mode begin */
 
+	uint64_t slow_switch; /* 0: vector_off, and the bases are not in MSRs alone */
 	uint32_t apic_id;
 	bool vector_off;                        /* CR0.TS is set: vector instructions trap */
 	const struct arch_thread *vector_owner; /* whose vector registers were loaded last */
@@ -132,6 +133,13 @@ static inline uint64_t arch_cycles(void)
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
+}
+
+extern uint64_t time_ratio; /* time.c */
+
+static inline uint64_t arch_time_local(void)
+{
+	return (uint64_t)((unsigned __int128)arch_cycles() * time_ratio >> 48);
 }
 
 /* Tests on the host make allocations fail, and generations narrow. */
@@ -201,24 +209,28 @@ static inline void arch_thread_save(struct arch_thread *t)
 /* Makes `t` the one who goes to user mode next. */
 static inline void arch_thread_load(struct arch_thread *t)
 {
-	struct arch_cpu *c = arch_cpu_own();
-
-	c->user = t;
 	arch_bases_load(t);
 	if (UNLIKELY(t->vector != NULL))
 		vector_load(t);
-	else if (UNLIKELY(!c->vector_off))
+	else if (UNLIKELY(!arch_cpu_own()->vector_off))
 		vector_forbid();
 }
 
-/* Both at once, for a switch on the CPU where both were last. If neither has vector registers,
- * they are off already. */
-static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thread *from,
-					    struct arch_thread *to)
+/* True if the running thread and `to`, which ran here last, have no vector registers, so that
+ * these are off and stay so. */
+static inline bool arch_thread_is_near(const struct arch_cpu *c, const struct arch_thread *to)
 {
-	if (UNLIKELY(((uintptr_t)from->vector | (uintptr_t)to->vector | cpu_lacks_fsgsbase) != 0))
-		return false;
-	c->user = to;
+	return LIKELY(((uintptr_t)to->vector | c->slow_switch) == 0);
+}
+
+/* Both at once, for a switch on the CPU where both were last. */
+static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
+{
+	if (UNLIKELY(!arch_thread_is_near(arch_cpu_own(), to))) {
+		arch_thread_save(from);
+		arch_thread_load(to);
+		return;
+	}
 	__asm__ volatile("rdfsbase %0\n\t"
 			 "wrfsbase %2\n\t"
 			 "swapgs\n\t"
@@ -227,15 +239,6 @@ static inline bool arch_thread_switch_short(struct arch_cpu *c, struct arch_thre
 			 "swapgs"
 			 : "=&r"(from->fs_base), "=&r"(from->gs_base)
 			 : "r"(to->fs_base), "r"(to->gs_base));
-	return true;
-}
-
-static inline void arch_thread_switch(struct arch_thread *from, struct arch_thread *to)
-{
-	if (LIKELY(arch_thread_switch_short(arch_cpu_own(), from, to)))
-		return;
-	arch_thread_save(from);
-	arch_thread_load(to);
 }
 
 /* Which of a CPU's PCIDs a tag may have, see user_mmu.c. */
@@ -261,12 +264,30 @@ static inline bool arch_root_switch(paddr_t root, const uint32_t *tag)
 	return true;
 }
 
-/* The end of an entry that came by SYSCALL: `t`, which came by SYSCALL too, goes to user mode with
- * these results and ST_OK. Its registers are loaded and it is this CPU's `user`. */
-__attribute__((always_inline)) static inline void
-arch_thread_leave(struct arch_thread *t, uint64_t a, uint64_t b, uint64_t c)
+/* The end of an entry that came by SYSCALL: the running thread `t`, which came by SYSCALL too, goes
+ * to user mode with these results and ST_OK. */
+__attribute__((always_inline)) static inline void arch_thread_leave(struct thread *t, uint64_t a,
+								    uint64_t b, uint64_t c)
 {
 	__asm__ volatile("jmp user_exit_results" : : "c"(t), "S"(a), "D"(b), "d"(c) : "memory");
+	__builtin_unreachable();
+}
+
+struct ipc_result {
+	uint64_t a, b, c;
+};
+
+/* The same for `to`, which is near, in place of `from`: it becomes cpu.current. */
+__attribute__((always_inline)) static inline void
+arch_thread_leave_to(struct cpu *c, struct thread *to, struct thread *from, struct ipc_result r)
+{
+	register struct thread *old __asm__("r10") = from;
+	register struct cpu *cpu __asm__("r9") = c;
+
+	__asm__ volatile("jmp user_exit_switch"
+			 :
+			 : "b"(to), "S"(r.a), "D"(r.b), "d"(r.c), "r"(old), "r"(cpu)
+			 : "memory");
 	__builtin_unreachable();
 }
 
@@ -358,11 +379,6 @@ __attribute__((always_inline)) static inline void arch_guest_run(struct arch_thr
 	(void)t;
 	__asm__ volatile("jmp user_guest_run" : : "b"(s->page), "c"(s->rip), "r"(flags) : "memory");
 	__builtin_unreachable();
-}
-
-static inline bool arch_guest_stops_quickly(void)
-{
-	return !cpu_lacks_fsgsbase;
 }
 
 /* The guest has made a system call: its general registers are in the page already. */

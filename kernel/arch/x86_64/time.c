@@ -55,6 +55,7 @@ static struct {
 	bool deadline; /* the timer compares with the TSC */
 } clock;
 
+uint64_t time_ratio;
 static _Atomic bool ready;
 static _Atomic bool clamped;
 static _Atomic uint64_t latest ALIGNED(64); /* reading of any CPU, while clamped */
@@ -337,6 +338,7 @@ void time_init(void)
 
 	clock.tsc_base = boot_info.start_tsc;
 	scale_init(&clock.tsc_to_ns, clock.tsc_hz, NS_PER_SECOND);
+	time_ratio = clock.tsc_to_ns.ratio;
 	scale_init(&clock.ns_to_tsc, NS_PER_SECOND, clock.tsc_hz);
 	scale_init(&clock.ns_to_lapic, NS_PER_SECOND, clock.lapic_hz);
 	atomic_store(&clamped, !cpu_has(FEATURE_INVARIANT_TSC));

@@ -2,8 +2,8 @@
 /* The way between user mode and the kernel.
  *
  * A CPU has one kernel stack and begins at its top on every entry. The user's registers go
- * straight into the running thread's struct arch_thread, whose address is in GS:CPU_USER, and
- * come back from that of whoever runs next. Interrupts are off all the time.
+ * straight into the running thread, whose address is in GS:CPU_CURRENT, and come back from
+ * whoever runs next. Interrupts are off all the time.
  *
  * abi/x86_64.h says what a system call keeps. So its entry saves nine registers, and its exit
  * loads thirteen. A thread that was interrupted, has faulted, or has a call to repeat, is
@@ -26,24 +26,25 @@
 #define KEPT      rbx, rbp, r12, r13, r14, r15
 #define ARGUMENTS rax, rdx, rsi, rdi, r8, r9, r10
 
-	/* Registers to their places from `base` on, and back. */
-	.macro SAVE base, list:vararg
+	/* Registers to their places from base + at on, and back. */
+	.macro SAVE base, at, list:vararg
 	.irp r, \list
-	movq %\r, USER_\r(%\base)
+	movq %\r, \at + USER_\r(%\base)
 	.endr
 	.endm
 
-	.macro LOAD base, list:vararg
+	.macro LOAD base, at, list:vararg
 	.irp r, \list
-	movq USER_\r(%\base), %\r
+	movq \at + USER_\r(%\base), %\r
 	.endr
 	.endm
+
 
 	/* RCX is the thread; RAX, RSI, RDI and RDX are loaded. */
 	.macro LEAVE_BY_SYSRET
-	movq USER_rflags(%rcx), %r11
-	movq USER_rsp(%rcx), %rsp
-	movq USER_rip(%rcx), %rcx
+	LOAD rcx, THREAD_USER, rsp
+	movq THREAD_USER + USER_rflags(%rcx), %r11
+	movq THREAD_USER + USER_rip(%rcx), %rcx
 	xorl %r8d, %r8d
 	xorl %r9d, %r9d
 	xorl %r10d, %r10d
@@ -59,33 +60,32 @@
 user_syscall_entry:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
-	movq %gs:CPU_USER, %rsp
-	testb $LEAVE_GUEST, USER_LEAVE(%rsp)
+	movq %gs:CPU_CURRENT, %rsp
+	testb $LEAVE_GUEST, THREAD_USER + USER_LEAVE(%rsp)
 	jnz user_guest_call
-	movq %rcx, USER_rip(%rsp)
-	movq %r11, USER_rflags(%rsp)
-	SAVE rsp, KEPT
+	movq %rcx, THREAD_USER + USER_rip(%rsp)
+	movq %r11, THREAD_USER + USER_rflags(%rsp)
+	SAVE rsp, THREAD_USER, KEPT
 	movq %gs:CPU_USER_RSP, %rcx
-	movq %rcx, USER_rsp(%rsp)
-	movq %rsp, %rcx
+	movq %rcx, THREAD_USER + USER_rsp(%rsp)
 	movq %gs:CPU_STACK_TOP, %rsp
 	/* ipc_fast.h */
-	cmpl $SYS_ENDPOINT_CALL, %eax
+	cmpq $SYS_ENDPOINT_CALL, %rax
 	je 1f
-	cmpl $SYS_ENDPOINT_REPLY_RECEIVE, %eax
+	cmpq $SYS_ENDPOINT_REPLY_RECEIVE, %rax
 	je 2f
-	cmpl $SYS_NOTIFICATION_SIGNAL, %eax
+	cmpq $SYS_NOTIFICATION_SIGNAL, %rax
 	je 3f
-	cmpl $SYS_THREAD_YIELD, %eax
+	cmpq $SYS_THREAD_YIELD, %rax
 	je 4f
-	cmpl $SYS_GUEST_ENTER, %eax /* guest.h */
+	cmpq $SYS_GUEST_ENTER, %rax /* guest.h */
 	je 5f
 	xorl %ebp, %ebp
 	/* The arguments become an array. */
 	.irp r, r9, r8, r10, rdx, rsi, rdi
 	pushq %\r
 	.endr
-	movq %rcx, %rdi
+	movq %gs:CPU_CURRENT, %rdi
 	movq %rax, %rsi
 	movq %rsp, %rdx
 	call arch_syscall
@@ -104,13 +104,12 @@ user_syscall_entry:
 
 	.type user_guest_call, @function
 user_guest_call:
-	movq USER_GUEST(%rsp), %rsp
+	movq THREAD_USER + USER_GUEST(%rsp), %rsp
 	movq %rcx, USER_rip(%rsp)
 	movq %r11, USER_rflags(%rsp)
-	SAVE rsp, ARGUMENTS, KEPT
+	SAVE rsp, 0, ARGUMENTS, KEPT
 	movq %gs:CPU_USER_RSP, %rcx
 	movq %rcx, USER_rsp(%rsp)
-	movq %gs:CPU_USER, %rdi
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
 	call guest_called
@@ -124,7 +123,7 @@ user_guest_call:
 	.balign 64
 user_guest_run:
 	incq %gs:CPU_KERNEL_EXITS
-	LOAD rbx, ARGUMENTS, rbp, r12, r13, r14, r15, rsp, rbx
+	LOAD rbx, 0, ARGUMENTS, rbp, r12, r13, r14, r15, rsp, rbx
 	swapgs
 	sysretq
 	.size user_guest_run, . - user_guest_run
@@ -142,32 +141,58 @@ arch_run_threads:
 	.type user_exit, @function
 	.balign 64
 user_exit:
-	movq %gs:CPU_USER, %rcx
+	movq %gs:CPU_CURRENT, %rcx
 	incq %gs:CPU_KERNEL_EXITS
-	cmpb $0, USER_LEAVE(%rcx)
+	cmpb $0, THREAD_USER + USER_LEAVE(%rcx)
 	jne user_exit_full
-	LOAD rcx, KEPT, rax, rsi, rdi, rdx
+	LOAD rcx, THREAD_USER, KEPT, rax, rsi, rdi, rdx
 	LEAVE_BY_SYSRET
 
-	/* RCX: the thread, which made a system call that keeps what its entry saved; RSI, RDI and
-	 * RDX: the results. */
+	/* RCX: the running thread, which made a system call that keeps what its entry saved; RSI,
+	 * RDI and RDX: the results. */
 	.globl user_exit_results
 user_exit_results:
 	incq %gs:CPU_KERNEL_EXITS
-	LOAD rcx, KEPT
+	LOAD rcx, THREAD_USER, KEPT
 	xorl %eax, %eax
 	LEAVE_BY_SYSRET
 
+	/* The same for RBX, which runs from here on in place of R10; R9: the CPU. The bases of both
+	 * are in their registers or go there, GS's between the exit's own swap and the way out.
+	 * `current` is written last: another CPU may load R10's registers then. */
+	.globl user_exit_switch
+user_exit_switch:
+	rdfsbase %rax
+	movq %rax, THREAD_USER + USER_FS(%r10)
+	movq THREAD_USER + USER_FS(%rbx), %rax
+	wrfsbase %rax
+	movq THREAD_USER + USER_GS(%rbx), %r8
+	incq %gs:CPU_KERNEL_EXITS
+	LOAD rbx, THREAD_USER, rbp, r12, r13, r14, r15, rsp
+	movq THREAD_USER + USER_rip(%rbx), %rcx
+	movq THREAD_USER + USER_rflags(%rbx), %r11
+	swapgs
+	rdgsbase %rax
+	wrgsbase %r8
+	movq %rax, THREAD_USER + USER_GS(%r10)
+	movq %rbx, CPU_CURRENT(%r9)
+	LOAD rbx, THREAD_USER, rbx
+	xorl %eax, %eax
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	sysretq
+
 user_exit_full:
-	andb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	andb $LEAVE_GUEST, THREAD_USER + USER_LEAVE(%rcx)
 	jz 1f
 	addq $USER_INSIDE, %rcx
 1:	pushq $USER_SS
-	pushq USER_rsp(%rcx)
-	pushq USER_rflags(%rcx)
+	pushq THREAD_USER + USER_rsp(%rcx)
+	pushq THREAD_USER + USER_rflags(%rcx)
 	pushq $USER_CS
-	pushq USER_rip(%rcx)
-	LOAD rcx, ARGUMENTS, r11, KEPT, rcx
+	pushq THREAD_USER + USER_rip(%rcx)
+	LOAD rcx, THREAD_USER, ARGUMENTS, r11, KEPT, rcx
 	swapgs
 	iretq
 	.size user_exit, . - user_exit
@@ -184,22 +209,22 @@ user_trap_entry:
 	jz 1f
 	clac
 1:	pushq %rcx
-	movq %gs:CPU_USER, %rcx
-	orb $LEAVE_FULL, USER_LEAVE(%rcx)
-	testb $LEAVE_GUEST, USER_LEAVE(%rcx)
+	movq %gs:CPU_CURRENT, %rcx
+	orb $LEAVE_FULL, THREAD_USER + USER_LEAVE(%rcx)
+	testb $LEAVE_GUEST, THREAD_USER + USER_LEAVE(%rcx)
 	jz 2f
 	addq $USER_INSIDE, %rcx
-2:	SAVE rcx, ARGUMENTS, r11, KEPT
-	popq USER_rcx(%rcx)
+2:	SAVE rcx, THREAD_USER, ARGUMENTS, r11, KEPT
+	popq THREAD_USER + USER_rcx(%rcx)
 	popq %rsi /* vector */
 	popq %rdx /* error code */
-	popq USER_rip(%rcx)
+	popq THREAD_USER + USER_rip(%rcx)
 	popq %rax /* code segment: user mode has one */
-	popq USER_rflags(%rcx)
-	popq USER_rsp(%rcx)
+	popq THREAD_USER + USER_rflags(%rcx)
+	popq THREAD_USER + USER_rsp(%rcx)
 	movq %gs:CPU_STACK_TOP, %rsp
 	xorl %ebp, %ebp
-	movq %gs:CPU_USER, %rdi
+	movq %gs:CPU_CURRENT, %rdi
 	call user_trap
 	jmp user_exit
 	.size user_trap_entry, . - user_trap_entry

@@ -17,14 +17,17 @@
 	_Static_assert(offsetof(struct arch_thread, field) == (name), #field)
 
 CHECK_CPU(CPU_KERNEL_EXITS, kernel_exits);
-CHECK_CPU(CPU_USER, arch.user);
 CHECK_CPU(CPU_USER_RSP, arch.user_rsp);
 CHECK_CPU(CPU_STACK_TOP, arch.stack_top);
+CHECK_CPU(CPU_CURRENT, current);
+_Static_assert(offsetof(struct thread, arch) == THREAD_USER, "user registers");
 #define REGISTER(r)       PLACE_##r,
 #define CHECK_REGISTER(r) CHECK_USER(8 * PLACE_##r, regs.r);
 enum { USER_REGISTERS(REGISTER) };
 USER_REGISTERS(CHECK_REGISTER)
 CHECK_USER(USER_GUEST, guest);
+CHECK_USER(USER_FS, fs_base);
+CHECK_USER(USER_GS, gs_base);
 CHECK_USER(USER_LEAVE, leave);
 CHECK_USER(USER_INSIDE, inside);
 _Static_assert(LEAVE_FULL == ARCH_LEAVE_FULL && LEAVE_GUEST == ARCH_LEAVE_GUEST, "how to leave");
@@ -41,11 +44,6 @@ _Static_assert(ARCH_USER_END == USER_ADDRESS_END, "the ABI tells it");
 #define STAR_VALUE ((uint64_t)CPU_KERNEL_CODE << 32 | (uint64_t)(CPU_USER_DATA - 8) << 48)
 
 #define SYSCALL_SIZE 2 /* bytes of the instruction */
-
-static struct thread *thread_of(struct arch_thread *t)
-{
-	return container_of(t, struct thread, arch);
-}
 
 void user_cpu_init(void)
 {
@@ -170,15 +168,10 @@ void arch_guest_leave(struct arch_thread *t, bool keep)
 
 /* ---- entries ---- */
 
-void user_leave(void)
+void arch_syscall(struct thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
+	syscall_dispatch(t, number, arg);
 	thread_exit_kernel();
-}
-
-void arch_syscall(struct arch_thread *t, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
-{
-	syscall_dispatch(thread_of(t), number, arg);
-	user_leave();
 }
 
 static enum fault_kind kind_of(uint64_t vector)
@@ -261,12 +254,12 @@ __attribute__((noinline)) static void interrupt(uint64_t vector)
 	trap_interrupt(&f);
 }
 
-void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error)
+void user_trap(struct thread *t, uint64_t vector, uint64_t error)
 {
 	cpu_run_begin(arch_this_cpu(), CPU_RUN_TRAP);
 	if (vector < TRAP_FIRST_INTERRUPT)
-		exception(thread_of(t), vector, error);
+		exception(t, vector, error);
 	else
 		interrupt(vector);
-	user_leave();
+	thread_exit_kernel();
 }

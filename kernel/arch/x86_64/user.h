@@ -3,16 +3,13 @@
 #pragma once
 #include <core/types.h>
 
-struct arch_thread;
+struct thread;
 
 /* Where a processor goes at SYSCALL; on each CPU. */
 void user_cpu_init(void);
 
-/* From user.S. `t` came from user mode; on return somebody can go there, see user_leave. */
-void user_trap(struct arch_thread *t, uint64_t vector, uint64_t error);
-
-/* The end of every entry: this CPU's `user` is whoever goes to user mode. */
-void user_leave(void);
+/* From user.S. `t` came from user mode; on return cpu.current goes there. */
+void user_trap(struct thread *t, uint64_t vector, uint64_t error);
 
 /* user.S */
 void user_syscall_entry(void);

@@ -5,12 +5,14 @@
 
 /* struct cpu, and struct arch_cpu in it */
 #define CPU_KERNEL_EXITS 16
-#define CPU_USER         32
-#define CPU_USER_RSP     40
-#define CPU_STACK_TOP    48
+#define CPU_USER_RSP     32
+#define CPU_STACK_TOP    40
+#define CPU_CURRENT      504
 
-/* struct arch_registers, in order: USER_rax and so on are their places in struct arch_thread, where
- * they come first, and in a state page. */
+/* struct arch_registers, in order: USER_rax and so on are their places in a state page, and in
+ * struct arch_thread, where they come first. That is in struct thread. */
+#define THREAD_USER 152
+
 #define USER_REGISTERS(R)                                                                          \
 	R(rax)                                                                                     \
 	R(rsi)                                                                                     \
@@ -21,6 +23,8 @@
 
 /* The rest of struct arch_thread. */
 #define USER_GUEST  160
+#define USER_FS     168
+#define USER_GS     176
 #define USER_LEAVE  196
 #define USER_INSIDE 200
 

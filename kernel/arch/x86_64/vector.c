@@ -33,6 +33,7 @@ void vector_forbid(void)
 	load(&initial);
 	c->vector_owner = NULL;
 	c->vector_off = true;
+	c->slow_switch = cpu_lacks_fsgsbase;
 	write_cr0(CPU_CR0 | CR0_TS);
 }
 
@@ -42,6 +43,7 @@ static void permit(struct arch_cpu *c)
 		return;
 	__asm__ volatile("clts");
 	c->vector_off = false;
+	c->slow_switch = 1;
 }
 
 void vector_cpu_init(void)

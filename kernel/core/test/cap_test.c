@@ -214,15 +214,24 @@ TEST(drop_makes_the_handle_dead_for_ever)
 	CHECK(cspace_ok(home));
 }
 
+/* A capability, one below it, and some below that. */
+static struct object *three_generations(cap_t *h, cap_t *middle, cap_t leaf[], unsigned leaves)
+{
+	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, h);
+	bool ok = do_derive(home, home, *h, RIGHTS_ALL, 0, middle) == ST_OK;
+
+	for (unsigned i = 0; i < leaves; i++)
+		ok = ok && do_derive(home, home, *middle, RIGHTS_ALL, 0, &leaf[i]) == ST_OK;
+	ASSERT(ok);
+	return o;
+}
+
 TEST(drop_hands_children_to_the_parent)
 {
 	cap_t h, middle, leaf[3];
 
 	world_boot(0, 0);
-	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
-	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &middle) == ST_OK);
-	for (unsigned i = 0; i < 3; i++)
-		CHECK(do_derive(home, home, middle, RIGHTS_ALL, 0, &leaf[i]) == ST_OK);
+	struct object *o = three_generations(&h, &middle, leaf, 3);
 	CHECK(do_drop(home, middle) == ST_OK);
 	CHECK(o->caps == 4 && cap_tree_ok(o));
 	for (unsigned i = 0; i < 3; i++)
@@ -614,10 +623,7 @@ TEST(drops_inside_a_revoke_let_nothing_escape)
 	cap_t h, middle, child[8];
 
 	world_boot(0, 0);
-	struct object *o = test_object_make(quota_root, home, RIGHTS_ALL, &h);
-	CHECK(do_derive(home, home, h, RIGHTS_ALL, 0, &middle) == ST_OK);
-	for (unsigned i = 0; i < 8; i++)
-		CHECK(do_derive(home, home, middle, RIGHTS_ALL, 0, &child[i]) == ST_OK);
+	struct object *o = three_generations(&h, &middle, child, 8);
 	for (unsigned i = 0; i < 8; i++)
 		CHECK(derive_many(child[i], CAP_BATCH / 2));
 	CHECK(do_revoke_some(home, middle) == ST_LATER);

@@ -40,8 +40,7 @@ static void begin(void)
 	join(&driver);
 	join(&client);
 	node = keep(object_create(quota_root, OBJ_NODE));
-	a = actor_make(home, 50);
-	actor_resume(a);
+	a = actor_ready(home, 50);
 	CHECK(play_act(a, SYS_dma_create, driver.cap, node, DEVICE, 0) == ST_OK);
 	dma = actor_info(a);
 }

@@ -259,8 +259,7 @@ TEST(priority_of_a_whole_group_changes_in_pieces)
 		CHECK(thread_configure(&ref, &config) == ST_OK);
 		actor_resume(crowd[i]);
 	}
-	struct actor *other = actor_make(crowd[0]->cspace, 55);
-	actor_resume(other);
+	struct actor *other = actor_ready(crowd[0]->cspace, 55);
 	for (unsigned i = 0; i < 100; i++)
 		CHECK(act_call(crowd[i], crowd_entrance, MSG_INFO(i, 0, 0)) == ST_BLOCKED);
 	CHECK(act_call(other, crowd_entrance, MSG_INFO(1000, 0, 0)) == ST_BLOCKED);
@@ -278,8 +277,7 @@ TEST(server_that_came_last_is_taken_first)
 	status_t st;
 
 	meet(10, 10);
-	struct actor *second = actor_make(server->cspace, 10);
-	actor_resume(second);
+	struct actor *second = actor_ready(server->cspace, 10);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_receive(second, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
@@ -517,13 +515,11 @@ TEST(endpoint_dies_with_servers)
 	status_t st;
 
 	meet(10, 10);
-	struct actor *busy = actor_make(server->cspace, 10);
-	actor_resume(busy);
+	struct actor *busy = actor_ready(server->cspace, 10);
 	CHECK(act_receive(busy, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
-	struct actor *other = actor_make(NULL, 10);
-	actor_resume(other);
+	struct actor *other = actor_ready(NULL, 10);
 	CHECK(act_destroy(other, give(server, service, other, RIGHTS_ALL, 0)) == ST_OK);
 	CHECK(actor_woke(server, &st) && st == ST_PEER_GONE);
 	/* Who was taken is answered all the same. */
@@ -546,8 +542,7 @@ TEST(server_dies)
 	/* The call in its hand fails; the others wait for another server. */
 	CHECK(actor_woke(crowd[0], &st) && st == ST_PEER_GONE);
 	CHECK(!actor_woke(crowd[1], &st) && !actor_woke(crowd[2], &st) && ep_ok());
-	struct actor *second = actor_make(server->cspace, 10);
-	actor_resume(second);
+	struct actor *second = actor_ready(server->cspace, 10);
 	CHECK(act_receive(second, service) == ST_OK);
 	CHECK(act_reply_receive(second, service, 0) == ST_OK && ep_ok());
 	/* A server that waits can die as well. */
@@ -582,8 +577,7 @@ TEST(caller_is_suspended_in_its_call)
 	status_t st;
 
 	meet(10, 10);
-	struct actor *boss = actor_make(NULL, 10);
-	actor_resume(boss);
+	struct actor *boss = actor_ready(NULL, 10);
 	cap_t control = give(client, client->thread, boss, RIGHTS_ALL, 0);
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);

@@ -105,7 +105,7 @@ TEST(guest_makes_a_system_call)
 		CHECK(worker->t->arch.inside.pc == 0x1000 + i);
 		worker->t->arch.inside = (struct arch_registers){ 0x3000 + i, 0x4000 };
 		done->reason = 77;
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK) && done->reason == GUEST_SYSCALL);
 		CHECK(regs->pc == 0x3000 + i && regs->sp == 0x4000);
 		CHECK(play_user() == worker && host_user_root() == root_of(guest, ROOT_MAIN));
@@ -126,7 +126,7 @@ TEST(guest_state_is_checked)
 		CHECK(enters());
 		/* What the page says now is nobody's business. */
 		regs->pc = UINT64_MAX;
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK) && regs->pc == 0x1000);
 	}
 }
@@ -139,7 +139,7 @@ TEST(guest_enters_by_a_capability_that_stands)
 	CHECK(play_act(worker, SYS_guest_enter, weak, 0, 0, 0) == ST_NO_RIGHT);
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK(play_act(worker, SYS_guest_enter, copy, 0, 0, 0) == ST_BLOCKED);
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK));
 	}
 	/* Neither the slot nor its next tenant will do. */
@@ -220,7 +220,7 @@ TEST(kick_ends_guest_mode)
 			thread_kick(worker->t);
 			CHECK(play_user() == worker);
 		} else if (i % 3 == 2) { /* it has come back just now */
-			guest_called(&worker->t->arch);
+			guest_called();
 			CHECK(came_back(ST_OK) && done->reason == GUEST_SYSCALL);
 			thread_kick(worker->t);
 			CHECK(play_act(worker, SYS_guest_enter, worker->thread, 0, 0, 0) == ST_OK);
@@ -285,7 +285,7 @@ TEST(guest_binding_is_checked)
 	CHECK(worker->t->fix_up_from == 0x1000 && worker->t->arch.guest == regs && enters());
 	c = serving(guest, state);
 	CHECK(bind(&c) == ST_BAD_STATE); /* not in guest mode */
-	guest_called(&worker->t->arch);
+	guest_called();
 	CHECK(bind(&c) == ST_OK && enters());
 }
 
@@ -322,7 +322,7 @@ TEST(guest_is_bound_all_or_nothing)
 		CHECK(st == ST_NO_MEMORY);
 		CHECK(worker->t->aspace == vm_space(guest) && worker->t->arch.guest == regs);
 		CHECK(vm_memory_ok(page) && vm_memory_ok(state) && enters());
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK));
 	}
 	CHECK(step > 0 && worker->t->aspace == vm_space(other));
@@ -442,7 +442,7 @@ static void lose_half_at(enum where at)
 	if (at == INSIDE) { /* the program does not notice */
 		CHECK(worker->t->arch.in_guest &&
 		      user_fault(worker->t, GUEST_VA, FAULT_READ) == ST_OK);
-		guest_called(&worker->t->arch);
+		guest_called();
 		CHECK(came_back(ST_OK) && worker->t->aspace == vm_space(guest));
 	}
 	CHECK(user_fault(worker->t, ARCH_PERSONALITY, FAULT_EXEC) == ST_OK);

@@ -26,8 +26,7 @@ static void begin_on(unsigned cpus)
 	CHECK(quota_create(quota_root, LIMIT, 0, &quota) == ST_OK);
 	payer = keep(&quota->obj);
 	node = keep(object_create(quota_root, OBJ_NODE));
-	driver = actor_make(home, 50);
-	actor_resume(driver);
+	driver = actor_ready(home, 50);
 	(void)notification_make(driver, &bell);
 }
 

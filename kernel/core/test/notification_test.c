@@ -39,8 +39,7 @@ TEST(signal_wakes_one_waiter_at_a_time)
 	status_t st;
 
 	meet();
-	struct actor *second = actor_make(waiter->cspace, 10);
-	actor_resume(second);
+	struct actor *second = actor_ready(waiter->cspace, 10);
 	CHECK(act_wait(waiter, to_wait, TIMER_NEVER) == ST_BLOCKED);
 	CHECK(act_wait(second, to_wait, TIMER_NEVER) == ST_BLOCKED && n_ok());
 	CHECK(act_signal(signaller, to_signal, 4) == ST_OK);
@@ -89,8 +88,7 @@ TEST(notification_dies_with_waiters)
 	meet();
 	struct actor *many[40];
 	for (unsigned i = 0; i < 40; i++) {
-		many[i] = actor_make(waiter->cspace, 10);
-		actor_resume(many[i]);
+		many[i] = actor_ready(waiter->cspace, 10);
 		CHECK(act_wait(many[i], to_wait, TIMER_NEVER) == ST_BLOCKED);
 	}
 	CHECK(act_destroy(waiter, to_wait) == ST_OK);
@@ -178,8 +176,7 @@ TEST(one_thread_is_bound)
 	status_t st;
 
 	meet_bound();
-	struct actor *other = actor_make(waiter->cspace, 10);
-	actor_resume(other);
+	struct actor *other = actor_ready(waiter->cspace, 10);
 	CHECK(bind(waiter, to_wait) == ST_OK);
 	CHECK(bind(waiter, to_wait) == ST_OK);
 	CHECK(bind(other, to_wait) == ST_EXISTS);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "timer_next.h"
 #include "world.h"
 #include <core/slab.h>
 #include <core/timer.h>

@@ -168,6 +168,14 @@ void actor_resume(struct actor *a)
 	thread_resume(a->t);
 }
 
+struct actor *actor_ready(struct cspace *cs, int priority)
+{
+	struct actor *a = actor_make(cs, priority);
+
+	actor_resume(a);
+	return a;
+}
+
 static struct object *make(struct actor *a, enum object_type type, cap_t *out)
 {
 	struct object *o = object_create(quota_root, type);
@@ -292,15 +300,15 @@ bool actor_woke(struct actor *a, status_t *st)
 void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS])
 {
 	if (number == SYS_endpoint_call)
-		ipc_call(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_call(arg[0], arg[1], arg[2]);
 	else if (number == SYS_endpoint_reply_receive)
-		ipc_reply_receive(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_reply_receive(arg[0], arg[1], arg[2]);
 	else if (number == SYS_notification_signal)
-		ipc_signal(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_signal(arg[0], arg[1]);
 	else if (number == SYS_thread_yield)
-		ipc_yield(arg[0], arg[1], arg[2], &a->t->arch);
+		ipc_yield(arg[0]);
 	else if (number == SYS_guest_enter)
-		guest_enter(arg[0], 0, 0, &a->t->arch);
+		guest_enter(arg[0]);
 	else
 		syscall_dispatch(a->t, number, arg);
 }
@@ -503,14 +511,18 @@ bool endpoint_ok(struct endpoint *ep)
 	return ok;
 }
 
+static const struct thread *after(const struct thread_queue *q, const struct thread *t)
+{
+	return t->next == q->head ? NULL : t->next;
+}
+
 bool notification_ok(struct notification *n)
 {
 	bool ok = true;
 
 	spin_lock(&n->obj.lock);
-	for (const struct thread *t = n->waiters.head; t != NULL; t = t->next)
-		ok = ok && is_at(t, THREAD_WAITING, &n->obj) &&
-		     (t->next == NULL ? n->waiters.tail == t : t->next->prev == t);
+	for (const struct thread *t = n->waiters.head; t != NULL; t = after(&n->waiters, t))
+		ok = ok && is_at(t, THREAD_WAITING, &n->obj) && t->next->prev == t;
 	ok = ok && (n->bits == 0 || n->waiters.head == NULL);
 	spin_unlock(&n->obj.lock);
 	return ok;
@@ -521,9 +533,9 @@ static bool part_ok(const struct run_queue *rq, struct sched_part *p, uint32_t *
 {
 	for (unsigned i = 0; i < 2; i++) {
 		const struct thread_queue *q = &p->ready[i];
-		for (const struct thread *t = q->head; t != NULL; t = t->next) {
+		for (const struct thread *t = q->head; t != NULL; t = after(q, t)) {
 			if (!is_at(t, THREAD_READY, &p->obj) || t->in_guests != (i == 1) ||
-			    t->cpu != rq->cpu || (t->next == NULL && q->tail != t))
+			    t->cpu != rq->cpu || t->next->prev != t)
 				return false;
 			++*queued;
 		}

@@ -44,6 +44,9 @@ struct actor *actor_make(struct cspace *cs, int priority);
 void play_live_in(cap_t as);
 void actor_resume(struct actor *a);
 
+/* One that is made and resumed. */
+struct actor *actor_ready(struct cspace *cs, int priority);
+
 /* A new thread takes the place of the one that was destroyed, as stopped and with the same sched.
  */
 void actor_again(struct actor *a);

@@ -62,16 +62,22 @@ static bool near(uint64_t value, uint64_t expected, uint64_t slack)
 
 /* ---- shares ---- */
 
+/* Four equals on so many CPUs, until each has had its 100 ms. */
+static void four_equals(unsigned cpus, struct actor *a[4])
+{
+	play_boot(cpus);
+	for (unsigned i = 0; i < 4; i++)
+		a[i] = hog_at(50);
+	play_time(400 / cpus * MS);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK(spent(a[i]) == 100 * MS && play_ok());
+}
+
 TEST(equals_share_a_cpu)
 {
 	struct actor *a[4];
 
-	play_boot(1);
-	for (unsigned i = 0; i < 4; i++)
-		a[i] = hog_at(50);
-	play_time(400 * MS);
-	for (unsigned i = 0; i < 4; i++)
-		CHECK(spent(a[i]) == 100 * MS && run_queue_ok(0));
+	four_equals(1, a);
 	/* Who sleeps gets nothing back for it. */
 	spin_lock(&a[0]->t->obj.lock);
 	CHECK(thread_suspend(a[0]->t) == ST_OK);
@@ -313,12 +319,7 @@ TEST(threads_spread_over_cpus)
 {
 	struct actor *a[4];
 
-	play_boot(4);
-	for (unsigned i = 0; i < 4; i++)
-		a[i] = hog_at(50);
-	play_time(100 * MS);
-	for (unsigned i = 0; i < 4; i++)
-		CHECK(spent(a[i]) == 100 * MS && play_ok());
+	four_equals(4, a);
 }
 
 TEST(idle_cpu_takes_who_waits)
@@ -814,8 +815,7 @@ TEST(help_goes_through_a_chain_and_ends)
 	CHECK(play_user() == inner && thread_priority(inner->t) == 10);
 	struct actor *middle = hog_at(50);
 	CHECK(play_user() == middle);
-	struct actor *urgent = actor_make(client->cspace, 90);
-	actor_resume(urgent);
+	struct actor *urgent = actor_ready(client->cspace, 90);
 	uint64_t until = time_now() + 3 * MS;
 	CHECK(play_act(urgent, SYS_endpoint_call, entrance, 0, until, 0) == ST_BLOCKED);
 	CHECK(play_user() == inner && thread_priority(inner->t) == 90 && ok());
@@ -841,8 +841,7 @@ TEST(dead_helper_helps_no_more)
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 	struct actor *a[2];
 	for (unsigned i = 0; i < 2; i++) {
-		a[i] = actor_make(client->cspace, 90 - (int)i);
-		actor_resume(a[i]);
+		a[i] = actor_ready(client->cspace, 90 - (int)i);
 		CHECK(act_call(a[i], entrance, 0) == ST_BLOCKED);
 	}
 	CHECK(thread_priority(server->t) == 90);
@@ -851,8 +850,7 @@ TEST(dead_helper_helps_no_more)
 	CHECK(act_destroy(server, give(a[1], a[1]->thread, server, RIGHTS_ALL, 0)) == ST_OK);
 	CHECK(server->t->helper == NULL && thread_priority(server->t) == 10 && ok());
 	/* The endpoint dies: nobody helps, and the server can be destroyed. */
-	struct actor *c = actor_make(client->cspace, 80);
-	actor_resume(c);
+	struct actor *c = actor_ready(client->cspace, 80);
 	CHECK(act_call(c, entrance, 0) == ST_BLOCKED && server->t->helper == c->t);
 	CHECK(act_destroy(server, service) == ST_OK);
 	CHECK(server->t->helper == NULL && server->t->serving == NULL && play_ok());
@@ -872,8 +870,7 @@ TEST(loop_of_servers_hangs_nobody_else)
 	CHECK(act_receive(server, service) == ST_BLOCKED);
 	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
 	CHECK(act_call(server, way_back, 0) == ST_BLOCKED);
-	struct actor *urgent = actor_make(client->cspace, 90);
-	actor_resume(urgent);
+	struct actor *urgent = actor_ready(client->cspace, 90);
 	CHECK(act_call(urgent, entrance, 0) == ST_BLOCKED && ok());
 	struct actor *other = hog_at(5);
 	CHECK(play_user() == other);

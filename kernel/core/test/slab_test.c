@@ -6,6 +6,7 @@
 #include <core/frame.h>
 #include <core/grace.h>
 #include <core/slab.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <test/test.h>
@@ -81,18 +82,16 @@ static unsigned reclaim(bool keep_one)
 	return left;
 }
 
-/* Leaves the kernel and reclaims until nothing more comes. */
+static unsigned reclaim_some(struct quota *q)
+{
+	(void)q; /* nobody pays */
+	return reclaim(false);
+}
+
+/* What stays. */
 static unsigned reclaim_all(void)
 {
-	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
-		unsigned before = left;
-
-		left = reclaim(false);
-		if (left != before)
-			idle = 0;
-		host_user_mode();
-	}
-	return reclaim(false);
+	return give_back_all(reclaim_some, NULL);
 }
 
 /* ---- slots ---- */
@@ -483,6 +482,44 @@ TEST(slab_page_is_not_held_by_idle_cpus)
 		arch_cpu_relax();
 	put(slab_alloc(&cache));
 	CHECK(reclaim_all() == 0);
+}
+
+/* ---- the first object of a page, seen by another CPU ---- */
+
+#define FIRSTS 12000
+
+static struct object *_Atomic newest;
+static _Atomic bool watched, no_more;
+static _Atomic unsigned not_found;
+
+static void publish_or_watch(unsigned id)
+{
+	static struct slab_cache fresh[FIRSTS]; /* each begins with a page */
+
+	watched = watched || id == 1;
+	for (unsigned n = 0; id == 0 && n < FIRSTS; n++) {
+		slab_cache_init(&fresh[n], NULL, TYPE, 512, LOCK_IPC);
+		newest = slab_alloc(&fresh[n]);
+		while (!watched)
+			sched_yield();
+		slab_publish(newest);
+	}
+	no_more = no_more || id == 0;
+	while (!no_more) {
+		struct object *o = newest;
+		struct slab *s = (struct slab *)ALIGN_DOWN((uintptr_t)o, FRAME_SIZE);
+
+		/* Who publishes the next of this page does nothing from then on. */
+		if (s != NULL && LOAD(s->published))
+			not_found += slab_object(object_id(o), TYPE) != o;
+	}
+}
+
+TEST(slab_published_is_found)
+{
+	begin(512);
+	host_cpus_run(2, publish_or_watch);
+	CHECK(not_found == 0);
 }
 
 /* ---- misuse ---- */

@@ -470,11 +470,11 @@ static const char *call(struct thread *t)
 	bool fast = !object_reap_waiting();
 	storm_calls[number]++;
 	if (fast && number == SYS_endpoint_call)
-		ipc_call(arg[0], arg[1], arg[2], &t->arch);
+		ipc_call(arg[0], arg[1], arg[2]);
 	else if (fast && number == SYS_endpoint_reply_receive)
-		ipc_reply_receive(arg[0], arg[1], arg[2], &t->arch);
+		ipc_reply_receive(arg[0], arg[1], arg[2]);
 	else if (fast && number == SYS_guest_enter)
-		guest_enter(arg[0], arg[1], arg[2], &t->arch);
+		guest_enter(arg[0]);
 	else
 		syscall_dispatch(t, number, arg);
 	if (t->arch.results == results)
@@ -537,7 +537,7 @@ static void play_guest(struct thread *t)
 
 	t->arch.inside.pc = word();
 	if (what < 128)
-		guest_called(&t->arch);
+		guest_called();
 	else if (what < 200)
 		(void)guest_fault(t, &f);
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "chance.h"
+#include "timer_next.h"
 #include <arch/host/host.h>
 #include <core/spinlock.h>
 #include <core/timer.h>

@@ -242,16 +242,24 @@ void settle(void)
 	}
 }
 
-uint64_t used_after_all(struct quota *q)
+unsigned give_back_all(unsigned (*some)(struct quota *q), struct quota *q)
 {
-	settle();
-	for (unsigned idle = 0, left = 0; idle < 5; idle++) {
+	unsigned left = 0;
+
+	for (unsigned idle = 0; idle < 5; idle++) {
 		unsigned before = left;
 
-		left = quota_trim(q);
+		left = some(q);
 		if (left != before)
 			idle = 0;
 		host_user_mode();
 	}
+	return some(q);
+}
+
+uint64_t used_after_all(struct quota *q)
+{
+	settle();
+	(void)give_back_all(quota_trim, q);
 	return q->used;
 }

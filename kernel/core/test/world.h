@@ -83,5 +83,9 @@ bool do_destroy(struct object *o);
 /* Gives the reapers all the time that they need, and grace periods time to pass. */
 void settle(void);
 
+/* Gives back what is kept for later, with `some`, which tells how much is left, until it gets no
+ * less however often this CPU leaves the kernel. */
+unsigned give_back_all(unsigned (*some)(struct quota *q), struct quota *q);
+
 /* Bytes used of `q`, after everything that is merely kept for later went back. */
 uint64_t used_after_all(struct quota *q);

@@ -6,6 +6,9 @@
 #include <abi/x86_64.h>
 #include <stdint.h>
 
+#define MACHINE_CANARY                                                                             \
+	5 /* the word from FS on that compilers guard stacks by, as in musl's thread */
+
 struct thread;
 
 static inline void machine_relax(void)

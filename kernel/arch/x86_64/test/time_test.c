@@ -5,6 +5,7 @@
 #include "../regs.h"
 #include "smp_call.h"
 #include <arch/arch.h>
+#include <core/test/timer_next.h>
 #include <core/timer.h>
 #include <test/test.h>
 

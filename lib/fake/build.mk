@@ -1,0 +1,2 @@
+lib-fake-src := fake.c
+lib-fake-test-src :=

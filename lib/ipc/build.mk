@@ -1,0 +1,2 @@
+lib-ipc-src := call.c message.c
+lib-ipc-test-src := test/ipc_test.c

@@ -1,0 +1,2 @@
+power-src := fadt.c main.c
+power-test-src := test/fadt_test.c

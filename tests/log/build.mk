@@ -1,0 +1,1 @@
+log-test-checker := checker.c cases.c
