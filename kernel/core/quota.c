@@ -112,8 +112,7 @@ void quota_frame_free(struct quota *q, paddr_t pa)
 static void quota_init_caches(struct quota *q)
 {
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
-				object_ops[kind]->rank);
+		slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size);
 }
 
 void quota_init(void)
@@ -121,7 +120,7 @@ void quota_init(void)
 	static struct slab_cache cache; /* of the root alone; nobody pays */
 	struct frame_stats stats;
 
-	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size, LOCK_QUOTA);
+	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size);
 	struct object *o = slab_alloc(&cache);
 	ASSERT(o != NULL);
 	frame_stats(&stats);
