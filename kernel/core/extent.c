@@ -45,10 +45,8 @@ bool extent_take(struct extent_list *l, uint64_t limit, uint64_t *out)
 	uint64_t top = 0;
 
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint64_t end = l->at[i].end < limit ? l->at[i].end : limit;
-
-		if (end > l->at[i].base && end > top)
-			top = end;
+		if (l->at[i].base < limit)
+			top = most(top, least(l->at[i].end, limit));
 	}
 	if (top == 0)
 		return false;
