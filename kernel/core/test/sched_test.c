@@ -878,3 +878,23 @@ TEST(loop_of_servers_hangs_nobody_else)
 	CHECK(act_destroy(other, give(server, server->thread, other, RIGHTS_ALL, 0)) == ST_OK);
 	CHECK(ok());
 }
+
+/* However many have to go elsewhere, interrupts are let in between some of them and the next. */
+TEST(cpu_that_many_leave_takes_interrupts)
+{
+	play_boot(2);
+	struct sched_params p = params(50), low = params(10);
+	cap_t s;
+
+	p.cpus = low.cpus = 1;
+	struct sched *group = sched_make(&s, &p);
+	for (unsigned i = 0; i < 60; i++)
+		CHECK(hog_with(s) != NULL);
+	struct actor *last = hog(&low);
+	p.cpus = 2;
+	CHECK(sched_configure(group, &p, NULL) == ST_OK);
+	uint64_t exits = cpu_by_id[0]->kernel_exits;
+	thread_exit_slow();
+	CHECK(cpu_by_id[0]->current == last->t && cpu_by_id[0]->kernel_exits == exits + 3);
+	CHECK(play_ok());
+}
