@@ -44,6 +44,7 @@ struct aspace {
 
 	/* Guarded by obj.lock. */
 	struct tree regions; /* struct mapping, by page number */
+	uint64_t removed;    /* mappings that were taken out of it */
 };
 
 /* One mapped range. Its node stands below the memory capability that made it, so

@@ -48,6 +48,8 @@ static cap_t inner; /* what object[OBJ_CSPACE] holds: an endpoint */
 
 static cap_t new_object(enum object_type type)
 {
+	static uint16_t device; /* no two objects are of one */
+
 	switch (type) {
 	case OBJ_QUOTA:
 		return new_quota(1 << 20);
@@ -76,7 +78,7 @@ static cap_t new_object(enum object_type type)
 	case OBJ_NODE:
 		return copy_of(start->node, 0xffff, 0);
 	case OBJ_DMA:
-		return make(SYS_dma_create, start->node, DMA_PCI(0, 0, 31, 2), 0);
+		return make(SYS_dma_create, start->node, ++device, 0);
 	case OBJ_NONE:
 	case OBJ_TYPES:
 	case OBJ_ANY:

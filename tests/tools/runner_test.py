@@ -12,10 +12,12 @@ CASES = r"""
 #include <stdarg.h>
 #include <stdio.h>
 
-void log_raw(const char *fmt, ...)
+void log_write(enum log_level level, const char *area, const char *fmt, ...)
 {
 	va_list args;
 
+	if (level != LOG_ERROR || area != NULL)
+		return;
 	va_start(args, fmt);
 	vprintf(fmt, args);
 	va_end(args);
