@@ -9,7 +9,7 @@ import qemu_run
 BUILD = os.environ.get("BUILD", "build/x86_64")
 KERNEL, ARCHIVE = f"{BUILD}/release/kernel.elf", f"{BUILD}/user/meter.cpio"
 UP = re.compile(r" init: composition: up after \d+ us, \d+ KiB used, (\d+) KiB free$")
-RAM = re.compile(r" frame: (\d+) KiB of RAM, ")
+RAM = re.compile(r" boot: idle after \d+ us, \d+ KiB used of (\d+)$")
 AWAY = re.compile(r" meter: (\w+) was away for (\d+) us$")
 QUIET = re.compile(r" meter: idle for (\d+) ms: (\d+) interrupts, (\d+) switches$")
 MEMORY = "512M"

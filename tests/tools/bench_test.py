@@ -4,8 +4,8 @@ import bench_node
 from cases import case, check, main
 
 LINES = ["Hello from ThemeliOS 0.1.0 (0123456789ab)",
-         "[    0.000000] cpu0 info  frame: 523240 KiB of RAM, 2904 KiB of it in use",
-         "[    0.130000] cpu0 info  boot: idle after 130000 us, 3128 KiB used",
+         "[    0.100000] cpu0 info  smp: 2 CPUs run",
+         "[    0.130000] cpu0 info  boot: idle after 130000 us, 3128 KiB used of 523240",
          "[    0.200000] cpu? info  init: composition: up after 200000 us, 2040 KiB used, "
          "519108 KiB free",
          "[   70.000000] cpu? info  meter: idle for 60000 ms: 30 interrupts, 150 switches"]
