@@ -71,7 +71,7 @@ enum object_type {
 /* timer */
 #define RIGHT_ARM 0x001u
 /* sched */
-#define RIGHT_CONFIGURE 0x001u
+#define RIGHT_CONFIGURE 0x001u /* its share, and to make others: of any share */
 #define RIGHT_RUN       0x002u /* threads may be bound to it */
 /* node */
 #define RIGHT_LOG      0x001u

@@ -6,8 +6,8 @@
  * first argument; its stack pointer is at the top of a stack of STARTUP_STACK_PAGES pages, below
  * and above which nothing is mapped. The structure lies in pages of its own that can only be read.
  *
- * A program that can lie anywhere (ELF's ET_DYN) is put at a whole page by chance, with 32 bits of
- * it; it relocates itself. So is, apart from that, the stack of every program.
+ * A program (ELF's ET_DYN, which can lie anywhere) is put at a whole page by chance, with 32 bits
+ * of it; it relocates itself. So is, apart from that, the stack of every program.
  *
  * The capabilities that it names are all there are at that moment. Everything else is made
  * out of them.

@@ -45,7 +45,25 @@ $(B)/user/log-test.cpio: $(addprefix $(B)/archive/,log-root log log-checker) too
 	$(Q)python3 tools/archive.py $@ root=$(B)/archive/log-root bin/log=$(B)/archive/log \
 		bin/checker=$(B)/archive/log-checker
 
-libc-src += $(log-files) $(power-files) $(log-test-files)
+# The node as it is, with what measures it behind, see tests/meter.
+include tests/meter/build.mk
+$(B)/gen/meter.composition: services/node.composition tests/meter/meter.composition
+	@mkdir -p $(@D)
+	$(Q)cat $^ >$@
+
+$(eval $(call compose,$(B)/gen/meter.composition,$(services) $(meter-programs),$(B)/gen/meter.c))
+$(eval $(call libc-program,meter-root,$(init-files) $(B)/gen/meter.c))
+$(foreach p,$(meter-programs),$(eval $(call \
+	libc-program,meter-$(p),$(meter-test-$(p):%=tests/meter/%))))
+$(B)/user/meter.cpio: $(addprefix $(B)/archive/,meter-root $(services:%=bin/%) \
+		$(meter-programs:%=meter-%)) tools/archive.py
+	$(call say,CPIO $@)
+	$(Q)python3 tools/archive.py $@ root=$(B)/archive/meter-root \
+		$(foreach s,$(services),bin/$(s)=$(B)/archive/bin/$(s)) \
+		$(foreach p,$(meter-programs),bin/$(p)=$(B)/archive/meter-$(p))
+
+libc-src += $(log-files) $(power-files) $(log-test-files) \
+	$(foreach p,$(meter-programs),$(meter-test-$(p):%=tests/meter/%))
 
 $(B)/archive/bin/%: $(B)/user/%
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 test-programs := build/host/asan/unit build/host/tsan/unit $(B)/debug/kernel-test.elf \
 	$(B)/user/test.cpio $(B)/user/off.cpio $(B)/user/libc-test.cpio $(B)/user/services.cpio \
-	$(B)/user/log-test.cpio
+	$(B)/user/log-test.cpio $(B)/user/meter.cpio
 
 # $(call guest-suite,<name>,<CPUs>,<boot options>)
 guest-suite = '$(1)=tools/qemu_run.py --timeout $(TEST_TIMEOUT) --smp $(2) --append "$(3)" \
@@ -67,7 +67,7 @@ soak: image $(test-programs)
 		$(foreach s,$(SOAK_SEEDS),$(foreach h,asan tsan,\
 			'host-$(h)-seed$(s)=env TEST_SEED=$(s) build/host/$(h)/unit'))
 
-bench-programs := $(B)/release/kernel-bench.elf $(B)/user/bench.cpio
+bench-programs := $(B)/release/kernel-bench.elf $(B)/user/bench.cpio $(B)/user/meter.cpio
 
 bench: image $(bench-programs)
 	@python3 tools/bench.py

@@ -12,11 +12,13 @@ import statistics
 import subprocess
 import sys
 
+import bench_node
 import qemu_run
 import trace_calls
+from bench_node import Unfit
 
 BUILD = os.environ.get("BUILD", "build/x86_64")
-DIRECT = {"kernel": f"{BUILD}/release/kernel.elf", "archive": f"{BUILD}/boot.cpio"}
+DIRECT = {"kernel": bench_node.KERNEL, "archive": f"{BUILD}/boot.cpio"}
 UEFI = {"esp": f"{BUILD}/esp"}
 RUNS = 5  # boots for each figure in wall-clock time; the median counts
 UEFI_RUNS = 3  # the firmware takes seconds
@@ -28,10 +30,6 @@ TRACED = ("ipc_0b", "ipc_64b", "ipc_1cap", "ipc_512b", "signal_to_waiter", "null
           "yield_to_another")
 # The guest's own clock and ours may differ by this while it boots.
 CLOCK_SHARE, CLOCK_SLACK = 0.2, 0.05  # of the time; seconds
-
-
-class Unfit(Exception):
-    """A benchmark whose check failed."""
 
 
 def boot(**machine):
@@ -81,6 +79,13 @@ def image_size():
 def memory():
     for name, mem in (("kernel_boot_memory_kib", "128M"), ("kernel_boot_memory_4g_kib", "4G")):
         yield name, boot(mem=mem, **DIRECT)[2], "KiB"
+
+
+def composition():
+    boots = [boot(mem=bench_node.MEMORY, **DIRECT)[0] for _ in range(RUNS)]
+    seconds, kib = zip(*(bench_node.read_composition(b.lines, b.times) for b in boots))
+    yield "composition_up_ms", round(statistics.median(seconds) * 1000, 1), "ms"
+    yield "composition_memory_kib", max(kib), "KiB"
 
 
 def guest(smp=1, **machine):
@@ -161,7 +166,8 @@ def main():
     aims = read_aims()
     unfit = 0
     for benchmark in (direct_boot, uefi_boot, image_size, memory, kernel_instructions,
-                      call_instructions, longest_run, four_cpus, hardware_costs, lines_of_code):
+                      call_instructions, longest_run, four_cpus, hardware_costs, composition,
+                      bench_node.service_restart, bench_node.idle_node, lines_of_code):
         try:
             for figure in benchmark():
                 show(*figure, aims)

@@ -42,7 +42,8 @@ TARGETS = {"host": ["build/host/asan/unit"], "host-tsan": ["build/host/tsan/unit
            "user": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/test.cpio"],
            "libc": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/libc-test.cpio"],
            "services": [f"{BUILD}/debug/kernel.elf", f"{BUILD}/user/services.cpio"],
-           "e2e": ["image", f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/user/off.cpio"],
+           "e2e": ["image", f"{BUILD}/debug/kernel-test.elf", f"{BUILD}/user/off.cpio",
+                   f"{BUILD}/user/meter.cpio"],
            "tools": ["help"]}
 
 

@@ -23,9 +23,11 @@ KERNEL, PROGRAM = f"{BUILD}/release/kernel.elf", f"{BUILD}/user/bench"
 TIMEOUT = 120
 LINE = 64  # bytes of code that a cache holds together
 WINDOWS = 16  # of the last ones the median counts
-PERSONALITY, USER_END = 0x7f8000000000, 0x800000000000  # where the program's text is once more
+OWN_TEXT, USER_END = 0x7f8000400000, 0x800000000000  # of a personality, where the program's text is once more
+SPAN = 1 << 24  # more than the program takes up
 
 EXECUTED = re.compile(rb"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", re.M)
+BASE = re.compile(r"^base ([0-9a-f]+)$", re.M)
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\t(\S+)[ \t]*(.*)$", re.M)
 KINDS = (
     ("cr3", re.compile(r"^mov .*%cr3")),
@@ -47,16 +49,29 @@ def disassemble(program):
             for at, name, operands in INSTRUCTION.findall(done.stdout)}
 
 
+def address_of(name, program):
+    done = subprocess.run(["nm", program], check=True, capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        if line.endswith(f" {name}"):
+            return int(line.split()[0], 16)
+    raise Unfit(f"{program} has no {name}")
+
+
 def run(case, log):
-    """Leaves in `log` each instruction between the case's first and its report."""
+    """Leaves in `log` each instruction between the case's first and its report. Gives where the
+    kernel has put the program, which is the third argument of what reads its file."""
     with tempfile.TemporaryDirectory() as scratch:
         socket = os.path.join(scratch, "gdb")
         command = qemu_run.machine(
             KERNEL, f"{BUILD}/user/bench.cpio", append=f"test={case}", smp=1,
             extra=["-icount", "shift=0", "-singlestep", "-D", log, "-S",
                    "-gdb", f"unix:{socket},server=on,wait=off"])
-        script = ["set confirm off", f"target remote {socket}", f"hbreak *&testcase_{case}",
-                  "hbreak *&bench_report", "continue", "delete 1",
+        at = {name: f"hbreak *($base + (unsigned long)&{name})"
+              for name in (f"testcase_{case}", "bench_report")}
+        script = ["set confirm off", f"target remote {socket}",
+                  f"hbreak *{address_of('elf_read', KERNEL):#x}", "continue", "delete",
+                  "set $base = (unsigned long)$rdx", 'printf "base %lx\\n", $base',
+                  at[f"testcase_{case}"], "continue", "delete", at["bench_report"],
                   "monitor log exec,nochain", "continue", "monitor log none", "kill"]
         gdb = ["gdb", "-q", "-batch", "-nx"]
         for line in script:
@@ -66,10 +81,15 @@ def run(case, log):
                                 start_new_session=True)
         try:
             debug.wait_for(socket, qemu)
-            subprocess.run(gdb + [PROGRAM], check=False, timeout=TIMEOUT, capture_output=True)
+            done = subprocess.run(gdb + [PROGRAM], check=False, timeout=TIMEOUT,
+                                  capture_output=True, text=True)
         finally:
             qemu.kill()
             qemu.wait()
+    base = BASE.search(done.stdout)
+    if base is None:
+        raise Unfit(f"{case}: no program was started")
+    return int(base.group(1), 16)
 
 
 def windows(trace, program, kernel):
@@ -90,10 +110,11 @@ def costs(case):
     code = {**program, **kernel}
     with tempfile.TemporaryDirectory() as scratch:
         log = os.path.join(scratch, "log")
-        run(case, log)
+        base = run(case, log)
         with open(log, "rb") as file:
             trace = [int(at, 16) for at in EXECUTED.findall(file.read())]
-    trace = [at - PERSONALITY if PERSONALITY <= at < USER_END else at for at in trace]
+    trace = [at - OWN_TEXT if OWN_TEXT <= at < USER_END else at for at in trace]
+    trace = [at - base if base <= at < base + SPAN else at for at in trace]
     found = list(windows(trace, program, kernel))[-WINDOWS:]
     if not found:
         raise Unfit(f"{case}: no operation in the trace")

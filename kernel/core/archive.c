@@ -43,53 +43,32 @@ static bool parse_header(const uint8_t *at, uint32_t field[FIELD_COUNT])
 	return true;
 }
 
-/* Reads the entry at *offset, of whatever type, and steps behind it. The sums
- * can't wrap: an offset is at most `size` and a field has 32 bits. */
-static status_t read_entry(const uint8_t *base, size_t size, size_t *offset,
-			   struct archive_file *out)
+/* The sums can't wrap: an offset is at most `size` and a field has 32 bits. */
+status_t archive_next(const uint8_t *base, size_t size, size_t *offset, struct archive_file *out)
 {
 	uint32_t field[FIELD_COUNT];
 
 	if (*offset > size || size - *offset < HEADER_SIZE || !parse_header(base + *offset, field))
 		return ST_CORRUPT;
 
-	size_t name = *offset + HEADER_SIZE;
-	out->name = (const char *)base + name;
+	size_t at = *offset + HEADER_SIZE;
+	const char *name = (const char *)base + at;
 	/* It is not empty and has its zero byte at its end, nowhere before. */
-	if (size - name < field[FIELD_NAME] || field[FIELD_NAME] < 2 ||
-	    text_length(out->name, field[FIELD_NAME]) != field[FIELD_NAME] - 1)
+	if (size - at < field[FIELD_NAME] || field[FIELD_NAME] < 2 ||
+	    text_length(name, field[FIELD_NAME]) != field[FIELD_NAME] - 1)
 		return ST_CORRUPT;
-	if (text_equal(out->name, TRAILER))
+	if (text_equal(name, TRAILER))
 		return ST_WOULD_BLOCK;
 
-	size_t data = ALIGN_UP(name + field[FIELD_NAME], PADDING);
+	size_t data = ALIGN_UP(at + field[FIELD_NAME], PADDING);
 	if (data > size || size - data < field[FIELD_SIZE])
 		return ST_CORRUPT;
-	out->data = base + data;
-	out->size = field[FIELD_SIZE];
-	out->mode = field[FIELD_MODE];
+	*out = (struct archive_file){ name, base + data, field[FIELD_SIZE], field[FIELD_MODE] };
 	*offset = ALIGN_UP(data + field[FIELD_SIZE], PADDING);
 	return ST_OK;
 }
 
-/* On copies, so that a malformed entry behind good ones changes nothing for the
- * caller. */
-status_t archive_next(const uint8_t *base, size_t size, size_t *offset, struct archive_file *out)
-{
-	struct archive_file file;
-	size_t at = *offset;
-	status_t st;
-
-	do {
-		st = read_entry(base, size, &at, &file);
-		if (st != ST_OK)
-			return st;
-	} while ((file.mode & MODE_TYPE) != MODE_REGULAR);
-	*offset = at;
-	*out = file;
-	return ST_OK;
-}
-
+/* Directories and the like are no files. */
 status_t archive_find(const uint8_t *base, size_t size, const char *name, struct archive_file *out)
 {
 	struct archive_file file;
@@ -98,7 +77,8 @@ status_t archive_find(const uint8_t *base, size_t size, const char *name, struct
 
 	do
 		st = archive_next(base, size, &offset, &file);
-	while (st == ST_OK && !text_equal(file.name, name));
+	while (st == ST_OK &&
+	       ((file.mode & MODE_TYPE) != MODE_REGULAR || !text_equal(file.name, name)));
 	if (st == ST_OK)
 		*out = file;
 	return st == ST_WOULD_BLOCK ? ST_BAD_ARG : st;

@@ -14,10 +14,9 @@ struct archive_file {
 	uint32_t mode;
 };
 
-/* Steps to the next regular file; directories and the like are skipped.
- * `*offset` starts as 0. Returns ST_OK with *out filled, ST_WOULD_BLOCK at the
- * trailer, ST_CORRUPT for anything else; *out and *offset change only with
- * ST_OK. What follows the trailer is not looked at. */
+/* Steps to the next entry, of whatever type (`mode`, as in stat(2)). `*offset` starts as 0. Returns
+ * ST_OK with *out filled, ST_WOULD_BLOCK at the trailer, ST_CORRUPT for anything else; *out and
+ * *offset change only with ST_OK. What follows the trailer is not looked at. */
 MUST_CHECK status_t archive_next(const uint8_t *base, size_t size, size_t *offset,
 				 struct archive_file *out);
 

@@ -94,7 +94,8 @@ static void mapping_flush(struct mapping *map, const struct pagetable_cut *c)
 	lock_three(m, as);
 }
 
-/* Takes out the tables under a mapping that goes, of the `pages` that were settled last. */
+/* Takes out the tables under a mapping that goes, of the `pages` that were settled last; in the end
+ * of all, as neighbours may have gone that had a part in one. */
 static void mapping_trim(struct mapping *map, uint64_t pages, struct pagetable_cut *c)
 {
 	struct mapping *before = mapping_of(tree_prev(&map->region));
@@ -104,8 +105,10 @@ static void mapping_trim(struct mapping *map, uint64_t pages, struct pagetable_c
 	gap.from = gap.to - pages * FRAME_SIZE;
 	gap.low = before != NULL ? map_end(before) : 0;
 	gap.high = gap.to;
-	if (map->settled == map->pages)
+	if (map->settled == map->pages) {
+		gap.from = map->base;
 		gap.high = after != NULL ? after->base : UINT64_MAX;
+	}
 	pagetable_trim(&map->aspace->table, &gap, c);
 }
 
@@ -117,6 +120,7 @@ static bool mapping_settle(struct mapping *map, int *budget)
 	vaddr_t va = map->base + map->settled * FRAME_SIZE;
 	struct pagetable *t = &map->aspace->table;
 	struct pagetable_cut c UNINITIALIZED;
+	uint64_t removed = map->aspace->removed;
 
 	map->busy = true;
 	pagetable_cut_init(&c, t, (unsigned)*budget);
@@ -129,7 +133,8 @@ static bool mapping_settle(struct mapping *map, int *budget)
 	mapping_flush(map, &c);
 	*budget = (int)c.budget - MAPPING_BUDGET;
 	map->busy = false;
-	if (map->settled < map->pages)
+	/* Nor has a neighbour gone meanwhile that took this one's part in a table for mapped. */
+	if (map->settled < map->pages || (map->dead && map->aspace->removed != removed))
 		return false;
 	if (!(map->access & MAP_WRITE))
 		mapping_set_writer(map, false);
@@ -150,6 +155,7 @@ UNCHECKED_LOCKS static bool mapping_take(struct mapping *map, int *budget)
 	}
 	bool gone = mapping_settle(map, budget);
 	if (gone) {
+		as->removed++;
 		tree_remove(&as->regions, &map->region);
 		memory_map_remove(m, map);
 	}
@@ -626,7 +632,7 @@ static bool aspace_close(struct object *o)
 	/* Who cuts the half writes to the root: he comes first, or finds no binding. */
 	if (atomic_load(&as->table.half) != NULL && !aspace_cut(&as->half))
 		return false;
-	if (!cap_unbind(&as->half) || !pagetable_is_flushed(&as->table))
+	if (!cap_unbind(&as->half) || LOAD(as->table.flushes) != 0)
 		return false;
 	pagetable_free(&as->table);
 	return true;

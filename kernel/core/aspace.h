@@ -44,6 +44,7 @@ struct aspace {
 
 	/* Guarded by obj.lock. */
 	struct tree regions; /* struct mapping, by page number */
+	uint64_t removed;    /* mappings that were taken out of it */
 };
 
 /* One mapped range. Its node stands below the memory capability that made it, so
@@ -65,8 +66,6 @@ struct mapping {
 	struct tree_node region;   /* in aspace->regions */
 	struct tree_node pagewise; /* in memory->mappings */
 };
-
-extern const struct object_ops aspace_ops, mapping_ops;
 
 /* `kind`: enum aspace_kind. ASPACE_GUEST: `half` is a capability to the half that serves it; else
  * it is NULL. ST_BAD_ARG, ST_NO_MEMORY, as from cap_bind. */

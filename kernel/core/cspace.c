@@ -8,10 +8,6 @@
 #define LOOK_BATCH  128u /* slots looked at between two preemption points */
 #define FRAME_BATCH 16   /* frames given back */
 
-static bool cspace_close(struct object *o);
-
-const struct object_ops cspace_ops = OBJECT_OPS("cspace", struct cspace, LOCK_CSPACE, cspace_close);
-
 /* ---- the table ---- */
 
 static void *frame_for(struct cspace *cs)
@@ -192,3 +188,5 @@ static bool cspace_close(struct object *o)
 		return false;
 	return cspace_shrink(cs);
 }
+
+const struct object_ops cspace_ops = OBJECT_OPS("cspace", struct cspace, LOCK_CSPACE, cspace_close);

@@ -75,8 +75,6 @@ struct cspace {
 	uint64_t ticket; /* of close */
 };
 
-extern const struct object_ops cspace_ops;
-
 /* An empty space charged to `q`, with its first chunk. ST_NO_MEMORY. */
 status_t cspace_create(struct quota *q, struct cspace **out) MUST_CHECK;
 

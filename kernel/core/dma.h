@@ -31,5 +31,3 @@ struct dma_mapping {
 	struct tree_node node; /* in dma->mappings: first and last address */
 	struct memory_hold hold;
 };
-
-extern const struct object_ops dma_ops, dma_mapping_ops;

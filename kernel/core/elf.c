@@ -3,8 +3,7 @@
 #include <core/aspace.h>
 
 #define ELF_MAGIC      0x00010102464c457full /* 0x7f "ELF", 64 bits, little-endian, version 1 */
-#define ELF_FIXED      2                     /* its addresses are those in the file */
-#define ELF_MOVABLE    3                     /* they count from where it is put */
+#define ELF_MOVABLE    3                     /* addresses count from where it is put */
 #define SEGMENT_LOAD   1u
 #define SEGMENT_INTERP 3u /* a dynamic linker is to load it */
 #define SEGMENT_EXEC   1u
@@ -40,7 +39,7 @@ static bool add_load(struct elf_image *out, const struct elf_program_header *p, 
 		     const uint8_t *file)
 {
 	struct elf_segment *s = &out->segment[out->count];
-	vaddr_t begin = out->count == 0 ? ASPACE_FIRST : s[-1].va + s[-1].pages * FRAME_SIZE;
+	vaddr_t begin = out->count == 0 ? base : s[-1].va + s[-1].pages * FRAME_SIZE;
 	unsigned both = SEGMENT_WRITE | SEGMENT_EXEC;
 
 	if (out->count++ == ELF_SEGMENTS || p->file_size > p->memory_size ||
@@ -77,11 +76,10 @@ bool elf_read(const uint8_t *file, size_t size, vaddr_t base, struct elf_image *
 	if (size < sizeof(h))
 		return false;
 	__builtin_memcpy(&h, file, sizeof(h));
-	if (h.magic != ELF_MAGIC || h.machine != ARCH_ELF_MACHINE ||
-	    (h.type != ELF_FIXED && h.type != ELF_MOVABLE) || h.program_header_size != sizeof(p) ||
+	if (h.magic != ELF_MAGIC || h.machine != ARCH_ELF_MACHINE || h.type != ELF_MOVABLE ||
+	    h.program_header_size != sizeof(p) ||
 	    !fits(h.program_headers, h.program_header_count, sizeof(p), size))
 		return false;
-	base = h.type == ELF_MOVABLE ? base : 0;
 	*out = (struct elf_image){ .entry = base + h.entry };
 	for (unsigned i = 0; i < h.program_header_count; i++) {
 		__builtin_memcpy(&p, file + h.program_headers + i * sizeof(p), sizeof(p));

@@ -2,10 +2,10 @@
 /* kernel/core/elf.h - the first program, as its ELF file describes it.
  *
  * Only what the kernel itself must start is read: a statically linked program for this
- * machine (System V ABI, ELF-64 object file format), whose parts each have pages and rights of
- * their own. One with addresses of its own lies there; one that can lie anywhere is moved to where
- * the caller says, and relocates itself. The file is as much to be trusted as the kernel, beside
- * which it comes, but each field is checked before it is used.
+ * machine that can lie anywhere (ET_DYN; System V ABI, ELF-64 object file format), whose parts each
+ * have pages and rights of their own. It is moved to where the caller says, and relocates itself.
+ * The file is as much to be trusted as the kernel, beside which it comes, but each field is checked
+ * before it is used.
  */
 #pragma once
 #include <core/types.h>
@@ -29,6 +29,6 @@ struct elf_image {
 	struct elf_segment segment[ELF_SEGMENTS]; /* by address; none touch the same page */
 };
 
-/* Reads the file; `base`, a whole page below ELF_END, is where a program that can lie anywhere
- * has its address 0. False: it is nothing that can be started so, and *out is of no use. */
+/* Reads the file; `base`, a whole page below ELF_END, is where the program has its address 0.
+ * False: it is nothing that can be started so, and *out is of no use. */
 bool elf_read(const uint8_t *file, size_t size, vaddr_t base, struct elf_image *out) MUST_CHECK;

@@ -28,8 +28,6 @@ struct endpoint {
 	struct thread *holder;  /* holder->serving is this endpoint */
 };
 
-extern const struct object_ops endpoint_ops;
-
 /* The running thread `self` calls: call_info, flags of the sender cleared, and call_badge, of the
  * capability that it is sent by, are set. `deadline`: ns on the clock of time_now; TIMER_NEVER:
  * none; past: it does not wait. ST_BLOCKED once the call is out; else nothing has happened:

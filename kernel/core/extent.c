@@ -45,10 +45,8 @@ bool extent_take(struct extent_list *l, uint64_t limit, uint64_t *out)
 	uint64_t top = 0;
 
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint64_t end = l->at[i].end < limit ? l->at[i].end : limit;
-
-		if (end > l->at[i].base && end > top)
-			top = end;
+		if (l->at[i].base < limit)
+			top = most(top, least(l->at[i].end, limit));
 	}
 	if (top == 0)
 		return false;
@@ -62,8 +60,7 @@ uint64_t extent_overlap(const struct extent_list *l, uint64_t base, uint64_t end
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < l->count; i++) {
-		uint64_t from = l->at[i].base > base ? l->at[i].base : base;
-		uint64_t to = l->at[i].end < end ? l->at[i].end : end;
+		uint64_t from = most(l->at[i].base, base), to = least(l->at[i].end, end);
 
 		if (from < to)
 			sum += to - from;

@@ -78,11 +78,8 @@ static const char *parse_spec(const char *f, struct spec *s, va_list *args)
 		s->left |= *f == '-';
 		s->zero |= *f == '0';
 	}
-	for (; *f >= '0' && *f <= '9'; f++) {
-		s->width = s->width * 10 + (size_t)(*f - '0');
-		if (s->width > FIELD_MAX)
-			s->width = FIELD_MAX;
-	}
+	for (; *f >= '0' && *f <= '9'; f++)
+		s->width = least(s->width * 10 + (size_t)(*f - '0'), FIELD_MAX);
 	if (f[0] == '.' && f[1] == '*') {
 		s->text_max = (size_t)va_arg(*args, int); /* a negative one is none */
 		f += 2;
@@ -103,10 +100,9 @@ static void put_text(struct out *o, struct spec *s, const char *text)
  * counterpart. */
 static void put_signed(struct out *o, const struct spec *s, int64_t value)
 {
-	if (value < 0)
-		put_number(o, s, "-", 0 - (uint64_t)value, 10);
-	else
-		put_number(o, s, "", (uint64_t)value, 10);
+	uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	put_number(o, s, value < 0 ? "-" : "", magnitude, 10);
 }
 
 /* False if there is no such conversion. */

@@ -3,7 +3,6 @@
 #include <core/boot.h>
 #include <core/cpu.h>
 #include <core/extent.h>
-#include <core/log.h>
 
 /* All numbers here are frame numbers unless they are called pa. */
 #define LOW_END    (GIB(4) >> FRAME_SHIFT)
@@ -27,7 +26,6 @@ struct frame_buddies frame_buddies[FRAME_ZONES] = {
  * high frames, so that others do not look at an empty zone each time. */
 static enum frame_zone first_zone[] = { [FRAME_ANY] = FRAME_LOW, [FRAME_BELOW_4G] = FRAME_LOW };
 static struct {
-	bool known;                /* the lists are filled */
 	struct extent_list ram;    /* all RAM, loader's included */
 	struct extent_list free;   /* what nothing occupies */
 	struct extent_list loader; /* what frame_free_loader will free, the archive's frames too */
@@ -338,11 +336,6 @@ void frame_stats(struct frame_stats *out)
 
 /* ---- boot: from the memory map to the table and the lists ---- */
 
-static uint64_t round_to_frame(uint64_t bytes)
-{
-	return bytes / FRAME_SIZE + (bytes % FRAME_SIZE != 0);
-}
-
 /* Whole frames of the ranges of two kinds; ranges that touch count as one. */
 static void collect(struct extent_list *l, uint32_t kind, uint32_t or_kind)
 {
@@ -355,22 +348,24 @@ static void collect(struct extent_list *l, uint32_t kind, uint32_t or_kind)
 	extent_cut(l, FRAMES_MAX, UINT64_MAX);
 }
 
+/* Takes out every frame that has some of an image. */
+static void cut_image(struct extent_list *l, paddr_t base, uint64_t size)
+{
+	extent_cut(l, base / FRAME_SIZE, ALIGN_UP(base + size, FRAME_SIZE) / FRAME_SIZE);
+}
+
 /* Frame 0 is never handed out: number 0 ends lists, and no object has id 0. */
 static void cut_occupied(struct extent_list *l)
 {
-	const struct boot_info *b = &boot_info;
-
 	extent_cut(l, 0, 1);
-	extent_cut(l, b->kernel_base / FRAME_SIZE, round_to_frame(b->kernel_base + b->kernel_size));
-	if (b->archive_size > 0)
-		extent_cut(l, b->archive_base / FRAME_SIZE,
-			   round_to_frame(b->archive_base + b->archive_size));
+	cut_image(l, boot_info.kernel_base, boot_info.kernel_size);
+	cut_image(l, boot_info.archive_base, boot_info.archive_size);
 }
 
 /* At the first need, which is a page table before frame_init. */
 static void read_map(void)
 {
-	if (boot.known)
+	if (boot.ram.count > 0)
 		return;
 	collect(&boot.ram, BOOT_RAM, BOOT_LOADER);
 	collect(&boot.free, BOOT_RAM, BOOT_RAM);
@@ -378,10 +373,9 @@ static void read_map(void)
 	cut_occupied(&boot.free);
 	cut_occupied(&boot.loader);
 	/* What the archive shares with something else stays. */
-	extent_append(&boot.loader, round_to_frame(boot_info.archive_base),
+	extent_append(&boot.loader, ALIGN_UP(boot_info.archive_base, FRAME_SIZE) / FRAME_SIZE,
 		      (boot_info.archive_base + boot_info.archive_size) / FRAME_SIZE);
 	extent_cut(&boot.loader, 0, 1);
-	boot.known = true;
 }
 
 bool frame_take_boot(paddr_t below, paddr_t *out)
@@ -428,8 +422,7 @@ static void mark_absent(uint64_t chunk)
 	set_states(first, end, FRAME_ABSENT);
 	for (uint32_t i = 0; i < boot.ram.count; i++) {
 		const struct extent *e = &boot.ram.at[i];
-		set_states(e->base > first ? e->base : first, e->end < end ? e->end : end,
-			   FRAME_BOOT);
+		set_states(most(e->base, first), least(e->end, end), FRAME_BOOT);
 	}
 }
 
@@ -468,12 +461,10 @@ static void map_regions(void)
 
 	for (uint32_t i = 0; i < boot.ram.count; i++) {
 		const struct extent *e = &boot.ram.at[i];
-		uint64_t region = e->base / REGION_FRAMES;
 
-		for (region = region > next ? region : next; region * REGION_FRAMES < e->end;
-		     region++)
-			map_region(region, absent);
-		next = region;
+		for (next = most(next, e->base / REGION_FRAMES); next * REGION_FRAMES < e->end;
+		     next++)
+			map_region(next, absent);
 	}
 }
 
@@ -486,10 +477,9 @@ static void free_taken(struct extent_list *l)
 		set_states(n, end, FRAME_TAIL);
 		while (n < end) {
 			struct frame_buddies *z = &frame_buddies[zone_of(n)];
-			unsigned order = (unsigned)__builtin_ctzll(n);
+			unsigned order =
+				(unsigned)least((unsigned)__builtin_ctzll(n), FRAME_ORDER_MAX);
 
-			if (order > FRAME_ORDER_MAX)
-				order = FRAME_ORDER_MAX;
 			while (n + (1ull << order) > end)
 				order--;
 			spin_lock(&z->lock);
@@ -503,17 +493,12 @@ static void free_taken(struct extent_list *l)
 
 void frame_init(void)
 {
-	struct frame_stats s;
-
 	read_map();
 	map_regions();
 	free_taken(&boot.free);
 	if (extent_overlap(&boot.ram, LOW_END, FRAMES_MAX) > 0)
 		first_zone[FRAME_ANY] = FRAME_HIGH;
 	ready = true;
-	frame_stats(&s);
-	log_info("frame", "%lu MiB of RAM, %lu KiB of it in use", (s.total << FRAME_SHIFT) / MIB(1),
-		 ((s.total - s.free) << FRAME_SHIFT) / KIB(1));
 }
 
 void frame_free_loader(void)

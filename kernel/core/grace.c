@@ -81,9 +81,7 @@ static void note_exits(void) REQUIRES(grace.lock)
 {
 	for (cpumask_t left = grace.inside; left != 0; left &= left - 1) {
 		unsigned id = (unsigned)__builtin_ctzll(left);
-		uint64_t now =
-			atomic_load_explicit(&cpu_by_id[id]->kernel_exits, memory_order_acquire);
-		if (now != grace.exits[id])
+		if (LOAD(cpu_by_id[id]->kernel_exits) != grace.exits[id])
 			grace.inside &= ~(1ull << id);
 	}
 	if (grace.inside == 0)

@@ -103,8 +103,7 @@ size_t log_read(uint64_t *pos, char *buf, size_t size)
 	uint64_t oldest = written > LOG_RING_BYTES ? written - LOG_RING_BYTES : 0;
 	size_t used = 0;
 
-	if (*pos < oldest)
-		*pos = oldest;
+	*pos = most(*pos, oldest);
 	while (used < size && *pos < written)
 		buf[used++] = ring[(*pos)++ % LOG_RING_BYTES];
 	leave(locked);

@@ -15,11 +15,11 @@ __attribute__((weak)) void kernel_test_main(void)
 
 static void log_idle(void)
 {
-	struct frame_stats frames;
+	struct frame_stats s;
 
-	frame_stats(&frames);
-	log_info("boot", "idle after %lu us, %lu KiB used", time_now() / 1000,
-		 (frames.total - frames.free) * (FRAME_SIZE / 1024));
+	frame_stats(&s);
+	log_info("boot", "idle after %lu us, %lu KiB used of %lu", time_now() / 1000,
+		 (s.total - s.free) * (FRAME_SIZE / 1024), s.total * (FRAME_SIZE / 1024));
 }
 
 /* Each line needs those before it; docs/book/invariants.md has the chain. From

@@ -66,7 +66,6 @@ enum memory_kind {
 
 /* Why pages are in transition. */
 enum memory_transit {
-	TRANSIT_NONE,
 	TRANSIT_REPLACE, /* a frame, by one that is nobody else's */
 	TRANSIT_DECOMMIT,
 	TRANSIT_SHARE,   /* they lose the right to write */
@@ -112,8 +111,6 @@ struct memory {
 		uint64_t at;          /* page from which on in it */
 	} transit;
 };
-
-extern const struct object_ops memory_ops;
 
 static inline struct memory *memory_of(const struct cap_ref *ref)
 {

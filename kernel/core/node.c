@@ -82,14 +82,12 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 /* As many bytes of the counters as are wanted; out 0: how many there are. */
 status_t sys_node_counters(struct syscall *c)
 {
-	uint64_t cpu = c->arg[1], size = c->arg[3];
 	struct node_counters counters;
+	uint64_t cpu = c->arg[1], size = least(c->arg[3], sizeof(counters));
 
 	if (cpu >= CPU_MAX || !(cpu_online_mask() >> cpu & 1))
 		return ST_BAD_ARG;
 	read_counters(cpu_by_id[cpu], &counters);
-	if (size > sizeof(counters))
-		size = sizeof(counters);
 	c->out[0] = sizeof(counters);
 	return user_copy_out(c->self, c->arg[2], &counters, size);
 }

@@ -24,8 +24,6 @@ struct notification {
 	uint64_t ticket;      /* of close: a bound thread reads `bits` without lock */
 };
 
-extern const struct object_ops notification_ops;
-
 /* Sets bits and wakes who waits for them; callable from timer and interrupt handlers. */
 void notification_signal(struct notification *n, uint64_t bits) RELEASES(n->obj.lock);
 

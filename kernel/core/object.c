@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <core/object.h>
-#include <core/aspace.h>
-#include <core/dma.h>
-#include <core/endpoint.h>
+#include <core/cap.h>
+#include <core/cpu.h>
 #include <core/grace.h>
-#include <core/notification.h>
 #include <core/quota.h>
-#include <core/sched.h>
-#include <core/timer_object.h>
+#include <core/timer.h>
 
 #define TYPE_OPS(NAME, name, rights) [OBJ_##NAME] = &name##_ops,
 const struct object_ops *const object_ops[OBJECT_KINDS] = {

@@ -31,10 +31,6 @@
 typedef uint32_t object_id_t;
 typedef uint16_t object_gen_t;
 
-/* What others read without a lock. */
-#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
-#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
-
 struct cap_node;
 struct quota;
 
@@ -101,7 +97,11 @@ struct object_ops {
 		.close = (fn)                                                                      \
 	}
 extern const struct object_ops *const object_ops[OBJECT_KINDS];
-extern const struct object_ops test_ops, irq_ops, ioport_ops, node_ops;
+
+/* Supplied by each type. */
+#define OBJECT_TYPE_OPS(NAME, name, rights) name##_ops,
+extern const struct object_ops OBJECT_TYPE_LIST(OBJECT_TYPE_OPS) mapping_ops, dma_mapping_ops,
+	sched_part_ops, test_ops;
 
 /* A new object of `kind`, zeroed behind the header, charged to `q`. Nobody can name it
  * before cap_insert. NULL: the quota or the machine has no room, or the quota died. */

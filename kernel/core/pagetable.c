@@ -269,11 +269,6 @@ void pagetable_flush(const struct pagetable_cut *c, uint64_t where)
 	atomic_fetch_sub_explicit(&t->flushes, 1, memory_order_release);
 }
 
-bool pagetable_is_flushed(struct pagetable *t)
-{
-	return atomic_load_explicit(&t->flushes, memory_order_acquire) == 0;
-}
-
 /* Says that this CPU may have translations of `t`, before it has any. */
 static void enlist(struct pagetable *t, uint64_t bit)
 {

@@ -153,10 +153,9 @@ bool pagetable_find(struct pagetable *t, vaddr_t va, struct pagetable_page *out)
 
 /* After the entries were changed, before the locks are let go: the CPUs to ask. From then on
  * until pagetable_flush has returned, which holds no lock, the table stays; what it belongs to
- * is not freed before pagetable_is_flushed. */
+ * is not freed before `flushes` is 0. */
 MUST_CHECK uint64_t pagetable_flush_begin(struct pagetable *t);
 void pagetable_flush(const struct pagetable_cut *c, uint64_t where);
-bool pagetable_is_flushed(struct pagetable *t);
 
 /* tlb.c: this CPU's answer to a batch that names a table. */
 void pagetable_flush_here(const struct tlb_batch *b);

@@ -3,13 +3,6 @@
 #include <core/assert.h>
 #include <core/grace.h>
 
-static bool quota_close(struct object *o);
-
-const struct object_ops quota_ops = OBJECT_OPS("quota", struct quota, LOCK_QUOTA, quota_close);
-
-/* No other is made of this kind. */
-extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));
-
 struct quota *quota_root;
 
 /* ---- charges ---- */
@@ -119,8 +112,7 @@ void quota_frame_free(struct quota *q, paddr_t pa)
 static void quota_init_caches(struct quota *q)
 {
 	for (unsigned kind = 0; kind < OBJECT_KINDS; kind++)
-		slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size,
-				object_ops[kind]->rank);
+		slab_cache_init(&q->slab[kind], q, kind, object_ops[kind]->size);
 }
 
 void quota_init(void)
@@ -128,7 +120,7 @@ void quota_init(void)
 	static struct slab_cache cache; /* of the root alone; nobody pays */
 	struct frame_stats stats;
 
-	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size, LOCK_QUOTA);
+	slab_cache_init(&cache, NULL, OBJ_QUOTA, quota_ops.size);
 	struct object *o = slab_alloc(&cache);
 	ASSERT(o != NULL);
 	frame_stats(&stats);
@@ -260,3 +252,8 @@ static bool quota_close(struct object *o)
 	quota_refund(q->parent, q->drawn);
 	return true;
 }
+
+const struct object_ops quota_ops = OBJECT_OPS("quota", struct quota, LOCK_QUOTA, quota_close);
+
+/* No other is made of this kind. */
+extern const struct object_ops test_ops __attribute__((weak, alias("quota_ops")));

@@ -41,8 +41,6 @@ struct quota {
 	struct slab_cache slab[OBJECT_KINDS]; /* each has a lock of its own */
 };
 
-extern const struct object_ops quota_ops;
-
 /* The quota of all memory that was free when quota_init was called, and of what
  * frame_free_loader will free. */
 extern struct quota *quota_root;

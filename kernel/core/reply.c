@@ -33,8 +33,8 @@ void reply_put_again(struct object *holder, const struct cap_ref *by, struct thr
 	struct reply_slot *slot = slot_of(holder);
 
 	spin_lock(&holder->lock);
-	/* It may even be another object by now, with a call of its own. */
-	bool closed = by != NULL && holder->gen != token_gen(by->token);
+	/* It may have got another call, or even be another object by now. */
+	bool closed = slot->caller != NULL || (by != NULL && holder->gen != token_gen(by->token));
 	if (!closed) {
 		slot->caller = caller;
 		thread_put(caller, THREAD_REPLY, holder);

@@ -17,8 +17,6 @@ struct reply {
 	struct reply_slot slot;
 };
 
-extern const struct object_ops reply_ops;
-
 /* `caller`, which runs here or is THREAD_MOVING, waits from now on for `server`'s answer,
  * which runs here or is THREAD_MOVING as well. Gives the number of the call. */
 static inline uint64_t reply_hold(struct cpu *c, struct thread *server, struct thread *caller)
@@ -32,7 +30,7 @@ static inline uint64_t reply_hold(struct cpu *c, struct thread *server, struct t
 }
 
 /* Undoes what was done to `caller` to answer it (THREAD_MOVING): it waits on, unless its time is
- * over or `holder`, found by `by` (NULL: the running thread), dies. */
+ * over or `holder`, found by `by` (NULL: the running thread), dies or has got another call. */
 void reply_put_again(struct object *holder, const struct cap_ref *by, struct thread *caller);
 
 /* Answers the call that `holder` holds with a message of the running thread `self`. ST_OK:

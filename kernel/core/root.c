@@ -63,8 +63,7 @@ static void fill(const struct root *r, cap_t memory, uint64_t offset, const void
 
 	spin_lock(&ref.object->lock);
 	while (from < end) {
-		size_t room = FRAME_SIZE - offset % FRAME_SIZE;
-		size_t n = end - from < room ? end - from : room;
+		size_t n = least(end - from, FRAME_SIZE - offset % FRAME_SIZE);
 		must(memory_copy(memory_of(&ref), offset, (void *)from, n, false));
 		offset += n;
 		from += n;

@@ -9,7 +9,7 @@
 #define DRAW_SHIFT 4
 #define DRAW_MIN   20000 /* ns: less is not worth a timer */
 
-#define PICK_BATCH  16 /* threads that look for another part, before interrupts are let in */
+#define PICK_BATCH  16 /* threads to move, or dry parts, before interrupts are let in */
 #define STEAL_PARTS 64 /* of one CPU, that an idle one looks at */
 
 static struct run_queue *queue_of(uint32_t cpu)
@@ -429,8 +429,10 @@ static struct thread *pick_once(struct cpu *c)
 		was->turn = 0;
 	struct thread *next = NULL;
 	struct sched_part *p = rq_first(rq, was, goes_on ? SCHED_LAG_MAX : 0);
-	while (p != NULL && (next = part_try(rq, p)) == NULL)
-		p = rq_first(rq, NULL, 0);
+	for (unsigned i = 0; p != NULL && (next = part_try(rq, p)) == NULL; i++)
+		p = i < PICK_BATCH ? rq_first(rq, NULL, 0) : NULL;
+	if (next == NULL && (rq->aside != NULL || level_top(rq) >= 0))
+		c->resched = true;
 	int priority = rq->running == NULL ? -1 : (int)sched_priority(rq->running->sched);
 	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
 	spin_unlock(&rq->lock);

@@ -82,8 +82,6 @@ struct sched {
 	uint64_t ticket;     /* of close */
 };
 
-extern const struct object_ops sched_ops, sched_part_ops;
-
 struct sched_params {
 	uint32_t priority, weight;
 	uint64_t budget, period;

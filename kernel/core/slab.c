@@ -6,15 +6,13 @@
 
 _Static_assert(sizeof(struct slab) <= OBJECT_GRANULE, "the head takes one granule");
 
-void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
-		     enum lock_rank rank)
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size)
 {
 	ASSERT(size % OBJECT_GRANULE == 0 && size <= SLAB_SIZE_MAX);
 	*cache = (struct slab_cache){
 		.quota = q,
 		.size = (uint16_t)size,
 		.type = (uint8_t)type,
-		.rank = (uint8_t)rank,
 		.all = (1ull << SLAB_SIZE_MAX / size) - 1,
 	};
 	spin_init(&cache->lock, LOCK_SLAB);
@@ -104,7 +102,7 @@ static struct slab *slab_create(struct slab_cache *cache)
 		struct object *o = slot_at(cache, s, i);
 
 		*o = (struct object){ .type = cache->type };
-		spin_init(&o->lock, cache->rank);
+		spin_init(&o->lock, object_ops[cache->type]->rank);
 		spin_init(&o->tree, LOCK_TREE);
 	}
 	if (cache->quota != NULL)

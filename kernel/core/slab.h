@@ -45,7 +45,6 @@ struct slab_cache {
 	struct quota *quota; /* who pays; NULL: nobody (the root quota itself) */
 	uint16_t size;       /* of a slot, bytes */
 	uint8_t type;
-	uint8_t rank; /* of the objects' locks */
 	uint64_t all; /* bits of the slots in a page */
 
 	/* Guarded by lock. */
@@ -59,8 +58,7 @@ struct slab_cache {
 
 /* Sets `cache` up for objects of `type` and of `size` bytes (header included, a multiple of
  * OBJECT_GRANULE up to SLAB_SIZE_MAX). */
-void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size,
-		     enum lock_rank rank);
+void slab_cache_init(struct slab_cache *cache, struct quota *q, unsigned type, size_t size);
 
 /* A slot, zeroed behind the header, or NULL when no frame is to be had or the cache is
  * closed. Its generation is the one that the slot's next capabilities must carry. */

@@ -39,16 +39,15 @@ void spin_check_order(const struct spinlock *l, bool second)
 	}
 }
 
-void spin_note_taken(struct spinlock *l)
+void spin_note_taken(const struct spinlock *l)
 {
 	struct cpu *c = arch_this_cpu();
 
 	ASSERT(c->locks_held < CPU_LOCKS_HELD);
 	c->lock[c->locks_held++] = l;
-	atomic_store_explicit(&l->holder, (uint16_t)(c->id + 1), memory_order_relaxed);
 }
 
-void spin_note_released(struct spinlock *l)
+void spin_note_released(const struct spinlock *l)
 {
 	struct cpu *c = arch_this_cpu();
 	uint32_t i = c->locks_held;
@@ -63,13 +62,6 @@ void spin_note_released(struct spinlock *l)
 	for (; i < c->locks_held; i++)
 		c->lock[i - 1] = c->lock[i];
 	c->locks_held--;
-	atomic_store_explicit(&l->holder, 0, memory_order_relaxed);
-}
-
-/* No order is needed: a CPU finds its own number here only if it wrote it itself. */
-bool spin_is_mine(const struct spinlock *l)
-{
-	return atomic_load_explicit(&l->holder, memory_order_relaxed) == arch_this_cpu()->id + 1;
 }
 
 void spin_check_none_held(void)

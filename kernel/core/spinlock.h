@@ -21,8 +21,7 @@ struct LOCKABLE spinlock {
 	_Atomic uint16_t next;  /* ticket of the next to arrive */
 	_Atomic uint16_t owner; /* ticket being served */
 	uint8_t rank;           /* enum lock_rank */
-	uint8_t reserved;
-	_Atomic uint16_t holder; /* debug builds: number of the CPU that holds it, plus 1 */
+	uint8_t reserved[3];
 };
 
 #define SPINLOCK_INIT(r)                                                                           \
@@ -33,34 +32,13 @@ struct LOCKABLE spinlock {
 /* A lock that is free; the caller owns its memory. */
 void spin_init(struct spinlock *l, enum lock_rank rank);
 
-static inline void spin_lock(struct spinlock *l) ACQUIRES(*l);
-static inline void spin_unlock(struct spinlock *l) RELEASES(*l);
-
-/* Takes a further lock of the rank that is held already; its address must be
- * above those of all that are held of this rank. */
-static inline void spin_lock_second(struct spinlock *l) ACQUIRES(*l);
-
-/* Takes the lock only if that needs no waiting, so in any order. */
-MUST_CHECK static inline bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(*l);
-
-/* Debug builds: this CPU holds the lock. Release builds: somebody does. */
-static inline bool spin_is_held(const struct spinlock *l);
-
-/* Panics if this CPU holds a lock (debug builds; else does nothing). Called
- * before waiting for a shootdown and on every return to user mode. */
-static inline void spin_assert_none_held(void);
-
-/* The rest of this file is how: two instructions that matter and a branch for a
- * lock that is free. */
-
 /* Waits until `ticket` is served; counts the wait. */
 void spin_wait(const struct spinlock *l, uint16_t ticket);
 
 /* Debug builds: the checks, and the list in struct cpu. */
 void spin_check_order(const struct spinlock *l, bool second);
-void spin_note_taken(struct spinlock *l);
-void spin_note_released(struct spinlock *l);
-bool spin_is_mine(const struct spinlock *l);
+void spin_note_taken(const struct spinlock *l);
+void spin_note_released(const struct spinlock *l);
 void spin_check_none_held(void);
 
 #ifdef DEBUG
@@ -78,19 +56,22 @@ UNCHECKED_LOCKS static inline void spin_take(struct spinlock *l)
 	SPIN_DEBUG(spin_note_taken(l));
 }
 
-UNCHECKED_LOCKS static inline void spin_lock(struct spinlock *l)
+UNCHECKED_LOCKS static inline void spin_lock(struct spinlock *l) ACQUIRES(*l)
 {
 	SPIN_DEBUG(spin_check_order(l, false));
 	spin_take(l);
 }
 
-UNCHECKED_LOCKS static inline void spin_lock_second(struct spinlock *l)
+/* Takes a further lock of the rank that is held already; its address must be
+ * above those of all that are held of this rank. */
+UNCHECKED_LOCKS static inline void spin_lock_second(struct spinlock *l) ACQUIRES(*l)
 {
 	SPIN_DEBUG(spin_check_order(l, true));
 	spin_take(l);
 }
 
-UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l)
+/* Takes the lock only if that needs no waiting, so in any order. */
+MUST_CHECK UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(*l)
 {
 	/* Free means that the next ticket is the one being served. If it is
 	 * still the next when it is drawn, nobody came in between. */
@@ -103,22 +84,14 @@ UNCHECKED_LOCKS static inline bool spin_trylock(struct spinlock *l)
 	return true;
 }
 
-UNCHECKED_LOCKS static inline void spin_unlock(struct spinlock *l)
+UNCHECKED_LOCKS static inline void spin_unlock(struct spinlock *l) RELEASES(*l)
 {
 	SPIN_DEBUG(spin_note_released(l));
 	arch_release_next(&l->owner); /* only the holder writes it */
 }
 
-static inline bool spin_is_held(const struct spinlock *l)
-{
-#ifdef DEBUG
-	return spin_is_mine(l);
-#else
-	return atomic_load_explicit(&l->next, memory_order_relaxed) !=
-	       atomic_load_explicit(&l->owner, memory_order_relaxed);
-#endif
-}
-
+/* Panics if this CPU holds a lock (debug builds; else does nothing). Called
+ * before waiting for a shootdown and on every return to user mode. */
 static inline void spin_assert_none_held(void)
 {
 	SPIN_DEBUG(spin_check_none_held());

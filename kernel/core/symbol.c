@@ -14,8 +14,7 @@ extern const char symbol_names[];
 
 extern const char kernel_start[]; /* the image's first byte, from the linker script */
 
-/* Fills `size` too, with the length of the function. */
-static const char *find(vaddr_t pc, size_t *offset, size_t *size)
+const char *symbol_find(vaddr_t pc, size_t *offset, size_t *size)
 {
 	uint32_t low = 0, high = symbol_count; /* the entry is in [low, high) */
 	size_t from_start = pc - (vaddr_t)kernel_start;
@@ -38,17 +37,10 @@ static const char *find(vaddr_t pc, size_t *offset, size_t *size)
 	return name;
 }
 
-const char *symbol_find(vaddr_t pc, size_t *offset)
-{
-	size_t size;
-
-	return find(pc, offset, &size);
-}
-
 void symbol_format(vaddr_t pc, char *buf, size_t buf_size)
 {
 	size_t offset, size;
-	const char *name = find(pc, &offset, &size);
+	const char *name = symbol_find(pc, &offset, &size);
 
 	if (name == NULL)
 		format(buf, buf_size, "0x%016lx", pc);

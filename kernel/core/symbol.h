@@ -8,9 +8,9 @@
 #pragma once
 #include <core/types.h>
 
-/* The function that contains `pc`, and the offset of `pc` in it. NULL, with
- * *offset untouched, if no function of the kernel does. */
-const char *symbol_find(vaddr_t pc, size_t *offset);
+/* The function that contains `pc`, the offset of `pc` in it, and its length. NULL, with
+ * both untouched, if no function of the kernel does. */
+const char *symbol_find(vaddr_t pc, size_t *offset, size_t *size);
 
 /* Writes "name+0x12/0x40" (offset and length of the function) or the bare
  * address to `buf`. */

@@ -30,22 +30,18 @@ status_t sys_memory_view(struct syscall *c)
 	return st != ST_OK ? st : sys_publish(c, &m->obj);
 }
 
-/* Commits or decommits the pages in arguments 1 and 2; those that were done are taken off. */
-UNCHECKED_LOCKS static status_t change_pages(struct syscall *c, bool commit)
+/* Commits or decommits the pages in arguments 1 and 2; those that were done are taken off.
+ * Meanwhile the object's lock may be let go and taken again. */
+static status_t change_pages(struct syscall *c, bool commit)
 {
 	const struct cap_ref *by = &c->cap[0];
 	struct memory *m = memory_of(by);
 	uint64_t page = c->arg[1], done = 0;
-	status_t st = cap_ref_lock(by);
 
-	if (st != ST_OK)
-		return st;
 	if (!memory_range(m, by->badge, &page, c->arg[2]))
-		st = ST_BAD_ARG;
-	else
-		st = commit ? memory_commit(m, page, c->arg[2], &done)
-			    : memory_decommit(by, page, c->arg[2], &done);
-	spin_unlock(&m->obj.lock);
+		return ST_BAD_ARG;
+	status_t st = commit ? memory_commit(m, page, c->arg[2], &done)
+			     : memory_decommit(by, page, c->arg[2], &done);
 	c->arg[1] += done;
 	c->arg[2] -= done;
 	return st;
@@ -89,11 +85,9 @@ static status_t copy_some(struct syscall *c, bool out)
 	char piece[PIECE];
 
 	for (unsigned n = 0; n < BATCH; n++) {
-		size_t size = FRAME_SIZE - c->arg[1] % FRAME_SIZE;
+		size_t size = least(least(PIECE, FRAME_SIZE - c->arg[1] % FRAME_SIZE), c->arg[3]);
 		status_t st = ST_OK;
 
-		size = size < PIECE ? size : PIECE;
-		size = size < c->arg[3] ? size : c->arg[3];
 		if (!out)
 			st = user_copy_in(c->self, piece, c->arg[2], size);
 		if (st == ST_OK)
@@ -139,16 +133,9 @@ status_t sys_memory_share(struct syscall *c)
 }
 
 /* The whole object, so whoever has a part of it only can't. */
-UNCHECKED_LOCKS status_t sys_memory_seal(struct syscall *c)
+status_t sys_memory_seal(struct syscall *c)
 {
-	if (c->cap[0].badge != 0)
-		return ST_BAD_ARG;
-	status_t st = cap_ref_lock(&c->cap[0]);
-	if (st != ST_OK)
-		return st;
-	st = memory_seal(memory_of(&c->cap[0]));
-	spin_unlock(&c->cap[0].object->lock);
-	return st;
+	return c->cap[0].badge != 0 ? ST_BAD_ARG : memory_seal(memory_of(&c->cap[0]));
 }
 
 /* ---- address spaces ---- */

@@ -331,8 +331,8 @@ void thread_exit_slow(void)
 			(void)object_reap_some();
 		}
 		t = thread_next();
-		if (t == NULL && !c->resched)
-			cpu_idle(!object_reap_some());
+		if (t == NULL)
+			cpu_idle(!c->resched && !object_reap_some());
 	} while (t == NULL || c->resched);
 	if (UNLIKELY(arch_thread_in_guest(&t->arch)) || (thread_flags(t) & THREAD_CUT_OFF))
 		guest_resume(t);

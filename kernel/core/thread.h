@@ -167,8 +167,6 @@ struct thread {
 	} entered;
 };
 
-extern const struct object_ops thread_ops;
-
 static inline enum thread_state thread_state_of(uintptr_t place)
 {
 	return (enum thread_state)(place & THREAD_STATE_MASK);

@@ -26,8 +26,6 @@ struct timer_object {
 	struct ktimer timer;
 };
 
-extern const struct object_ops timer_ops;
-
 /* Signals `bits`, or those of them that the capability's badge allows: ST_BAD_ARG if that is
  * none; as from cap_bind. */
 status_t timer_create(struct quota *q, const struct cap_ref *notification, uint64_t bits,

@@ -106,7 +106,6 @@ static void ask(const struct tlb_batch *b, cpumask_t where)
 	}
 	if (interrupt != 0)
 		arch_cpu_shootdown(interrupt);
-	cpu_count_up(&c->tlb.sent);
 
 	while (atomic_load_explicit(&c->tlb.waiting, memory_order_acquire) != 0) {
 		tlb_serve();

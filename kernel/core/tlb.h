@@ -49,7 +49,6 @@ struct tlb_cpu {
 
 	/* Written by me. */
 	_Atomic uint64_t served ALIGNED(64); /* requests of others that I have served */
-	_Atomic uint64_t sent;               /* requests of mine that went to others */
 	_Atomic uint64_t exits_then;         /* my kernel_exits when I last served: grace.c */
 };
 

@@ -25,6 +25,10 @@ typedef uintptr_t vaddr_t; /* a virtual address of any space */
 /* From here on the compiler knows nothing about the value of `x`. */
 #define OPAQUE(x) __asm__("" : "+r"(x))
 
+/* What others read without a lock. */
+#define LOAD(x)     atomic_load_explicit(&(x), memory_order_acquire)
+#define STORE(x, v) atomic_store_explicit(&(x), v, memory_order_release)
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The structure of which `ptr` is the field `member`. */

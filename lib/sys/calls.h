@@ -703,8 +703,9 @@ static inline status_t sys_timer_arm(cap_t timer, uint64_t deadline, uint64_t pe
 
 /* ---- scheduling ---- */
 
-/* Makes a sched with the parameters of `parent`, but no budget; what that may be configured to is
- * the most that this may.
+/* Makes a sched with the parameters of `parent`, but no budget. RIGHT_CONFIGURE, to whichever
+ * sched, is authority over the time of all CPUs: who has it makes scheds of any share. Programs
+ * that are not to decide that are given RIGHT_RUN alone.
  *
  * ST_NO_MEMORY: the quota has not got enough.
  * ST_NO_SLOTS: the caller's space is full. */
@@ -725,7 +726,7 @@ struct sched_share {
 
 /* Changes the share of all threads that run on the sched.
  *
- * ST_BAD_ARG: beyond what its parent allowed, no CPU, or a weight, budget or period out of range.
+ * ST_BAD_ARG: no CPU, or a priority, weight, budget or period out of range.
  * ST_NO_MEMORY: its quota has not got enough for another CPU. */
 static inline status_t sys_sched_configure(cap_t sched, const struct sched_share *s)
 {

@@ -186,13 +186,14 @@ static bool follows_call(vaddr_t pc, vaddr_t entry)
  * just entered. Then the address that it returns to is on top of the stack. */
 static bool find_frameless(const struct trap_frame *f, uint64_t *caller)
 {
-	size_t offset;
+	size_t offset, size;
 
 	if (!stack_read(f->rsp, caller))
 		return false;
 	if (!in_text(f->rip))
 		return true;
-	return symbol_find(f->rip, &offset) != NULL && follows_call(*caller, f->rip - offset);
+	return symbol_find(f->rip, &offset, &size) != NULL &&
+	       follows_call(*caller, f->rip - offset);
 }
 
 void arch_backtrace(void (*visit)(vaddr_t pc), unsigned max)

@@ -387,6 +387,29 @@ TEST(unmap_is_finished_by_the_next_one)
 	CHECK(vm_object(m)->writers == 0 && all_ok(as, m));
 }
 
+/* Tables go with the last mapping under them, whatever order its neighbours end in. */
+TEST(tables_go_though_a_neighbour_is_on_its_way)
+{
+	struct cap_ref by;
+
+	vm_boot();
+	struct quota *q = test_quota(quota_root, MIB(2), 0);
+	cap_t as = vm_aspace(q, ASPACE_PLAIN, CAP_NONE);
+	cap_t m = vm_memory(quota_root, 2000, MEMORY_ANON);
+	struct aspace *space = vm_space(as);
+
+	CHECK(vm_map(as, m, BASE, 10, RW) == ST_OK && vm_write(space, BASE, 1) == ST_OK);
+	CHECK(vm_map(as, m, BASE + 10 * PAGE, 1500, RW) == ST_OK);
+	for (uint64_t p = 10; p < 1510; p++)
+		CHECK(vm_write(space, BASE + p * PAGE, p) == ST_OK);
+	CHECK(cap_find(home, as, OBJ_ASPACE, 0, &by) == ST_OK);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(aspace_unmap(&by, BASE + 10 * PAGE, 1500) == ST_LATER);
+	CHECK(vm_unmap(as, BASE, 10) == ST_OK && all_ok(as, m));
+	CHECK(vm_unmap(as, BASE + 10 * PAGE, 1500) == ST_OK && vm_table_frames(space) == 1);
+	CHECK(do_destroy(&space->obj) && used_after_all(q) == 0);
+}
+
 TEST(protect_changes_what_is_allowed)
 {
 	uint64_t value;
@@ -608,6 +631,40 @@ TEST(space_left_is_forgotten_whole)
 	cap_t m = vm_memory(quota_root, 8, MEMORY_ANON);
 	CHECK(vm_map(space_handle, m, BASE, 8, RW) == ST_OK);
 	host_cpus_run(2, leave_and_come_back);
+}
+
+static cap_t beside[2];
+static _Atomic unsigned arrived;
+
+/* Two neighbours that share all their tables go at once. */
+static void take_neighbours(unsigned id)
+{
+	vaddr_t va = BASE + id * PAGE;
+
+	for (unsigned round = 1; round <= 50; round++) {
+		CHECK(vm_map(space_handle, beside[id], va, 1, RW) == ST_OK);
+		CHECK(vm_write(left, va, round) == ST_OK);
+		arrived++;
+		while (arrived < 4 * round - 2)
+			tlb_serve();
+		CHECK(vm_unmap(space_handle, va, 1) == ST_OK);
+		arrived++;
+		while (arrived < 4 * round)
+			host_user_mode();
+	}
+}
+
+TEST(neighbours_go_at_once)
+{
+	vm_boot();
+	struct quota *q = test_quota(quota_root, MIB(2), 0);
+	space_handle = vm_aspace(q, ASPACE_PLAIN, CAP_NONE);
+	left = vm_space(space_handle);
+	for (unsigned i = 0; i < 2; i++)
+		beside[i] = vm_memory(quota_root, 1, MEMORY_ANON);
+	host_cpus_run(2, take_neighbours);
+	CHECK(vm_table_frames(left) == 1 && left->removed == 100);
+	CHECK(do_destroy(&left->obj) && used_after_all(q) == 0);
 }
 
 /* ---- tables that several CPUs need at once ---- */

@@ -698,14 +698,42 @@ TEST(reply_object_is_replaced_under_an_answer)
 	thread_put(client->t, THREAD_MOVING, NULL);
 
 	CHECK(act_destroy(server, later) == ST_OK && reply_make(server, &then) == r);
+	reply_put_again(&r->obj, &by, client->t);
+	CHECK(actor_woke(client, &st) && st == ST_PEER_GONE);
+
 	CHECK(act_call(crowd[0], crowd_entrance, 0) == ST_BLOCKED);
 	CHECK(act_receive(server, service) == ST_OK);
 	CHECK(play_act(server, SYS_reply_save, then, 0, 0, 0) == ST_OK);
+	CHECK(r->slot.caller == crowd[0]->t && ep_ok());
+	CHECK(play_act(server, SYS_reply_send, then, 0, actor_info(server), 0) == ST_OK);
+	CHECK(actor_woke(crowd[0], &st) && st == ST_OK);
+}
+
+/* An answer is being carried when another thread saves a call over it; then the answer turns out
+ * not to fit. */
+TEST(reply_object_is_taken_under_an_answer)
+{
+	cap_t later;
+	status_t st;
+
+	meet(10, 10);
+	crowd_make(1, one_level);
+	struct reply *r = reply_make(server, &later);
+	CHECK(act_receive(server, service) == ST_BLOCKED);
+	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
+	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
+	const struct cap_ref by = ref_of(server, later);
+	r->slot.caller = NULL;
+	thread_put(client->t, THREAD_MOVING, NULL);
+
+	CHECK(act_call(crowd[0], crowd_entrance, 0) == ST_BLOCKED);
+	CHECK(act_receive(server, service) == ST_OK);
+	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
 
 	reply_put_again(&r->obj, &by, client->t);
 	CHECK(actor_woke(client, &st) && st == ST_PEER_GONE);
 	CHECK(r->slot.caller == crowd[0]->t && ep_ok());
-	CHECK(play_act(server, SYS_reply_send, then, 0, actor_info(server), 0) == ST_OK);
+	CHECK(play_act(server, SYS_reply_send, later, 0, actor_info(server), 0) == ST_OK);
 	CHECK(actor_woke(crowd[0], &st) && st == ST_OK);
 }
 

@@ -191,6 +191,16 @@ bool cap_tree_ok(struct object *o)
 	return ok;
 }
 
+bool spin_is_held(const struct spinlock *l)
+{
+	const struct cpu *c = arch_this_cpu();
+	bool found = false;
+
+	for (uint32_t i = 0; i < c->locks_held; i++)
+		found |= c->lock[i] == l;
+	return found;
+}
+
 uint64_t lock_waits_total(void)
 {
 	uint64_t total = 0;

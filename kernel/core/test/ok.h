@@ -19,6 +19,9 @@ bool cspace_ok(struct cspace *cs);
 /* Parents, siblings, depth and count of the object's tree agree. */
 bool cap_tree_ok(struct object *o);
 
+/* This CPU holds the lock, which debug builds record. */
+bool spin_is_held(const struct spinlock *l);
+
 /* Times that a CPU had to wait for a lock since boot, all CPUs. */
 uint64_t lock_waits_total(void);
 

@@ -878,3 +878,46 @@ TEST(loop_of_servers_hangs_nobody_else)
 	CHECK(act_destroy(other, give(server, server->thread, other, RIGHTS_ALL, 0)) == ST_OK);
 	CHECK(ok());
 }
+
+/* However many have to go elsewhere, interrupts are let in between some of them and the next. */
+TEST(cpu_that_many_leave_takes_interrupts)
+{
+	play_boot(2);
+	struct sched_params p = params(50), low = params(10);
+	cap_t s;
+
+	p.cpus = low.cpus = 1;
+	struct sched *group = sched_make(&s, &p);
+	for (unsigned i = 0; i < 60; i++)
+		CHECK(hog_with(s) != NULL);
+	struct actor *last = hog(&low);
+	p.cpus = 2;
+	CHECK(sched_configure(group, &p, NULL) == ST_OK);
+	uint64_t exits = cpu_by_id[0]->kernel_exits;
+	thread_exit_slow();
+	CHECK(cpu_by_id[0]->current == last->t && cpu_by_id[0]->kernel_exits == exits + 3);
+	CHECK(play_ok());
+}
+
+/* Budgets that were used up elsewhere are found so one by one. */
+TEST(cpu_of_many_dry_scheds_takes_interrupts)
+{
+	play_boot(1);
+	struct sched_params p = params(50), low = params(10);
+	struct actor *a[60];
+
+	p.period = 1000 * MS;
+	p.budget = 10 * MS;
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+		a[i] = hog(&p);
+	struct actor *last = hog(&low);
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+		a[i]->t->home->pool = 0;
+	uint64_t exits = cpu_by_id[0]->kernel_exits;
+	thread_exit_slow();
+	CHECK(cpu_by_id[0]->current == last->t && cpu_by_id[0]->kernel_exits == exits + 3);
+	play_time(3000 * MS);
+	for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+		CHECK(spent(a[i]) >= 20 * MS);
+	CHECK(play_ok());
+}

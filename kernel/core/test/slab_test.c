@@ -11,7 +11,7 @@
 #include <string.h>
 #include <test/test.h>
 
-#define TYPE 3
+#define TYPE OBJ_MEMORY
 
 static struct slab_cache cache; /* nobody pays */
 
@@ -33,7 +33,7 @@ static uint64_t free_frames(void)
 
 static void init(size_t size)
 {
-	slab_cache_init(&cache, NULL, TYPE, size, LOCK_IPC);
+	slab_cache_init(&cache, NULL, TYPE, size);
 }
 
 static void begin(size_t size)
@@ -106,7 +106,7 @@ static void check_slots(size_t size)
 		held[i] = slab_alloc(&cache);
 		CHECK(held[i] != NULL && stats().slots_used == ++used);
 		CHECK((uintptr_t)held[i] % OBJECT_GRANULE == 0);
-		CHECK(held[i]->type == TYPE && held[i]->lock.rank == LOCK_IPC);
+		CHECK(held[i]->type == TYPE && held[i]->lock.rank == LOCK_MEMORY);
 		CHECK(held[i]->tree.rank == LOCK_TREE && body_is_zero(held[i]));
 		dirty(held[i]);
 		held[i]->gen = (object_gen_t)i;
@@ -498,7 +498,7 @@ static void publish_or_watch(unsigned id)
 
 	watched = watched || id == 1;
 	for (unsigned n = 0; id == 0 && n < FIRSTS; n++) {
-		slab_cache_init(&fresh[n], NULL, TYPE, 512, LOCK_IPC);
+		slab_cache_init(&fresh[n], NULL, TYPE, 512);
 		newest = slab_alloc(&fresh[n]);
 		while (!watched)
 			sched_yield();
@@ -537,7 +537,7 @@ static void free_into_another(void)
 	static struct slab_cache other;
 
 	begin(512);
-	slab_cache_init(&other, NULL, TYPE, 512, LOCK_IPC);
+	slab_cache_init(&other, NULL, TYPE, 512);
 	put_into(&other, slab_alloc(&cache));
 }
 

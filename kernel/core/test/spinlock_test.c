@@ -140,26 +140,6 @@ TEST(spin_is_held_by_this_cpu)
 	CHECK(lock_waits_total() == 0);
 }
 
-static void look_from_elsewhere(unsigned id)
-{
-	if (id == 0) {
-		spin_lock(&low);
-		arrived = 1;
-		wait_for(&served, 1);
-		spin_unlock(&low);
-		return;
-	}
-	wait_for(&arrived, 1);
-	CHECK(!spin_is_held(&low));
-	served = 1;
-}
-
-TEST(spin_is_held_tells_cpus_apart)
-{
-	cpu_set_online(&cpu_boot);
-	host_cpus_run(2, look_from_elsewhere);
-}
-
 /* ---- who waits serves shootdowns ---- */
 
 static void flush_who_waits(unsigned id)

@@ -12,8 +12,8 @@ static vaddr_t at(size_t offset)
 
 static bool is(vaddr_t pc, const char *name, size_t want)
 {
-	size_t offset = 0;
-	const char *found = symbol_find(pc, &offset);
+	size_t offset = 0, size;
+	const char *found = symbol_find(pc, &offset, &size);
 
 	return found != NULL && strcmp(found, name) == 0 && offset == want;
 }
@@ -30,18 +30,18 @@ TEST(symbol_names_each_byte_of_a_function)
 
 TEST(symbol_names_nothing_outside_of_functions)
 {
-	size_t offset = 77;
+	size_t offset = 77, size = 78;
 
-	CHECK(symbol_find(0, &offset) == NULL);
-	CHECK(symbol_find(at(0) - 1, &offset) == NULL);
-	CHECK(symbol_find(at(0), &offset) == NULL);
-	CHECK(symbol_find(at(0xff), &offset) == NULL);
-	CHECK(symbol_find(at(0x180), &offset) == NULL);
-	CHECK(symbol_find(at(0x1ff), &offset) == NULL);
-	CHECK(symbol_find(at(0x240), &offset) == NULL);
-	CHECK(symbol_find(at(0x100000200), &offset) == NULL);
-	CHECK(symbol_find(UINTPTR_MAX, &offset) == NULL);
-	CHECK(offset == 77);
+	CHECK(symbol_find(0, &offset, &size) == NULL);
+	CHECK(symbol_find(at(0) - 1, &offset, &size) == NULL);
+	CHECK(symbol_find(at(0), &offset, &size) == NULL);
+	CHECK(symbol_find(at(0xff), &offset, &size) == NULL);
+	CHECK(symbol_find(at(0x180), &offset, &size) == NULL);
+	CHECK(symbol_find(at(0x1ff), &offset, &size) == NULL);
+	CHECK(symbol_find(at(0x240), &offset, &size) == NULL);
+	CHECK(symbol_find(at(0x100000200), &offset, &size) == NULL);
+	CHECK(symbol_find(UINTPTR_MAX, &offset, &size) == NULL);
+	CHECK(offset == 77 && size == 78);
 }
 
 TEST(symbol_format_gives_offset_and_length)

@@ -54,7 +54,6 @@ static bool test_close(struct object *o)
 	return true;
 }
 
-extern const struct object_ops test_ops;
 const struct object_ops test_ops = {
 	.name = "test",
 	.size = ALIGN_UP(sizeof(struct test_object), OBJECT_GRANULE),

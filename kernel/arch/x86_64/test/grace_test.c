@@ -68,7 +68,7 @@ TEST(slab_page_comes_back)
 	static struct slab_cache cache;
 	struct frame_stats before, after;
 
-	slab_cache_init(&cache, NULL, 1, 256, LOCK_IPC);
+	slab_cache_init(&cache, NULL, 1, 256);
 	frame_stats(&before);
 	struct object *o = slab_alloc(&cache);
 	CHECK(o != NULL && object_at(object_id(o)) == o);

@@ -60,10 +60,10 @@ static const char *caller;
 
 static void take_caller(vaddr_t pc)
 {
-	size_t offset;
+	size_t offset, size;
 
 	if (caller == NULL)
-		caller = symbol_find(pc - 1, &offset);
+		caller = symbol_find(pc - 1, &offset, &size);
 }
 
 static __attribute__((noinline)) void function_with_a_name(void)
@@ -83,10 +83,10 @@ TEST(symbol_names_the_caller_in_a_backtrace)
 TEST(symbol_table_has_functions_and_no_data)
 {
 	static int datum;
-	size_t offset = 1;
-	const char *name = symbol_find((vaddr_t)symbol_find, &offset);
+	size_t offset = 1, size;
+	const char *name = symbol_find((vaddr_t)symbol_find, &offset, &size);
 
 	CHECK(name != NULL && begins(name, "symbol_find") && offset == 0);
-	CHECK(symbol_find((vaddr_t)&datum, &offset) == NULL);
-	CHECK(symbol_find((vaddr_t) "a string", &offset) == NULL);
+	CHECK(symbol_find((vaddr_t)&datum, &offset, &size) == NULL);
+	CHECK(symbol_find((vaddr_t) "a string", &offset, &size) == NULL);
 }

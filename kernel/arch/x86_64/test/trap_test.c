@@ -71,8 +71,8 @@ static void take_backtrace(struct trap_frame *f)
 static bool trace_has(const char *name, unsigned from, unsigned *at)
 {
 	for (unsigned i = from; i < depth; i++) {
-		size_t offset;
-		const char *found = symbol_find(trace[i] - 1, &offset);
+		size_t offset, size;
+		const char *found = symbol_find(trace[i] - 1, &offset, &size);
 		const char *n = name;
 
 		while (found != NULL && *n != '\0' && *n == *found) {
