@@ -29,7 +29,7 @@ typedef _Atomic uint64_t cpu_counter_t;
 #define CPU_SYSCALLS 64 /* at most; numbers of abi/syscall.def */
 
 /* Entries that are counted on the fast path, see ipc_fast.h. */
-enum cpu_fast { FAST_CALL, FAST_REPLY, FAST_SIGNAL, FAST_YIELD, FAST_FAULT, CPU_FAST };
+enum cpu_fast { FAST_CALL, FAST_REPLY, FAST_SIGNAL, FAST_WAIT, FAST_YIELD, FAST_FAULT, CPU_FAST };
 
 /* What a CPU did, for the node object. */
 struct cpu_counters {

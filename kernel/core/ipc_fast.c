@@ -33,6 +33,8 @@ ALWAYS_INLINE void hand_over(struct cpu *c, struct thread *from, struct thread *
 	arch_thread_switch(&from->arch, &to->arch);
 	/* Another CPU may load `from` from here on. */
 	atomic_store_explicit(&c->current, to, memory_order_release);
+	if (UNLIKELY(arch_thread_in_guest(&to->arch)))
+		guest_resume(to);
 }
 
 /* What `handle` of the running thread names. */
@@ -248,6 +250,17 @@ fault:
 
 /* ---- signal ---- */
 
+/* `t` of the part that is charged runs next (THREAD_RUNNING). */
+ALWAYS_INLINE void begin(struct cpu *c, struct run_queue *rq, struct thread *t, int priority)
+	RELEASES(rq->lock)
+{
+	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
+	rq->debtor = 0;
+	thread_put(t, THREAD_RUNNING, NULL);
+	spin_unlock(&rq->lock);
+	c->epoch = c->call_number;
+}
+
 /* `t`, which is about to be taken out of its wait, runs next (THREAD_RUNNING), and the running
  * thread `self` is ready, if `t` is more urgent than all that is ready here. False: it takes more;
  * nothing has changed. */
@@ -280,11 +293,7 @@ UNCHECKED_LOCKS ALWAYS_INLINE bool preempt(struct cpu *c, struct thread *self, s
 		rq->aside = was;
 	else
 		part_enter(rq, was);
-	atomic_store_explicit(&rq->priority, priority, memory_order_relaxed);
-	rq->debtor = 0;
-	thread_put(t, THREAD_RUNNING, NULL);
-	spin_unlock(&rq->lock);
-	c->epoch = c->call_number;
+	begin(c, rq, t, priority);
 	if (UNLIKELY(was->sched->cpus != c->bit))
 		sched_move_away(self, c->id);
 	return true;
@@ -325,20 +334,75 @@ slow:
 	slow(self, SYS_notification_signal, handle, bits, 0);
 }
 
-/* ---- yield ---- */
+/* ---- wait and yield ---- */
 
-/* True if `self`, which gives its turn away, has no sched but that of `p`, where `next` is the
- * next, and nobody is as urgent. What changes for them and is not seen here makes this CPU look
- * again. */
-ALWAYS_INLINE bool turn_is_simple(const struct cpu *c, const struct sched_part *p,
-				  const struct thread *self, const struct thread *next)
+/* True if `t` of `p` can run here at once, and nobody is as urgent. What changes for them and is
+ * not seen here makes this CPU look again. */
+ALWAYS_INLINE bool is_simple(const struct cpu *c, const struct sched_part *p,
+			     const struct thread *t)
 {
 	const struct run_queue *rq = c->run_queue;
 
 	return LIKELY(!c->resched) && LIKELY(p->ready[true].head == NULL) &&
-	       LIKELY(level_top(rq) < rq->priority) && LIKELY(self->home == p->sched) &&
-	       LIKELY(!sched_serves(self)) && LIKELY((rq->debtor | next->debtor) == 0) &&
-	       LIKELY(thread_hot(next) == c->hot) && LIKELY(next->loaded_on == c->id);
+	       LIKELY(level_top(rq) < (int)sched_priority(p->sched)) &&
+	       LIKELY((rq->debtor | t->debtor) == 0) && LIKELY(thread_hot(t) == c->hot) &&
+	       LIKELY(t->loaded_on == c->id);
+}
+
+/* The running thread, which waits, gives the CPU back to the only one of the part that gave way to
+ * it (THREAD_RUNNING). NULL: it takes more; nothing has changed. */
+UNCHECKED_LOCKS ALWAYS_INLINE struct thread *give_back(struct cpu *c)
+{
+	struct run_queue *rq = c->run_queue;
+	struct sched_part *was = rq->running, *p = rq->aside;
+
+	spin_lock(&rq->lock);
+	struct thread *t = p->ready[false].head;
+	if (UNLIKELY(t == NULL) || UNLIKELY(t->next != t) || UNLIKELY(part_first(was) != NULL) ||
+	    UNLIKELY(p->sched->budget != 0) || UNLIKELY(!is_simple(c, p, t))) {
+		spin_unlock(&rq->lock);
+		return NULL;
+	}
+	rq_charge(rq, was);
+	was->turn = 0;
+	rq_begin(rq, p);
+	rq->aside = NULL;
+	p->ready[false].head = NULL;
+	p->guest_next = true;
+	atomic_store_explicit(&rq->ready, rq->ready - 1, memory_order_relaxed);
+	begin(c, rq, t, (int)sched_priority(p->sched));
+	return t;
+}
+
+UNCHECKED_LOCKS void ipc_wait(cap_t handle, uint64_t deadline)
+{
+	struct cpu *c = arch_this_cpu();
+	struct thread *self = atomic_load_explicit(&c->current, memory_order_relaxed);
+	struct thread *next = NULL;
+	struct cap_ref ref UNINITIALIZED;
+
+	if (!find_locked(self, handle, OBJ_NOTIFICATION, RIGHT_WAIT, &ref))
+		goto slow;
+	struct notification *n = container_of(ref.object, struct notification, obj);
+	uint64_t bits = notification_take(n);
+	if (bits == 0 && deadline == TIMER_NEVER && c->run_queue->aside != NULL &&
+	    (next = give_back(c)) != NULL) {
+		thread_queue_push(&n->waiters, self);
+		thread_put(self, THREAD_WAITING, &n->obj);
+	}
+	spin_unlock(&n->obj.lock);
+	if (bits == 0 && deadline != 0 && next == NULL)
+		goto slow;
+	cpu_count_up(&c->counters.fast[FAST_WAIT]);
+	if (next != NULL)
+		hand_over(c, self, next);
+	else if (bits == 0)
+		refuse(self, ST_WOULD_BLOCK);
+	else
+		arch_thread_leave(self, MSG_NOTIFICATION, bits, 0);
+	return;
+slow:
+	slow(self, SYS_notification_wait, handle, deadline, 0);
 }
 
 /* The thread that runs next (THREAD_RUNNING), which is the next on the sched of the running thread
@@ -353,7 +417,8 @@ UNCHECKED_LOCKS ALWAYS_INLINE struct thread *take_turn(struct cpu *c, struct thr
 	struct thread *next = q->head != NULL ? q->head : self;
 	thread_put(self, THREAD_MOVING, NULL);
 	atomic_thread_fence(memory_order_seq_cst); /* see sched_refresh */
-	bool simple = turn_is_simple(c, p, self, next);
+	bool simple = is_simple(c, p, next) && LIKELY(self->home == p->sched) &&
+		      LIKELY(!sched_serves(self));
 	if (LIKELY(simple && next != self)) {
 		thread_queue_remove(q, next);
 		thread_queue_push(q, self);
@@ -384,6 +449,4 @@ void ipc_yield(cap_t handle)
 	arch_thread_result(&self->arch, ST_OK, 0, 0, 0);
 	if (next != self)
 		hand_over(c, self, next);
-	if (UNLIKELY(arch_thread_in_guest(&next->arch)))
-		guest_resume(next);
 }

@@ -2,13 +2,14 @@
 /* kernel/core/ipc_fast.h - from one thread to another of the same CPU without a look at the queues.
  *
  * Some system calls begin here: a call to a server that waits, an answer after which the server
- * waits again, a signal to a thread that waits and is more urgent, and the end of a turn. They
- * do what syscall.c and the objects do, whatever the message, as long as nothing has to be
- * waited for or put in order: no deadline, nobody queued, both threads of this CPU and
- * nothing wanted of them. Everything is checked before anything is changed, and with the
- * first doubt the ordinary way is gone from the beginning; the results are the same.
+ * waits again, a signal to a thread that waits and is more urgent, a wait with which that one gives
+ * the CPU back, a poll, and the end of a turn. They do what syscall.c and the objects do, whatever
+ * the message, as long as nothing has to be waited for or put in order: no deadline, nobody queued,
+ * both threads of this CPU and nothing wanted of them. Everything is checked before anything is
+ * changed, and with the first doubt the ordinary way is gone from the beginning; the results are
+ * the same.
  *
- * The machine's entry jumps to the four functions. The registers that a function must keep are
+ * The machine's entry jumps to the five functions. The registers that a function must keep are
  * saved already and will be loaded from a thread, so all of ipc_fast.c is compiled to keep none
  * of them (mk/kernel.mk), and only a C function that is not returned to may call it. On return
  * cpu.current goes to user mode. Faults take the same way (thread_fault).
@@ -17,11 +18,12 @@
 #include <core/aspace.h>
 #include <core/endpoint.h>
 
-/* The system calls endpoint_call, endpoint_reply_receive, notification_signal and thread_yield of
- * the running thread; arguments as in abi/syscall.def. */
+/* The system calls endpoint_call, endpoint_reply_receive, notification_signal, notification_wait
+ * and thread_yield of the running thread; arguments as in abi/syscall.def. */
 void ipc_call(cap_t endpoint, uint64_t info, uint64_t deadline);
 void ipc_reply_receive(cap_t endpoint, uint64_t info, uint64_t deadline);
 void ipc_signal(cap_t notification, uint64_t bits);
+void ipc_wait(cap_t notification, uint64_t deadline);
 void ipc_yield(cap_t thread);
 
 /* Lets `c` use the fast path, or not (boot option test.slow). */

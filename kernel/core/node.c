@@ -69,6 +69,7 @@ static void read_counters(const struct cpu *cpu, struct node_counters *out)
 	out->calls[SYS_endpoint_call] += count_of(&n->fast[FAST_CALL]);
 	out->calls[SYS_endpoint_reply_receive] += count_of(&n->fast[FAST_REPLY]);
 	out->calls[SYS_notification_signal] += count_of(&n->fast[FAST_SIGNAL]);
+	out->calls[SYS_notification_wait] += count_of(&n->fast[FAST_WAIT]);
 	out->calls[SYS_thread_yield] += count_of(&n->fast[FAST_YIELD]);
 	out->switches += out->fast;
 	out->direct += out->fast;

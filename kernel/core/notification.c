@@ -5,11 +5,6 @@
 
 #define CLOSE_BATCH 32
 
-static uint64_t bits_take(struct notification *n)
-{
-	return n->bits == 0 ? 0 : atomic_exchange(&n->bits, 0);
-}
-
 /* The bound thread, if it waits in a receive, is taken off its endpoint and given the bits. */
 UNCHECKED_LOCKS static void wake_bound(struct notification *n, struct thread *t)
 {
@@ -21,7 +16,7 @@ UNCHECKED_LOCKS static void wake_bound(struct notification *n, struct thread *t)
 		return;
 	spin_lock(&where->lock);
 	if (t->place == place)
-		bits = bits_take(n);
+		bits = notification_take(n);
 	if (bits != 0) {
 		endpoint_forget_server(container_of(where, struct endpoint, obj), t);
 		t->took_bits = true;
@@ -37,7 +32,7 @@ void notification_signal(struct notification *n, uint64_t bits)
 
 	struct thread *t = n->waiters.head;
 	if (t != NULL) {
-		uint64_t taken = bits_take(n);
+		uint64_t taken = notification_take(n);
 		notification_forget(n, t);
 		spin_unlock(&n->obj.lock);
 		thread_complete(t, &(struct thread_result){ ST_OK, MSG_NOTIFICATION, taken, 0 });
@@ -52,7 +47,7 @@ void notification_signal(struct notification *n, uint64_t bits)
 
 status_t notification_wait(struct notification *n, struct thread *self, uint64_t deadline)
 {
-	uint64_t bits = bits_take(n);
+	uint64_t bits = notification_take(n);
 	status_t st = ST_BLOCKED;
 
 	if (bits != 0) {
@@ -80,7 +75,7 @@ uint64_t notification_take_bound(struct thread *self)
 {
 	struct notification *n = self->notification;
 
-	return n == NULL ? 0 : bits_take(n);
+	return n == NULL ? 0 : notification_take(n);
 }
 
 status_t notification_bind(struct notification *n, struct thread *t)

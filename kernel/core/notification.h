@@ -24,6 +24,12 @@ struct notification {
 	uint64_t ticket;      /* of close: a bound thread reads `bits` without lock */
 };
 
+/* Takes the bits that are set. */
+static inline uint64_t notification_take(struct notification *n)
+{
+	return n->bits == 0 ? 0 : atomic_exchange(&n->bits, 0);
+}
+
 /* Sets bits and wakes who waits for them; callable from timer and interrupt handlers. */
 void notification_signal(struct notification *n, uint64_t bits) RELEASES(n->obj.lock);
 

@@ -71,8 +71,7 @@ uint64_t object_kill(struct object *o)
 
 /* ---- destruction ---- */
 
-/* Only who has claimed a dying object works on it; nobody else frees it meanwhile. */
-static bool object_claim(struct object *o) REQUIRES(o->tree)
+bool object_claim(struct object *o)
 {
 	bool mine = (o->flags & (OBJECT_DYING | OBJECT_CLAIMED)) == OBJECT_DYING;
 
@@ -108,8 +107,7 @@ static bool object_work(struct object *o)
 	return true;
 }
 
-/* The same, and the claim is given up. */
-static bool object_work_once(struct object *o)
+bool object_work_once(struct object *o)
 {
 	if (object_work(o))
 		return true;

@@ -123,6 +123,11 @@ uint64_t object_kill(struct object *o) REQUIRES(o->tree);
  * may call it at any time, as often as he likes. */
 bool object_destroy_some(uint64_t ticket);
 
+/* The same for who has just killed it, and stayed in the kernel since. Only who has claimed a dying
+ * object (true) works on it; nobody else frees it meanwhile. Work gives up the claim. */
+bool object_claim(struct object *o) REQUIRES(o->tree);
+bool object_work_once(struct object *o);
+
 /* The same for one that is found in a closed cache (slab.h), alive or not. False: it
  * isn't gone, or somebody else is at it. */
 bool object_demolish(struct object *o);

@@ -62,24 +62,16 @@ static void page_mark(const struct slab *s, bool marked)
 /* A frame whose granules have an object id. */
 static bool page_alloc(struct quota *q, paddr_t *out)
 {
-	paddr_t pa;
-
 	if (q != NULL && !quota_charge_trim(q, FRAME_SIZE))
 		return false;
-	if (!frame_alloc(0, FRAME_ANY, &pa))
-		goto refund;
-	if (UNLIKELY(pa >= OBJECT_LIMIT)) {
-		frame_free(pa, 0);
-		if (!frame_alloc(0, FRAME_BELOW_4G, &pa))
-			goto refund;
+	bool got = frame_alloc(0, FRAME_ANY, out);
+	if (got && UNLIKELY(*out >= OBJECT_LIMIT)) {
+		frame_free(*out, 0);
+		got = frame_alloc(0, FRAME_BELOW_4G, out);
 	}
-	*out = pa;
-	return true;
-
-refund:
-	if (q != NULL)
+	if (!got && q != NULL)
 		quota_refund(q, FRAME_SIZE);
-	return false;
+	return got;
 }
 
 static void page_free(const struct slab_cache *cache, struct slab *s)

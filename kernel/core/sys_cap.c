@@ -14,10 +14,8 @@ static struct cspace *space_of(const struct cap_ref *ref)
 status_t sys_publish(struct syscall *c, struct object *o)
 {
 	struct cspace *cs = atomic_load_explicit(&c->self->cspace, memory_order_relaxed);
-	status_t st = ST_BAD_CAP;
-
-	if (cs != NULL)
-		st = cap_insert(cs, o, type_rights[o->type], 0, &c->out[0]);
+	status_t st =
+		cs == NULL ? ST_BAD_CAP : cap_insert(cs, o, type_rights[o->type], 0, &c->out[0]);
 
 	if (st != ST_OK)
 		object_discard(o);
@@ -84,13 +82,7 @@ status_t sys_cap_inspect(struct syscall *c)
 
 /* Calls that a capability to such an object lets through don't look at it again under a lock: a
  * revoke is over when the last of them has left the kernel. */
-static bool is_seen_once(const struct object *o)
-{
-	const unsigned types =
-		1u << OBJ_QUOTA | 1u << OBJ_CSPACE | 1u << OBJ_SCHED | 1u << OBJ_NODE;
-
-	return types >> o->type & 1;
-}
+#define SEEN_ONCE (1u << OBJ_QUOTA | 1u << OBJ_CSPACE | 1u << OBJ_SCHED | 1u << OBJ_NODE)
 
 status_t sys_cap_revoke(struct syscall *c)
 {
@@ -103,7 +95,8 @@ status_t sys_cap_revoke(struct syscall *c)
 	status_t st = find(c, 0, 1, &ref);
 	if (st == ST_OK)
 		st = cap_revoke(&ref);
-	if (st == ST_OK && is_seen_once(ref.object) && !grace_passed(&self->revoke_ticket))
+	if (st == ST_OK && (SEEN_ONCE >> ref.object->type & 1) &&
+	    !grace_passed(&self->revoke_ticket))
 		st = ST_LATER;
 	if (st == ST_LATER) {
 		self->work = c->cap[0].token;
@@ -126,14 +119,14 @@ static bool goes_with(const struct thread *self, const struct object *o)
 	return q != NULL;
 }
 
-/* One piece of what was begun with the call's first handle. Who destroys himself leaves the rest to
- * the reaper. */
-static status_t destroy_some(struct syscall *c, uint64_t ticket)
+/* One piece of what was begun with the call's first handle was done (`gone`: the last). Who
+ * destroys himself leaves the rest to the reaper. */
+static status_t destroy_some(struct syscall *c, uint64_t ticket, bool gone)
 {
 	struct thread *self = c->self;
 
 	self->work = 0;
-	if (object_destroy_some(ticket))
+	if (gone)
 		return ST_OK;
 	if (thread_flags(self) & THREAD_DYING)
 		object_reap(ticket);
@@ -149,8 +142,8 @@ status_t sys_object_destroy(struct syscall *c)
 	uint64_t ticket = 0;
 
 	spin_lock(&o->tree);
-	if (cap_still(&c->cap[0]))
-		ticket = object_kill(o);
+	if (cap_still(&c->cap[0]) && (ticket = object_kill(o)) != 0)
+		(void)object_claim(o);
 	spin_unlock(&o->tree);
 	if (ticket == 0)
 		return ST_BAD_CAP;
@@ -159,7 +152,7 @@ status_t sys_object_destroy(struct syscall *c)
 		atomic_fetch_or(&c->self->flags, THREAD_DYING);
 		(void)thread_kill(c->self);
 	}
-	return destroy_some(c, ticket);
+	return destroy_some(c, ticket, object_work_once(o));
 }
 
 void sys_work_abandon(struct thread *t)
@@ -193,7 +186,7 @@ bool sys_work_goes_on(struct syscall *c, uint64_t number, status_t *st)
 		return false;
 	if (self->revoking == CAP_NONE && number == SYS_object_destroy &&
 	    self->destroying == c->arg[0]) {
-		*st = destroy_some(c, self->work);
+		*st = destroy_some(c, self->work, object_destroy_some(self->work));
 		return true;
 	}
 	sys_work_abandon(self);

@@ -57,11 +57,6 @@ static struct cap_slot *spare(struct thread_binding *b)
 	return &b->slot[!b->at];
 }
 
-static bool is_bound(const struct cap_slot *slot)
-{
-	return atomic_load_explicit(&slot->token, memory_order_acquire) != 0;
-}
-
 static void unpin(struct thread_pin *pin)
 {
 	struct memory *m = pin->memory;
@@ -103,7 +98,7 @@ static status_t bind_page(struct thread *t, object_gen_t gen, const struct threa
 	(is_block ? t->block_pin : t->state_pin)[!b->at] =
 		(struct thread_pin){ .memory = m, .page = page };
 	*va = arch_phys_to_virt(pa);
-	return is_bound(spare(b)) ? ST_OK : ST_BAD_CAP;
+	return spare(b)->token != 0 ? ST_OK : ST_BAD_CAP;
 }
 
 /* The places of successors, emptied; false: one is being cut on another CPU. */

@@ -80,6 +80,8 @@ user_syscall_entry:
 	je 4f
 	cmpq $SYS_GUEST_ENTER, %rax /* guest.h */
 	je 5f
+	cmpq $SYS_NOTIFICATION_WAIT, %rax
+	je 6f
 	xorl %ebp, %ebp
 	/* The arguments become an array. */
 	.irp r, r9, r8, r10, rdx, rsi, rdi
@@ -99,6 +101,8 @@ user_syscall_entry:
 4:	call ipc_yield
 	jmp user_exit
 5:	call guest_enter
+	jmp user_exit
+6:	call ipc_wait
 	jmp user_exit
 	.size user_syscall_entry, . - user_syscall_entry
 

@@ -34,6 +34,7 @@ _Static_assert(LEAVE_FULL == ARCH_LEAVE_FULL && LEAVE_GUEST == ARCH_LEAVE_GUEST,
 _Static_assert(SYS_GUEST_ENTER == SYS_guest_enter && SYS_ENDPOINT_CALL == SYS_endpoint_call &&
 		       SYS_ENDPOINT_REPLY_RECEIVE == SYS_endpoint_reply_receive &&
 		       SYS_NOTIFICATION_SIGNAL == SYS_notification_signal &&
+		       SYS_NOTIFICATION_WAIT == SYS_notification_wait &&
 		       SYS_THREAD_YIELD == SYS_thread_yield,
 	       "numbers");
 _Static_assert(USER_CS == CPU_USER_CODE && USER_SS == CPU_USER_DATA, "selectors");

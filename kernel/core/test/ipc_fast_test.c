@@ -158,3 +158,110 @@ TEST(fast_path_keeps_to_the_badge)
 	CHECK(act_signal(client, few, 12) == ST_OK && n->bits == 4);
 	CHECK(act_signal(client, few, 8) == ST_BAD_ARG && n->bits == 4);
 }
+
+/* ---- waits ---- */
+
+static struct notification *alarm;
+static cap_t bits, bell;
+
+/* The client, who is more urgent, waits for signals of the server. */
+static void listen(void)
+{
+	meet(NULL);
+	alarm = notification_make(client, &bits);
+	bell = give(client, bits, server, RIGHT_SIGNAL, 0);
+	CHECK(act_wait(client, bits, TIMER_NEVER) == ST_BLOCKED && play_user() == server);
+	CHECK(hits(FAST_WAIT) == 0);
+}
+
+static cap_t his_bits, his_bell;
+
+/* Somebody of `priority` who waits; the client may ring for him. NULL: he doesn't wait. */
+static struct actor *third(int priority)
+{
+	struct actor *a = actor_make(NULL, priority);
+
+	notification_make(a, &his_bits);
+	his_bell = give(a, his_bits, client, RIGHT_SIGNAL, 0);
+	actor_resume(a);
+	return act_wait(a, his_bits, TIMER_NEVER) == ST_BLOCKED ? a : NULL;
+}
+
+TEST(fast_path_gives_the_cpu_back)
+{
+	listen();
+	for (uint64_t i = 1; i <= 4; i++) {
+		CHECK(act_signal(server, bell, i) == ST_OK && play_user() == client);
+		CHECK(actor_info(client) == MSG_NOTIFICATION && actor_badge(client) == i);
+		CHECK(act_wait(client, bits, TIMER_NEVER) == ST_BLOCKED);
+		CHECK(hits(FAST_WAIT) == i && play_user() == server);
+		CHECK(thread_state(client->t) == THREAD_WAITING);
+		CHECK(notification_ok(alarm) && play_ok());
+	}
+	/* A deadline is the other way's. */
+	CHECK(act_signal(server, bell, 1) == ST_OK && play_user() == client);
+	CHECK(act_wait(client, bits, MS) == ST_BLOCKED && hits(FAST_WAIT) == 4);
+}
+
+TEST(fast_path_polls)
+{
+	listen();
+	cap_t ear = give(client, bits, server, RIGHT_WAIT, 0);
+	uint64_t refused = cpu_boot.counters.refused;
+	CHECK(act_wait(server, ear, 0) == ST_WOULD_BLOCK && hits(FAST_WAIT) == 1);
+	CHECK(cpu_boot.counters.refused == refused + 1);
+	CHECK(act_wait(server, bell, 0) == ST_NO_RIGHT && hits(FAST_WAIT) == 1);
+	CHECK(act_wait(server, service, 0) == ST_BAD_TYPE && hits(FAST_WAIT) == 1);
+	CHECK(act_signal(server, bell, 1) == ST_OK && play_user() == client);
+	CHECK(act_signal(client, bits, 6) == ST_OK);
+	CHECK(act_wait(client, bits, TIMER_NEVER) == ST_OK && actor_badge(client) == 6);
+	CHECK(alarm->bits == 0 && play_user() == client);
+}
+
+TEST(fast_path_gives_the_cpu_to_who_is_next)
+{
+	listen();
+	struct actor *other = third(45);
+	CHECK(act_signal(server, bell, 1) == ST_OK && act_signal(client, his_bell, 1) == ST_OK);
+	uint64_t before = hits(FAST_WAIT);
+	CHECK(act_wait(client, bits, TIMER_NEVER) == ST_BLOCKED);
+	CHECK(hits(FAST_WAIT) == before && play_user() == other && play_ok());
+}
+
+TEST(fast_path_leaves_nobody_behind)
+{
+	listen();
+	struct actor *other = third(50);
+	sched_set_home(other->t, client->t->home);
+	uint64_t before = hits(FAST_WAIT);
+	/* When the end of a turn is set, as it is in the second round, he comes quietly. */
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(act_signal(server, bell, 1) == ST_OK);
+		CHECK(act_signal(client, his_bell, 1) == ST_OK && play_user() == client);
+		CHECK(act_wait(client, bits, TIMER_NEVER) == ST_BLOCKED);
+		CHECK(hits(FAST_WAIT) == before && play_user() == other && play_ok());
+		CHECK(act_wait(other, his_bits, MS) == ST_BLOCKED && play_user() == server);
+	}
+}
+
+TEST(fast_path_gives_back_no_more_than_the_budget)
+{
+	const struct sched_params poor = { .priority = 40,
+					   .weight = SCHED_WEIGHT_DEFAULT,
+					   .budget = 2 * MS,
+					   .period = 100 * MS,
+					   .cpus = 1 };
+	cap_t s;
+
+	listen();
+	struct sched *lent = sched_make(&s, &poor);
+	sched_set_home(server->t, lent);
+	CHECK(play_user() == server);
+	CHECK(act_signal(server, bell, 1) == ST_OK && play_user() == client);
+	/* A piece of the budget has to be drawn for it, and a timer to be set. */
+	CHECK(act_wait(client, bits, TIMER_NEVER) == ST_BLOCKED && play_user() == server);
+	CHECK(hits(FAST_WAIT) == 0);
+	/* It is stopped when that is used up, and not whenever the CPU looks again. */
+	play_time(10 * MS);
+	CHECK(sched_spent(lent) < 3 * MS && play_user() == NULL && play_ok());
+}

@@ -305,6 +305,8 @@ void play_enter(struct actor *a, uint64_t number, uint64_t arg[ARCH_SYSCALL_ARGS
 		ipc_reply_receive(arg[0], arg[1], arg[2]);
 	else if (number == SYS_notification_signal)
 		ipc_signal(arg[0], arg[1]);
+	else if (number == SYS_notification_wait)
+		ipc_wait(arg[0], arg[1]);
 	else if (number == SYS_thread_yield)
 		ipc_yield(arg[0]);
 	else if (number == SYS_guest_enter)
