@@ -4,7 +4,7 @@
 # The parts of the UEFI stub that touch no firmware are tested there too.
 
 # Libraries that need no kernel.
-host-pure-libraries := acpi ring virtio
+host-pure-libraries := acpi pci ring virtio
 host-pure-lists := $(host-pure-libraries:%=lib/%/build.mk)
 include kernel/arch/host/build.mk lib/program/build.mk $(host-pure-lists)
 
