@@ -97,7 +97,7 @@ TEST(mcfg_ranges_that_cannot_be_are_refused)
 		{ Q35, 0, BUSES(2u, 1u) },                     /* backwards */
 		{ 0xfffffffff8000000ull, 0, BUSES(0u, 255u) }, /* wraps */
 		{ 1ull << 40, 7, BUSES(9u, 9u) },              /* the other's bus */
-		{ 1ull << 32, 1, BUSES(0u, 0u) }, /* the other's memory: it begins below */
+		{ 1ull << 32, 1, BUSES(1u, 1u) }, /* memory of the other's second bus */
 	};
 	struct mcfg m;
 
