@@ -25,6 +25,7 @@ $(filter-out $(fuzz-user-programs),$(fuzz-programs)): build/fuzz/%: build/fuzz/o
 fuzz: $(fuzz-programs) $(B)/boot.cpio $(B)/archive/services-bare
 	@mkdir -p build/fuzz/program.corpus && cp $(B)/archive/services-bare build/fuzz/program.corpus/
 	@python3 tests/fuzz/config_seeds.py build/fuzz/config.corpus
+	@python3 tests/fuzz/pci_seeds.py build/fuzz/pci.corpus
 	@for f in $(fuzz-programs); do \
 		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -len_control=0 \
 			-seed_inputs=$(B)/boot.cpio -artifact_prefix=build/fuzz/ \

@@ -3,7 +3,10 @@
 # AddressSanitizer with UndefinedBehaviorSanitizer, and under ThreadSanitizer.
 # The parts of the UEFI stub that touch no firmware are tested there too.
 
-include kernel/arch/host/build.mk lib/ring/build.mk lib/virtio/build.mk lib/program/build.mk
+# Libraries that need no kernel.
+host-pure-libraries := acpi pci ring virtio
+host-pure-lists := $(host-pure-libraries:%=lib/%/build.mk)
+include kernel/arch/host/build.mk lib/program/build.mk $(host-pure-lists)
 
 # Of native programs, what is tested here on a fake kernel (lib/fake). Names in it are its own:
 # the kernel beside it has some of the same.
@@ -21,13 +24,13 @@ host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=k
 	$(dev-pure-src:%=kernel/dev/%) $(arch-src:%=kernel/arch/host/%) \
 	$(core-test-src:%=kernel/core/%) $(core-user-test-src:%=kernel/core/%) $(dev-test-src:%=kernel/dev/%) \
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
-	$(lib-ring-src:%=lib/ring/%) $(lib-ring-test-src:%=lib/ring/%) \
-	$(lib-virtio-src:%=lib/virtio/%) $(lib-virtio-test-src:%=lib/virtio/%) \
+	$(foreach l,$(host-pure-libraries),$(lib-$(l)-src:%=lib/$(l)/%) \
+		$(lib-$(l)-test-src:%=lib/$(l)/%)) \
 	$(lib-program-host-src:%=lib/program/%) $(services-host-src) \
 	$(init-pure-src:%=services/init/%) $(init-test-src:%=services/init/%) \
 	test/runner.c test/host.c
 host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk \
-	boot/uefi/build.mk lib/ring/build.mk lib/virtio/build.mk lib/program/build.mk services/init/build.mk $(services-lists)
+	boot/uefi/build.mk $(host-pure-lists) lib/program/build.mk services/init/build.mk $(services-lists)
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) \

@@ -74,7 +74,7 @@ static bool read_tables(void *self, uint64_t address, void *to, size_t size)
 static bool find_button(void)
 {
 	cap_t device = program_cap("device");
-	const struct fadt_memory memory = { read_tables, &device };
+	const struct acpi_memory memory = { read_tables, &device };
 	const char *why = "the firmware has no tables";
 	uint64_t rsdp = 0;
 

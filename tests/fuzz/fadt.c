@@ -66,7 +66,7 @@ static void fill(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct fadt_memory m = { memory_read, NULL };
+	const struct acpi_memory m = { memory_read, NULL };
 	const char *why = NULL;
 	struct fadt f;
 	status_t st;

@@ -83,7 +83,7 @@ static void fill(void)
 
 static status_t find(struct fadt *f, const char **why)
 {
-	const struct fadt_memory m = { memory_read, NULL };
+	const struct acpi_memory m = { memory_read, NULL };
 
 	*why = "";
 	return fadt_find(&m, BASE, f, why);
