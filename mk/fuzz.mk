@@ -29,6 +29,7 @@ $(filter-out $(fuzz-user-programs) build/fuzz/net,$(fuzz-programs)): build/fuzz/
 fuzz: $(fuzz-programs) $(B)/boot.cpio $(B)/archive/services-bare
 	@mkdir -p build/fuzz/program.corpus && cp $(B)/archive/services-bare build/fuzz/program.corpus/
 	@python3 tests/fuzz/config_seeds.py build/fuzz/config.corpus
+	@python3 tests/fuzz/net_seeds.py build/fuzz/net.corpus
 	@for f in $(fuzz-programs); do \
 		mkdir -p $$f.corpus && $$f -max_total_time=$(FUZZ_SECONDS) -len_control=0 \
 			-seed_inputs=$(B)/boot.cpio -artifact_prefix=build/fuzz/ \

@@ -5,7 +5,7 @@ include lib/net/build.mk
 lwip := build/src/lwip/src
 lwip-src := $(lwip-files:%=$(lwip)/%)
 net-src := $(lib-net-src:%=lib/net/%) $(lwip-src)
-net-includes := -isystem $(lwip)/include -isystem lib/net/port
+net-includes := -Ilib/net/port -isystem $(lwip)/include
 
 $(lwip-src) &: third_party/lwip tools/source.sh
 	$(call say,SOURCE lwip)

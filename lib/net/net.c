@@ -136,7 +136,8 @@ static bool forged6(const struct net *net, const uint8_t *packet)
 	return false;
 }
 
-/* What lwIP does not look at, because it trusts the wire: loopback addresses and our own. */
+/* What lwIP does not look at, because it trusts the wire: loopback addresses and our own, and
+ * whether an ARP packet is whole. */
 static bool frame_ok(struct net *net, const uint8_t *frame, size_t length)
 {
 	if (length < HEADER || length > net->config.mtu + HEADER)
@@ -151,7 +152,7 @@ static bool frame_ok(struct net *net, const uint8_t *frame, size_t length)
 		net_busy(net);
 		return true;
 	}
-	return type == ETHTYPE_ARP;
+	return type == ETHTYPE_ARP && length >= HEADER + SIZEOF_ETHARP_HDR;
 }
 
 void net_input(struct net *net, const void *frame, size_t length)

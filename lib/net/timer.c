@@ -18,9 +18,9 @@
 #define DHCP_TICK  (DHCP_FINE_TIMER_MSECS * MS)
 #define LEASE_TICK (DHCP_COARSE_TIMER_SECS * SECOND)
 
-/* Reassembly gives up after 15 s; neighbours (5 s of delay, then 3 probes), ARP (5 s), duplicate
- * addresses and routers (3 questions, 4 s apart) are through with their questions sooner. */
-#define BUSY ((IP_REASS_MAXAGE + 2) * SECOND)
+/* Reassembly gives up after 15 s, and says so, for which it may ask for a neighbour: ARP gives up
+ * after 5 s, IPv6 after 8. Duplicate addresses and routers (3 questions, 4 s apart) take less. */
+#define BUSY ((IP_REASS_MAXAGE + 12) * SECOND)
 #define CATCH_UP                                                                                   \
 	UINT64_C(65536) /* seconds: longer than what lives in lwIP's tables, but for               \
 			 * lifetimes of IPv6 prefixes, which routers repeat */
@@ -35,6 +35,7 @@ u32_t sys_now(void)
 }
 
 /* lwIP tells of a connection; net_timer_run finds it by itself. */
+void tcp_timer_needed(void);
 void tcp_timer_needed(void)
 {
 }

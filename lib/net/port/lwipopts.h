@@ -11,12 +11,12 @@
 #define LWIP_STATS           0
 
 /* All memory comes from lib/net/pool.c, which has one bound for the instance. */
-#define MEM_LIBC_MALLOC 1
-#define MEMP_MEM_MALLOC 1
-#define MEM_ALIGNMENT   8
-#define mem_clib_malloc net_pool_take
-#define mem_clib_calloc net_pool_take_zeroed
-#define mem_clib_free   net_pool_give
+#define MEM_CUSTOM_ALLOCATOR 1
+#define MEM_CUSTOM_MALLOC    net_pool_take
+#define MEM_CUSTOM_CALLOC    net_pool_take_zeroed
+#define MEM_CUSTOM_FREE      net_pool_give
+#define MEMP_MEM_MALLOC      1
+#define MEM_ALIGNMENT        8
 
 #define LWIP_IPV4                     1
 #define IP_FORWARD                    0

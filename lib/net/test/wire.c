@@ -123,38 +123,53 @@ void wire_open4(void)
 		abort();
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When the next frame arrives or timer runs. */
+static uint64_t next_event(void)
+{
+	uint64_t due = earlier(near.next_due(near.net), far.next_due(far.net));
+
+	return flights > 0 ? earlier(due, flight[0]->at) : due;
+}
+
 bool wire_step(void)
 {
-	uint64_t due[2] = { near.next_due(near.net), far.next_due(far.net) };
-	uint64_t first = due[0] < due[1] ? due[0] : due[1];
+	uint64_t next = next_event();
 
-	if (flights > 0 && flight[0]->at <= first) {
+	if (next == NET_NEVER)
+		return false;
+	if (next > wire.now)
+		wire.now = next;
+	if (flights > 0 && flight[0]->at <= wire.now) {
 		struct flight *one = flight[0];
 		flights--;
 		memmove(&flight[0], &flight[1], flights * sizeof(flight[0]));
-		if (one->at > wire.now)
-			wire.now = one->at;
 		one->to->input(one->to->net, one->bytes, one->length);
 		free(one);
-		return true;
-	}
-	if (first == NET_NEVER)
-		return false;
-	if (first > wire.now)
-		wire.now = first;
-	if (due[0] == first)
+	} else if (near.next_due(near.net) <= wire.now) {
 		near.run(near.net);
-	else
+	} else {
 		far.run(far.net);
+	}
 	return true;
+}
+
+void wire_inject(struct stack *to, const void *frame, size_t length)
+{
+	launch(to, frame, length, wire.now + wire.delay);
 }
 
 void wire_settle(unsigned seconds)
 {
 	uint64_t end = wire.now + seconds * 1000 * MS;
 
-	while (wire.now < end && wire_step())
-		;
+	while (next_event() <= end)
+		wire_step();
+	wire.now = end;
 }
 
 struct net_endpoint wire_at(uint8_t last, uint16_t port)

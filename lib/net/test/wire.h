@@ -66,7 +66,10 @@ void wire_open4(void);
 /* Delivers the next frame or runs the next timer; false when there is none, ever. */
 bool wire_step(void);
 
-/* Steps until nothing is under way on either side, or `seconds` of the clock have gone. */
+/* Puts a frame of the test's own on the wire. */
+void wire_inject(struct stack *to, const void *frame, size_t length);
+
+/* Does all that happens in the next `seconds`. */
 void wire_settle(unsigned seconds);
 
 /* 10.0.0.`last`, with a port. */
