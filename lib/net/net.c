@@ -43,17 +43,18 @@ static err_t frame_out(struct netif *netif, struct pbuf *p)
 {
 	struct net *net = netif->state;
 	uint8_t whole[NET_FRAME_MAX];
-	const void *frame = p->payload;
+	const uint8_t *frame = (const uint8_t *)p->payload + ETH_PAD_SIZE;
+	u16_t length = (u16_t)(p->tot_len - ETH_PAD_SIZE);
 
-	if (p->tot_len > net->config.mtu + HEADER)
+	if (length > net->config.mtu + HEADER)
 		return ERR_BUF;
 	if (p->next != NULL) {
-		pbuf_copy_partial(p, whole, p->tot_len, 0);
+		pbuf_copy_partial(p, whole, length, ETH_PAD_SIZE);
 		frame = whole;
 	}
 	net->frames_out++;
 	net_busy(net);
-	net->config.send(net->config.context, frame, p->tot_len);
+	net->config.send(net->config.context, frame, length);
 	return ERR_OK;
 }
 
@@ -162,11 +163,11 @@ void net_input(struct net *net, const void *frame, size_t length)
 	net_enter(net);
 	net->frames_in++;
 	if (netif_is_link_up(&net->netif) && frame_ok(net, frame, length))
-		p = pbuf_alloc(PBUF_RAW, (u16_t)length, PBUF_RAM);
+		p = pbuf_alloc(PBUF_RAW, (u16_t)(length + ETH_PAD_SIZE), PBUF_RAM);
 	if (p == NULL) {
 		net->frames_refused++;
 	} else {
-		pbuf_take(p, frame, (u16_t)length);
+		pbuf_take_at(p, frame, (u16_t)length, ETH_PAD_SIZE);
 		if (net->netif.input(p, &net->netif) != ERR_OK)
 			pbuf_free(p);
 	}

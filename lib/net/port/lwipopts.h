@@ -18,6 +18,8 @@
 #define MEMP_MEM_MALLOC      1
 #define MEM_ALIGNMENT        8
 
+#define ETH_PAD_SIZE 2 /* so what is behind the Ethernet header is aligned */
+
 #define LWIP_IPV4                     1
 #define IP_FORWARD                    0
 #define IP_OPTIONS_ALLOWED            0 /* source routes and the like: dropped */
