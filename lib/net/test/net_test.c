@@ -2,6 +2,7 @@
 /* The stack against itself, over a wire that does what wires do. */
 #include "frame.h"
 #include "wire.h"
+#include <lib/net/random.h>
 #include <stdlib.h>
 #include <string.h>
 #include <test/test.h>
@@ -480,4 +481,15 @@ TEST(net_second_instance_is_refused)
 
 	wire_open();
 	CHECK(near.open(&wire_config, &net) == NET_IN_USE);
+}
+
+/* The example of the paper's appendix. */
+TEST(net_random_numbers_are_siphash)
+{
+	uint8_t key[16], bytes[15];
+
+	for (uint8_t i = 0; i < sizeof(key); i++)
+		key[i] = i;
+	memcpy(bytes, key, sizeof(bytes));
+	CHECK(net_siphash(key, bytes, sizeof(bytes)) == 0xa129ca6149be45e5);
 }
