@@ -43,6 +43,7 @@ include mk/kernel.mk
 include mk/image.mk
 include mk/libc.mk
 include mk/user.mk
+include mk/net.mk
 include mk/services.mk
 include mk/host.mk
 include mk/fuzz.mk

@@ -26,6 +26,7 @@ host-src := $(filter-out $(core-freestanding-src:%=kernel/core/%),$(core-src:%=k
 	$(arch-test-src:%=kernel/arch/host/%) $(uefi-test-src:%=boot/uefi/%) \
 	$(foreach l,$(host-pure-libraries),$(lib-$(l)-src:%=lib/$(l)/%) \
 		$(lib-$(l)-test-src:%=lib/$(l)/%)) \
+	$(lib-net-test-src:%=lib/net/%) \
 	$(lib-program-host-src:%=lib/program/%) $(services-host-src) \
 	$(init-pure-src:%=services/init/%) $(init-test-src:%=services/init/%) \
 	test/runner.c test/host.c
@@ -34,7 +35,7 @@ host-lists := kernel/core/build.mk kernel/dev/build.mk kernel/arch/host/build.mk
 
 HOST_CFLAGS := -std=gnu17 -O1 -g -DDEBUG -fno-common -fno-strict-aliasing \
 	-fno-omit-frame-pointer -pthread $(WARNINGS) -Wconversion $(call includes,host) \
-	-Ilib/fake -isystem $(yyjson)
+	-Ilib/fake -isystem $(yyjson) $(net-includes)
 SANITIZE-asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 # ThreadSanitizer does not know fences; the code that relies on one has atomics on both sides.
 SANITIZE-tsan := -fsanitize=thread -Wno-tsan
@@ -48,7 +49,7 @@ build/host/$(1)/user.o: $(host-user-src:%=build/host/$(1)/%.o) $(host-user-lists
 	$$(call say,LD $$@)
 	$$(Q)ld -r -o $$@ $$(filter %.o,$$^) && objcopy --localize-hidden $$@
 
-build/host/$(1)/unit: $(2:%=build/host/$(1)/%.o) build/host/$(1)/user.o $(host-lists)
+build/host/$(1)/unit: $(2:%=build/host/$(1)/%.o) $(addprefix build/host/$(1)/,user.o net.o net_peer.o) $(host-lists)
 	$$(call say,LD $$@)
 	$$(Q)$(CC-host) -pthread $(SANITIZE-$(1)) -o $$@ $$(filter %.o,$$^)
 

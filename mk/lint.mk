@@ -27,11 +27,12 @@ endef
 
 lint-clang-release := $(filter %.c,$(kernel-src))
 lint-clang-debug := $(filter %.c,$(kernel-src) $(kernel-test-src) $(kernel-bench-src))
-lint-clang-host := $(filter-out build/%,$(host-src)) $(host-user-src) $(core-tsan-test-src:%=kernel/core/%)
+lint-clang-host := $(filter-out build/%,$(host-src)) $(host-user-src) $(lib-net-src:%=lib/net/%) $(core-tsan-test-src:%=kernel/core/%)
 $(eval $(call syntax-rules,clang-release,c,$(CLANG_KERNEL)))
 $(eval $(call syntax-rules,clang-debug,c,$(CLANG_KERNEL) -DDEBUG))
 lint-clang-user := $(filter %.c,$(user-src))
-lint-clang-libc := $(filter %.c,$(libc-src))
+# lib/net has the headers of lwIP, which the host's flags know.
+lint-clang-libc := $(filter-out lib/net/%,$(filter %.c,$(libc-src)))
 $(eval $(call syntax-rules,clang-host,c,$(CLANG_HOST)))
 $(eval $(call syntax-rules,clang-user,c,$(CLANG_USER)))
 $(eval $(call syntax-rules,clang-libc,c,$(CLANG_LIBC)))
