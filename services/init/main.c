@@ -5,6 +5,7 @@
  * The loop never waits for a program. When all have ended by themselves there is nothing left that
  * could be told to do anything: the machine is switched off, as failed if one of them has.
  */
+#include "hurry.h"
 #include "program.h"
 #include "report.h"
 #include "supervise.h"
@@ -192,6 +193,7 @@ static void go_on(void *nothing)
 		tell_composition();
 	}
 	uint64_t deadline = supervise_deadline(&init.life);
+	hurry_at(deadline);
 	if (deadline == SUPERVISE_NEVER)
 		loop_timer_cancel(&init.loop, &init.timer);
 	else
@@ -368,6 +370,18 @@ static void map_archive(void)
 	workshop.archive = (const uint8_t *)va;
 }
 
+static void begin_hurry(void)
+{
+	const struct startup *s = workshop.startup;
+	cap_t session;
+
+	must(sys_cap_copy(s->cspace, s->cspace, workshop.endpoint, RIGHT_CALL,
+			  IPC_BADGE(COMPOSITION_SESSION(COMPOSITION_PROGRAMS, 0), 0, 0), &session),
+	     "no session with itself");
+	if (!hurry_init(s->quota, session))
+		give_up("no thread that keeps it in time");
+}
+
 /* init is a client of the log like others: of the protocol that any of them is given there. */
 static void begin_reports(void)
 {
@@ -436,6 +450,7 @@ int main(void)
 	for (unsigned i = 0; i < composition.programs; i++)
 		must(program_prepare(i), "no room for the composition");
 	begin_reports();
+	begin_hurry();
 	begin_loop();
 	supervise_init(&init.life, &composition);
 	go_on(NULL);

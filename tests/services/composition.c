@@ -28,9 +28,10 @@
 		.protocol = 0, .service_rights = STORE_USE                                         \
 	}
 #define GRANTS(of) .grants = sizeof(of) / sizeof(*(of)), .grant = (of)
-#define ALIKE                                                                                      \
-	.limit = 1024 * KIB, .priority = 64, .weight = 1024, .cpus = UINT64_MAX,                   \
-	.arguments = "\0", .arguments_size = 1
+#define BASICS                                                                                     \
+	.limit = 1024 * KIB, .weight = 1024, .cpus = UINT64_MAX, .arguments = "\0",                \
+	.arguments_size = 1
+#define ALIKE BASICS, .priority = 64
 
 static const struct grant tester[] = {
 	{ .name = "serial",
@@ -87,9 +88,10 @@ static const struct program_spec programs[] = {
 	[MORTAL] = { ALIKE, .name = "mortal", .file = "bin/victim", .restart = RESTART_ALWAYS,
 		     .restarts = 3, .within = 600000 * MS, .heartbeat = PATIENT, .stop = PATIENT,
 		     .needs = 1 << TESTER, .protocols = 1, GRANTS(of_victim) },
-	[HUNG] = { ALIKE, .name = "hung", .file = "bin/victim", .restart = RESTART_ALWAYS,
-		   .restarts = 100000, .within = 10 * MS, .heartbeat = 300 * MS, .stop = PATIENT,
-		   .needs = 1 << TESTER, GRANTS(of_victim) },
+	[HUNG] = { BASICS, .priority = 96, .name = "hung", .file = "bin/victim",
+		   .restart = RESTART_ALWAYS, .restarts = 100000, .within = 10 * MS,
+		   .heartbeat = 300 * MS, .stop = PATIENT, .needs = 1 << TESTER,
+		   GRANTS(of_victim) },
 	[BARE] = { ALIKE, .name = "bare", .file = "bin/bare", .state = 64 * KIB,
 		   .restart = RESTART_NEVER, .stop = 50 * MS, .needs = 1 << TESTER, .protocols = 1,
 		   GRANTS(bare) },

@@ -18,6 +18,7 @@ enum desk_role {
 	ROLE_NOISE,  /* signal without end */
 	ROLE_VANISH, /* die with calls to init on their way */
 	ROLE_CROWD,  /* fault with as many capabilities as init looks at */
+	ROLE_SPIN,   /* be ready, then let nobody else run */
 };
 struct desk_hello_req {
 	uint64_t incarnation;

@@ -360,6 +360,28 @@ TEST(services_flood_stops_nobody)
 	CHECK(status(VICTIM, &rep) && rep.restarts == incarnation);
 }
 
+/* However urgent it is, and whoever init works for when it begins. */
+TEST(services_spinning_is_ended)
+{
+	struct supervisor_restart_req req = { "hung" };
+	struct supervisor_restart_rep rep;
+	struct supervisor_status_rep before;
+
+	CHECK(begin_role(ROLE_FLOOD) > 0);
+	for (unsigned i = 0; i < 5; i++) {
+		CHECK(status(HUNG, &before));
+		watch_await_hello(HUNG, before.restarts);
+		uint64_t from = watch_lines();
+		watch_set_role(HUNG, ROLE_SPIN);
+		CHECK(supervisor_restart(program_cap("control"), &req, &rep, NULL) == ST_OK);
+		watch_await_hello(HUNG, before.restarts + 1);
+		watch_set_role(HUNG, ROLE_WAIT);
+		watch_await_line(INIT, from, "hung: gives no sign of life");
+		watch_await_hello(HUNG, before.restarts + 2);
+	}
+	CHECK(begin_role(ROLE_WAIT) > 0);
+}
+
 TEST(services_noise_is_ended)
 {
 	uint64_t from = watch_lines();

@@ -5,6 +5,7 @@
 #include <lib/sys/calls.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* What lies on its stack needs a frame. */
 __attribute__((noinline)) static void victim_inner(volatile int *at)
@@ -66,6 +67,30 @@ static void crowd(void)
 	victim_outer((volatile int *)0xbad000);
 }
 
+/* Comes back to a CPU in the middle of what others do there, and keeps it. */
+static void *spin(void *nothing)
+{
+	const struct timespec while_others_work = { .tv_nsec = 50000000 };
+
+	(void)nanosleep(&while_others_work, NULL);
+	for (;;)
+		__asm__ volatile("");
+	return nothing;
+}
+
+/* On all CPUs. */
+static void spin_everywhere(void)
+{
+	pthread_t thread;
+
+	(void)sys_notification_signal(program_block()->alive, UINT64_MAX);
+	for (unsigned i = 1; i < program_block()->cpus; i++) {
+		if (pthread_create(&thread, NULL, spin, NULL) != 0)
+			common_fail("no thread");
+	}
+	(void)spin(NULL);
+}
+
 int main(void)
 {
 	(void)common_loop();
@@ -92,6 +117,9 @@ int main(void)
 		break;
 	case ROLE_CROWD:
 		crowd();
+		break;
+	case ROLE_SPIN:
+		spin_everywhere();
 		break;
 	case ROLE_WAIT:
 		break;
