@@ -680,6 +680,21 @@ TEST(caller_leaves_a_reply_object)
 	CHECK(play_act(server, SYS_reply_send, later, 0, next, 0) == ST_OK);
 }
 
+/* The client's call is in a reply object, and its answer on the way. */
+static struct reply *carry_answer(cap_t *later)
+{
+	meet(10, 10);
+	crowd_make(1, one_level);
+	struct reply *r = reply_make(server, later);
+	if (act_receive(server, service) != ST_BLOCKED ||
+	    act_call(client, entrance, 0) != ST_BLOCKED ||
+	    play_act(server, SYS_reply_save, *later, 0, 0, 0) != ST_OK)
+		test_fail(__FILE__, __LINE__, "a call is kept");
+	r->slot.caller = NULL;
+	thread_put(client->t, THREAD_MOVING, NULL);
+	return r;
+}
+
 /* An answer is being carried when the reply object dies, and another takes its place in memory;
  * then the answer turns out not to fit. */
 TEST(reply_object_is_replaced_under_an_answer)
@@ -687,15 +702,8 @@ TEST(reply_object_is_replaced_under_an_answer)
 	cap_t later, then;
 	status_t st;
 
-	meet(10, 10);
-	crowd_make(1, one_level);
-	struct reply *r = reply_make(server, &later);
-	CHECK(act_receive(server, service) == ST_BLOCKED);
-	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
-	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
+	struct reply *r = carry_answer(&later);
 	const struct cap_ref by = ref_of(server, later);
-	r->slot.caller = NULL;
-	thread_put(client->t, THREAD_MOVING, NULL);
 
 	CHECK(act_destroy(server, later) == ST_OK && reply_make(server, &then) == r);
 	reply_put_again(&r->obj, &by, client->t);
@@ -716,15 +724,8 @@ TEST(reply_object_is_taken_under_an_answer)
 	cap_t later;
 	status_t st;
 
-	meet(10, 10);
-	crowd_make(1, one_level);
-	struct reply *r = reply_make(server, &later);
-	CHECK(act_receive(server, service) == ST_BLOCKED);
-	CHECK(act_call(client, entrance, 0) == ST_BLOCKED);
-	CHECK(play_act(server, SYS_reply_save, later, 0, 0, 0) == ST_OK);
+	struct reply *r = carry_answer(&later);
 	const struct cap_ref by = ref_of(server, later);
-	r->slot.caller = NULL;
-	thread_put(client->t, THREAD_MOVING, NULL);
 
 	CHECK(act_call(crowd[0], crowd_entrance, 0) == ST_BLOCKED);
 	CHECK(act_receive(server, service) == ST_OK);
